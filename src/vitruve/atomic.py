@@ -1,0 +1,108 @@
+"""Files that are either whole or not there: temporary file, fsync, rename."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vitruve.errors import InputError
+
+
+# What the system answers when the target itself is the trouble; any other OSError has its own cause and message.
+_REFUSED = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+)
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path that replaces ``path`` when the block ends well.
+
+    The temporary file lies in the same folder and keeps the suffix of ``path``, so that libraries which look at
+    the suffix work. Whatever goes wrong, ``path`` is left as it was and the temporary file is removed.
+
+    Args:
+        path: The file to be written. Its folder is made when missing.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        InputError: The folder cannot be written or the disk is full.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise _write_error(target, error) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        _fsync(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        raise _write_error(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def atomic_write(path: str | Path, content: str | bytes) -> None:
+    """Replace a file by new content in one step.
+
+    Args:
+        path: The file to be written.
+        content: Text (written as UTF-8) or bytes.
+
+    Raises:
+        InputError: The folder cannot be written or the disk is full.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def atomic_json(path: str | Path, value: Any) -> None:
+    """Replace a file by a value as indented JSON.
+
+    Args:
+        path: The file to be written.
+        value: Anything :mod:`json` can write. NaN is refused: readers of other languages cannot take it.
+
+    Raises:
+        InputError: The folder cannot be written or the disk is full.
+    """
+    atomic_write(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def _fsync(path: Path) -> None:
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write_error(path: Path, error: OSError) -> Exception:
+    if error.errno not in _REFUSED:
+        return error
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return InputError(f"{path}: the disk is full; nothing was replaced: free some space and run again")
+    return InputError(f"{path}: cannot be written ({error.strerror or error}); choose a folder you may write to")

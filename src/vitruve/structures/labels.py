@@ -1,0 +1,198 @@
+"""Annotated frames: what people label, and what networks predict."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from jaxtyping import Float
+
+from vitruve.errors import InputError
+from vitruve.structures.camera import Camera
+from vitruve.structures.instances import Instances
+from vitruve.structures.skeleton import Skeleton
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """Where the pixels of one view of one frame lie.
+
+    Attributes:
+        path: An image or video file, absolute or relative to :attr:`Labels.root`.
+        index: The n-th frame the decoder gives, for a video; None for an image.
+        size: ``(width, height)`` in pixels where known.
+    """
+
+    path: Path
+    index: int | None = None
+    size: tuple[int, int] | None = None
+
+    @property
+    def name(self) -> str:
+        """How tables name this image: its path, or its frame number in a video."""
+        return self.path.as_posix() if self.index is None else str(self.index)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One instant, seen in V views.
+
+    Attributes:
+        images: One reference a view.
+        instances: ``(V, N, ...)`` what is there, in original pixels.
+        session: Frames of one recording share it; cameras are looked up by it.
+        split: ``train``, ``validation``, ``test``, ``unused``, or None when not yet drawn.
+        instances_3d: ``(N, ...)`` the same in millimetres, where known.
+    """
+
+    images: tuple[ImageRef, ...]
+    instances: Instances
+    session: str = ""
+    split: str | None = None
+    instances_3d: Instances | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the first view's image."""
+        return self.images[0].name
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Frames that share one skeleton.
+
+    Attributes:
+        skeleton: The keypoints.
+        frames: The frames, in the order of the file they came from.
+        root: The folder that relative image paths start from.
+        categories: Names of the classes, for detectors; a pose-only set has one.
+        cameras: For each session, one camera a view.
+        scorer: Who labelled, or which network predicted.
+        view_names: Names of the V views, or empty when there is one nameless view.
+    """
+
+    skeleton: Skeleton
+    frames: tuple[Frame, ...]
+    root: Path = field(default_factory=Path)
+    categories: tuple[str, ...] = ("object",)
+    cameras: Mapping[str, tuple[Camera, ...]] = field(default_factory=dict)
+    scorer: str = "vitruve"
+    view_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | np.ndarray) -> Labels: ...
+    def __getitem__(self, index: int | slice | Sequence[int] | np.ndarray) -> Frame | Labels:
+        """One frame by its number, or the labels of several by a slice or a list of numbers."""
+        if isinstance(index, (int, np.integer)):
+            return self.frames[int(index)]
+        if isinstance(index, slice):
+            return replace(self, frames=self.frames[index])
+        return replace(self, frames=tuple(self.frames[int(i)] for i in index))
+
+    def path(self, image: ImageRef) -> Path:
+        """The file of an image reference, resolved against :attr:`root`."""
+        return self.root / image.path
+
+    def split(self, name: str) -> Labels:
+        """The frames of one split.
+
+        Args:
+            name: ``train``, ``validation`` (``val``), ``test`` or ``unused``.
+
+        Returns:
+            Those frames; possibly none.
+        """
+        wanted = "validation" if name == "val" else name
+        return replace(self, frames=tuple(frame for frame in self.frames if frame.split == wanted))
+
+    def with_splits(self, names: Sequence[str | None]) -> Labels:
+        """The same frames, each assigned to a split.
+
+        Args:
+            names: One name a frame.
+
+        Returns:
+            The assigned labels.
+        """
+        frames = tuple(replace(f, split=name) for f, name in zip(self.frames, names, strict=True))
+        return replace(self, frames=frames)
+
+    def keypoints(self) -> Float[np.ndarray, "F V N K D"]:
+        """All keypoints as one array, filled up with NaN to the largest number of instances."""
+        return self._stacked("keypoints", trailing=2)
+
+    def keypoint_scores(self) -> Float[np.ndarray, "F V N K"]:
+        """All keypoint confidences as one array, NaN where there is none."""
+        return self._stacked("keypoint_scores", trailing=1)
+
+    def visible(self) -> Float[np.ndarray, "F V N K"]:
+        """All visibilities as one array of floats, NaN where an instance only fills up the axis."""
+        return self._stacked("visible", trailing=1)
+
+    def _stacked(self, name: str, trailing: int) -> np.ndarray:
+        if not self.frames:
+            raise InputError("these labels hold no frame; at least one is needed here")
+        most = max(f.instances.keypoints.shape[-3] for f in self.frames)
+        views, _, joints, dims = self.frames[0].instances.keypoints.shape
+        result = np.full((len(self.frames), views, most, *(joints, dims)[:trailing]), np.nan)
+        for row, frame in zip(result, self.frames, strict=True):
+            values = getattr(frame.instances, name)
+            if values is not None:
+                row[:, : values.shape[1]] = values
+        return result
+
+    def centers(self) -> Float[np.ndarray, "F V N 2"]:
+        """The middle of the box around each instance's labelled keypoints, in pixels; NaN where none is."""
+        keypoints = self.keypoints()[..., :2]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # an instance without any keypoint has a NaN centre
+            return (np.nanmin(keypoints, -2) + np.nanmax(keypoints, -2)) / 2
+
+    @staticmethod
+    def merge(parts: Iterable[Labels]) -> Labels:
+        """All frames of several sets with the same skeleton.
+
+        Args:
+            parts: At least one set. Image paths of a set with another root become absolute.
+
+        Returns:
+            One set, with the first one's root and scorer.
+
+        Raises:
+            InputError: The keypoints differ, or an image is labelled twice.
+        """
+        sets = list(parts)
+        if not sets:
+            raise InputError("nothing to merge: give at least one set of labels")
+        first = sets[0]
+        frames: list[Frame] = []
+        for part in sets:
+            if part.skeleton.names != first.skeleton.names:
+                raise InputError(
+                    f"labels of '{part.scorer}' have keypoints {', '.join(part.skeleton.names)}; "
+                    f"the first set has {', '.join(first.skeleton.names)}: merge sets with the same keypoints"
+                )
+            for frame in part.frames:
+                images = frame.images
+                if part.root != first.root:
+                    images = tuple(replace(i, path=(part.root / i.path).resolve()) for i in images)
+                frames.append(replace(frame, images=images))
+        count = Counter((first.root / f.images[0].path, f.images[0].index) for f in frames)
+        twice = next((key for key, number in count.items() if number > 1), None)
+        if twice is not None:
+            raise InputError(f"{twice[0]}: labelled in more than one of the merged sets; keep one of them")
+        cameras = {session: cams for part in sets for session, cams in part.cameras.items()}
+        return replace(first, frames=tuple(frames), cameras=cameras)
