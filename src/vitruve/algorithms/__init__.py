@@ -1,0 +1,1 @@
+"""Networks that know their targets; one folder each, found by looking at the folders."""

@@ -1,0 +1,158 @@
+"""The contract of an algorithm: what the data layer, the trainer and the predictor know about it, and no more."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from vitruve.algorithms.settings import ModelSettings
+from vitruve.structures.batch import Batch
+from vitruve.structures.instances import Instances
+from vitruve.structures.skeleton import Skeleton
+
+Outputs = dict[str, torch.Tensor]
+Targets = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What an algorithm asks of the data.
+
+    Attributes:
+        views: It works on the views of one instant together; otherwise each view is an image of its own.
+        cameras: It needs calibrated cameras.
+        truth_3d: It learns from points in millimetres.
+        context: Frames before and after the one to be predicted.
+        instances: It finds any number of instances; otherwise exactly one a view.
+    """
+
+    views: bool = False
+    cameras: bool = False
+    truth_3d: bool = False
+    context: int = 0
+    instances: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is built for. Stored with the weights: together they are all that prediction needs.
+
+    Attributes:
+        skeleton: The keypoints.
+        input_size: Width and height of the network's input, in pixels.
+        views: How many views an instant has.
+        categories: Names of the classes.
+        downsample_factor: Heatmaps have the input's size divided by two this many times.
+        missing_is_uniform: Unlabelled keypoints are taught as uniform maps instead of being left out.
+    """
+
+    skeleton: Skeleton
+    input_size: tuple[int, int]
+    views: int = 1
+    categories: tuple[str, ...] = ("object",)
+    downsample_factor: int = 2
+    missing_is_uniform: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, the inverse of :meth:`from_dict`."""
+        return {
+            "skeleton": self.skeleton.to_dict(),
+            "input_size": list(self.input_size),
+            "views": self.views,
+            "categories": list(self.categories),
+            "downsample_factor": self.downsample_factor,
+            "missing_is_uniform": self.missing_is_uniform,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Task:
+        """The task that :meth:`to_dict` wrote."""
+        width, height = values["input_size"]
+        return cls(
+            **{
+                **values,
+                "skeleton": Skeleton.from_dict(values["skeleton"]),
+                "input_size": (int(width), int(height)),
+                "categories": tuple(values["categories"]),
+            }
+        )
+
+
+class Algorithm(nn.Module, ABC):
+    """A network with its targets, its loss and the way its outputs become keypoints.
+
+    Subclasses set :attr:`network`: the part that turns an image tensor into named maps. Runtimes exchange it for a
+    compiled one; nothing else of an algorithm may work on whole images.
+
+    Args:
+        config: The settings of this algorithm.
+        task: What it is built for.
+        pretrained: Start from published weights where there are some.
+    """
+
+    Config: ClassVar[type[ModelSettings]] = ModelSettings
+    description: ClassVar[str] = ""
+    needs: Needs = Needs()
+    network: nn.Module
+
+    def __init__(self, config: ModelSettings, task: Task, pretrained: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.task = task
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Outputs:
+        """Outputs of the network, by name; every tensor starts with the batch axis."""
+
+    @abstractmethod
+    def encode(self, batch: Batch) -> Targets:
+        """What the outputs should be, made from the batch's truth on the batch's device."""
+
+    @abstractmethod
+    def loss(self, outputs: Outputs, targets: Targets) -> dict[str, torch.Tensor]:
+        """Named scalars; their sum is minimised."""
+
+    @abstractmethod
+    def decode(self, outputs: Outputs, batch: Batch) -> Instances:
+        """Predictions with scores.
+
+        Returns:
+            ``(B, V, N, K, 2)`` in original pixels, or ``(B, N, K, 3)`` in millimetres.
+        """
+
+    @abstractmethod
+    def example_input(self, count: int) -> torch.Tensor:
+        """A uint8 tensor of zeros such as :attr:`network` takes, for ``count`` inputs; used for export."""
+
+    def training_losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Named losses of a batch. Algorithms whose targets depend on their outputs override this."""
+        return self.loss(self(batch), self.encode(batch))
+
+    @property
+    def backbone(self) -> nn.Module | None:
+        """The part that may start pretrained, is frozen at first and learns slower; None when there is none."""
+        part = getattr(self.network, "backbone", None)
+        return part if isinstance(part, nn.Module) else None
+
+
+class ImageAlgorithm(Algorithm):
+    """An algorithm that looks at one image at a time: views and time are folded into the batch here, and only here.
+
+    :attr:`network` takes ``(N, 3, H, W)`` and gives maps that start with N.
+    """
+
+    def forward(self, batch: Batch) -> Outputs:
+        """Outputs with the axes ``(B, V, T, ...)``."""
+        axes = batch.images.shape[:3]
+        outputs: Outputs = self.network(batch.images.flatten(0, 2))
+        return {name: value.unflatten(0, axes) for name, value in outputs.items()}
+
+    def example_input(self, count: int) -> Float[torch.Tensor, "count 3 H W"]:
+        """Black images."""
+        width, height = self.task.input_size
+        return torch.zeros(count, 3, height, width, dtype=torch.uint8)

@@ -1,0 +1,29 @@
+"""``vitruve convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="Label file, or folder of a labelled project.")
+    ],
+    destination: Annotated[Path, typer.Argument(metavar="DESTINATION", help="File or folder to write.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", help="Format to write (see `vitruve list formats`).")
+    ] = "lightning_pose",
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="FORMAT", help="Format to read; recognised when left out.")
+    ] = None,
+) -> None:
+    """Convert labels from one format to another."""
+    from vitruve import api
+
+    result = api.convert(source, destination, to=to, from_=from_)
+    typer.echo(f"{destination}: {result.frames} frames, {result.keypoints} keypoints")
+    for note in result.notes:
+        typer.echo(f"note: {note}", err=True)

@@ -1,0 +1,75 @@
+"""The command ``vitruve``: finds its verbs among the modules beside this one, and reports errors in one line.
+
+A verb is a module with a function ``command``. It imports what it works with inside that function, so that
+``vitruve --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+from typing import Annotated
+
+import typer
+
+import vitruve
+from vitruve.errors import VitruveError
+
+BAD_INPUT = 2
+"""Exit code for input or settings that cannot be used."""
+
+
+def verbs() -> list[str]:
+    """The names of the verbs, without importing them."""
+    package = importlib.import_module("vitruve.cli")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "main")
+
+
+def build() -> typer.Typer:
+    """The command with all its verbs."""
+    # Without rich for its own pages: it takes longer to import than all the rest of --help.
+    app = typer.Typer(
+        name="vitruve",
+        help=vitruve.__doc__,
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for verb in verbs():
+        app.command(verb)(importlib.import_module(f"vitruve.cli.{verb}").command)
+    return app
+
+
+def main() -> None:
+    """Run the command line; errors of the input end with exit code 2, an interruption with 130."""
+    try:
+        build()(prog_name="vitruve")
+    except VitruveError as error:
+        if os.environ.get("VITRUVE_DEBUG", "0") not in ("", "0"):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vitruve {vitruve.__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    # The help text of the whole command stands in build(); a docstring here would replace it.
+    del version
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""``vitruve predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")],
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SOURCE", help="Videos, images, folders of them, or a label file."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder for the predictions; the run's own by default."
+        ),
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="csv|h5",
+            help="File format; repeat it or write csv,h5 for both. [default: csv]",
+        ),
+    ] = None,
+    labeled_video: Annotated[
+        bool,
+        typer.Option(
+            "--labeled-video/--no-labeled-video", help="Also draw the keypoints into a copy of the video."
+        ),
+    ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="CONFIDENCE",
+            min=0.0,
+            max=1.0,
+            help="Draw keypoints of at least this confidence, 0 to 1; by default as the run's settings say.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Predict again what is there already.")
+    ] = False,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="torch, torch_bf16, onnx, onnx_int8, openvino, openvino_bf16, openvino_int8 or auto; by default "
+            "as the run's settings say.",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Frames that pass through the network together.")
+    ] = None,
+) -> None:
+    """Predict keypoints in videos and images."""
+    from vitruve import api
+
+    wanted = tuple(name.strip() for entry in formats or ["csv"] for name in entry.split(",") if name.strip())
+    results = api.predict(
+        run,
+        list(sources),
+        output=output,
+        formats=wanted,
+        labeled_video=labeled_video,
+        threshold=threshold,
+        overwrite=overwrite,
+        runtime=runtime,
+        batch_size=batch_size,
+    )
+    for result in results:
+        if result.skipped:
+            typer.echo(f"{result.table}: is there already (--overwrite predicts it again)")
+        else:
+            rate = result.frames / result.seconds if result.seconds else 0.0
+            typer.echo(
+                f"{result.table}: {result.frames} frames in {result.seconds:.1f} s, {rate:.1f} frames/s"
+            )
+        if result.labeled_video:
+            typer.echo(f"{result.labeled_video}: labelled video")

@@ -1,0 +1,82 @@
+"""Find settings that were made but have no effect in the run at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from vitruve.losses.settings import UNSUPERVISED
+
+if TYPE_CHECKING:
+    from vitruve.algorithms.base import Needs
+    from vitruve.config.schema import Config
+
+_SEVERAL_CAMERAS = (
+    "data.view_names",
+    "data.camera_params_file",
+    "training.imgaug_3d",
+    "training.patch_mask",
+    "losses.supervised_reprojection_heatmap_mse",
+    "losses.supervised_pairwise_projections",
+)
+_VIDEOS = ("eval.save_vids_after_training", "eval.predict_vids_after_training_save_heatmaps")
+_VIEWER = ("eval.hydra_paths", "eval.fiftyone")
+_PCA = ("data.mirrored_column_matches", "data.columns_for_singleview_pca")
+
+
+def idle_settings(config: Config, needs: Needs) -> list[str]:
+    """The settings that differ from their defaults although nothing in this run reads them.
+
+    Args:
+        config: Validated settings.
+        needs: What the algorithm of ``config.model`` asks of the data.
+
+    Returns:
+        Full keys with the reason, such as ``"training.optimizer_params.momentum (with AdamW)"``.
+        A section that idles as a whole is named once.
+    """
+    return [key + (f" ({why})" if why else "") for key, why in _idle(config, needs) if _changed(config, key)]
+
+
+def _idle(config: Config, needs: Needs) -> Iterator[tuple[str, str]]:
+    training, named = config.training, config.model.losses_to_use
+    for loss in type(config.losses).model_fields:
+        if loss not in named and not loss.startswith("supervised_"):
+            yield f"losses.{loss}", "not in model.losses_to_use"
+    if not named:
+        yield "dali", "no unlabelled video; batches of prediction are inference.batch_size"
+        yield "callbacks.anneal_weight", "no unsupervised loss"
+    if not any(name.startswith("pca_") for name in UNSUPERVISED):
+        yield from ((key, "no PCA loss") for key in _PCA)
+    if not needs.views:
+        yield from ((key, f"{config.model.model_type} sees views one by one") for key in _SEVERAL_CAMERAS)
+    yield from ((key, "no viewer") for key in _VIEWER)
+    if not config.eval.predict_vids_after_training:
+        yield from ((key, "predict_vids_after_training is false") for key in _VIDEOS)
+    if config.model.do_context and not needs.context:
+        yield "model.do_context", f"{config.model.model_type} sees single frames"
+    if training.optimizer != "SGD":
+        yield "training.optimizer_params.momentum", f"with {training.optimizer}"
+    for scheduler in type(training.lr_scheduler_params).model_fields:
+        if scheduler != training.lr_scheduler:
+            yield f"training.lr_scheduler_params.{scheduler}", f"lr_scheduler is {training.lr_scheduler}"
+    if not training.early_stopping:
+        yield "training.early_stop_patience", "early_stopping is false"
+    method = training.split.method
+    if method == "every_nth":
+        yield from ((f"training.{key}", "split.method is every_nth") for key in ("train_prob", "val_prob"))
+    else:
+        yield "training.split.every_nth", f"split.method is {method}"
+    if method != "group":
+        yield "training.split.group_pattern", f"split.method is {method}"
+
+
+def _changed(config: BaseModel, key: str) -> bool:
+    value: Any = config
+    default: Any = None
+    for name in key.split("."):
+        default = type(value).model_fields[name].get_default(call_default_factory=True)
+        value = getattr(value, name)
+    return bool(value != default)

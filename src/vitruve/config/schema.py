@@ -1,0 +1,230 @@
+"""All settings of a run, checked once."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationError
+
+from vitruve.algorithms.settings import ModelSettings
+from vitruve.config.explain import config_error, place, unknown_key
+from vitruve.config.foreign import adopt
+from vitruve.config.idle import idle_settings
+from vitruve.config.yaml_file import read_yaml
+from vitruve.data.dali_settings import DaliSettings
+from vitruve.data.settings import DataSettings
+from vitruve.errors import ConfigError, nearest
+from vitruve.inference.settings import EvalSettings, InferenceSettings
+from vitruve.losses.settings import UNSUPERVISED, CallbackSettings, LossesSettings
+from vitruve.settings import Section
+from vitruve.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from vitruve.algorithms.base import Algorithm
+
+_S = TypeVar("_S", bound=Section)
+_log = logging.getLogger(__name__)
+_LEFT_OPEN = "???"
+
+
+class Config(Section):
+    """All settings of a run. Made by :meth:`from_mapping`, :meth:`load` or ``vitruve.config.compose``."""
+
+    data: DataSettings = Field(default=DataSettings(), description="Labels, images and videos.")
+    training: TrainingSettings = Field(
+        default=TrainingSettings(), description="Batches, schedule, optimiser and split."
+    )
+    model: SerializeAsAny[ModelSettings] = Field(
+        default=ModelSettings(), description="Algorithm, backbone and weights."
+    )
+    dali: DaliSettings = Field(default=DaliSettings(), description="Batches of unlabelled video.")
+    losses: LossesSettings = Field(default=LossesSettings(), description="Terms on unlabelled video.")
+    eval: EvalSettings = Field(default=EvalSettings(), description="What follows training.")
+    callbacks: CallbackSettings = Field(
+        default=CallbackSettings(), description="What happens between epochs."
+    )
+    inference: InferenceSettings = Field(default=InferenceSettings(), description="How the network is run.")
+    resume: Path | None = Field(default=None, description="Run that goes on; null to begin a new one.")
+
+    @classmethod
+    def from_mapping(
+        cls, mapping: Mapping[str, Any], source: str | None = None, overridden: Collection[str] = ()
+    ) -> Config:
+        """Check settings and fill in the defaults.
+
+        Settings that have no effect in this run are collected into one warning of the logger.
+
+        Args:
+            mapping: Sections as nested mappings.
+            source: The file they come from, for messages.
+            overridden: Full keys that come from the command line instead, for messages.
+
+        Returns:
+            The settings; ``model`` has the class that its algorithm brings.
+
+        Raises:
+            ConfigError: A key is unknown, a value has the wrong type or range, values contradict one another,
+                or a loss or algorithm is named that there is not.
+        """
+        config, idle = cls.examine(mapping, source, overridden)
+        warn_idle(idle, source)
+        return config
+
+    @classmethod
+    def examine(
+        cls, mapping: Mapping[str, Any], source: str | None = None, overridden: Collection[str] = ()
+    ) -> tuple[Config, list[str]]:
+        """Like :meth:`from_mapping`, but hand back the settings without effect instead of warning of them.
+
+        Returns:
+            The settings, and the keys without effect, each with its reason.
+        """
+        values, dropped = adopt(mapping)
+        _check_leaves(values, source, overridden)
+        values = _without_empty(values, cls)
+        _default_videos(values)
+        # All but the algorithm's own keys first: a misspelt key is then reported without importing torch.
+        model_values = values.pop("model", {})
+        config = _validated(cls, values, source, overridden)
+        algorithm = _algorithm_of(model_values, source, overridden)
+        if isinstance(model_values, dict):
+            model_values = _own_keys(model_values, algorithm.Config, source, overridden, dropped)
+        model = _validated(algorithm.Config, model_values, source, overridden, prefix="model")
+        _check_losses(model, source, overridden)
+        config = config.model_copy(update={"model": model})
+        return config, [*dropped, *idle_settings(config, algorithm.needs)]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Config:
+        """Read the settings that a run was made with.
+
+        Args:
+            path: A YAML file as :meth:`to_yaml` writes it.
+
+        Returns:
+            The settings.
+
+        Raises:
+            ConfigError: The file is missing or broken, or does not hold valid settings.
+        """
+        return cls.examine(read_yaml(Path(path)), str(path))[0]
+
+    def to_yaml(self) -> str:
+        """All settings, defaults too, as YAML that :meth:`load` reads back to an equal object."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def warn_idle(idle: Sequence[str], source: str | None = None) -> None:
+    """Say in one line which settings have no effect in this run.
+
+    Args:
+        idle: What :meth:`Config.examine` found.
+        source: The file the settings come from.
+    """
+    if idle:
+        _log.warning("%sno effect in this run: %s", f"{source}: " if source else "", "; ".join(idle))
+
+
+def _validated(
+    section: type[_S], values: Any, source: str | None, overridden: Collection[str], prefix: str = ""
+) -> _S:
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        raise config_error(error.errors(), section, values, source, overridden, prefix) from None
+
+
+def _algorithm_of(values: Any, source: str | None, overridden: Collection[str]) -> type[Algorithm]:
+    from vitruve.algorithms import registry
+
+    name = values.get("model_type") if isinstance(values, dict) else None
+    if name is None:
+        name = ModelSettings().model_type
+    try:
+        return registry.get(str(name))
+    except ConfigError as error:
+        raise ConfigError(place("model.model_type", source, overridden) + str(error)) from error
+
+
+def _own_keys(
+    values: dict[str, Any],
+    own: type[ModelSettings],
+    source: str | None,
+    overridden: Collection[str],
+    dropped: list[str],
+) -> dict[str, Any]:
+    """The keys of the chosen algorithm; those of others go to ``dropped`` unless they say the default."""
+    strange = [key for key in values if key not in own.model_fields]
+    if not strange:
+        return values
+    from vitruve.algorithms import registry
+
+    others = [algorithm.Config for algorithm in registry.available().values()]
+    for key in strange:
+        defaults = [other.model_fields[key].default for other in others if key in other.model_fields]
+        full = f"model.{key}"
+        if not defaults:
+            raise ConfigError(place(full, source, overridden) + unknown_key(full, list(own.model_fields)))
+        if values[key] not in defaults:
+            dropped.append(f"{full} (not a setting of model_type {values.get('model_type', 'heatmap')})")
+    return {key: value for key, value in values.items() if key in own.model_fields}
+
+
+def _check_losses(model: ModelSettings, source: str | None, overridden: Collection[str]) -> None:
+    for name in model.losses_to_use:
+        if name in UNSUPERVISED:
+            continue
+        known = [loss for loss in LossesSettings.model_fields if not loss.startswith("supervised_")]
+        problem = "is not available in this version" if name in known else f"is no loss{nearest(name, known)}"
+        there = f"available are {', '.join(UNSUPERVISED)}" if UNSUPERVISED else "none is available: write []"
+        where = place("model.losses_to_use", source, overridden)
+        raise ConfigError(
+            f"{where}model.losses_to_use={list(model.losses_to_use)}: '{name}' {problem}; {there}"
+        )
+
+
+def _without_empty(values: Mapping[str, Any], section: type[BaseModel]) -> dict[str, Any]:
+    """The values without sections that are written down but empty, which YAML reads as null."""
+    kept: dict[str, Any] = {}
+    for key, value in values.items():
+        inner = section.model_fields[key].annotation if key in section.model_fields else None
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            if value is None:
+                continue
+            value = _without_empty(value, inner) if isinstance(value, Mapping) else value
+        kept[key] = value
+    return kept
+
+
+def _default_videos(values: dict[str, Any]) -> None:
+    """Let the videos predicted after training be those of ``data.video_dir`` if nothing else is said."""
+    data, after = values.get("data"), values.setdefault("eval", {})
+    if isinstance(data, dict) and isinstance(after, dict) and data.get("video_dir") is not None:
+        after.setdefault("test_videos_directory", data["video_dir"])
+
+
+def _check_leaves(values: Mapping[str, Any], source: str | None, overridden: Collection[str]) -> None:
+    for key, value in _leaves(values):
+        where = place(key, source, overridden)
+        if value == _LEFT_OPEN:
+            raise ConfigError(
+                f"{where}{key}: has no value yet ('{_LEFT_OPEN}'); set it in the file or as {key}=VALUE"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{where}{key}={value}: must be a finite number")
+
+
+def _leaves(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from _leaves(value, key)
+    else:
+        yield key, values

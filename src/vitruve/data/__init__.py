@@ -1,0 +1,1 @@
+"""From labels on disk to batches: splits, one dataset, augmentation, loaders."""

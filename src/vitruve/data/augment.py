@@ -1,0 +1,191 @@
+"""Geometric augmentation: one random matrix (and, for elastic changes, one displacement) an image.
+
+Everything here only draws numbers. The image is sampled once, by :class:`vitruve.geometry.warp.Warp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+
+from vitruve.errors import ConfigError, nearest
+from vitruve.geometry.affine import Matrix, Size, about_center, crop, flip, rotation
+from vitruve.geometry.warp import Warp
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How strongly images are changed, each change with its own probability.
+
+    The numbers of the presets are those that Lightning Pose documents for its ``dlc`` pipelines.
+
+    Attributes:
+        rotate: Probability of a rotation by up to ``rotate_degrees`` to either side.
+        rotate_degrees: In degrees.
+        crop_pad: Probability of moving each border by up to ``crop_pad_share`` of the side, in or out.
+        crop_pad_share: A share of width and height.
+        quarter_turns: The turns, in degrees, of which one is taken each time; empty for none.
+        hflip: Probability of a mirror image with left and right keypoints exchanged.
+        elastic: Probability of a smooth random displacement.
+        elastic_alpha: Its strength is drawn from 0 to this many pixels.
+        elastic_sigma: Its smoothness, in pixels.
+        motion_blur: Probability of a blur of ``blur_size`` pixels in a random direction.
+        blur_size: Side of the blur's kernel, in pixels.
+        dropout: Probability of dropping coarse blocks.
+        dropout_share: Share of the blocks.
+        salt: Probability of white blocks.
+        pepper: Probability of black blocks.
+        salt_share: Share of white or black blocks.
+        equalize: Probability of histogram equalisation.
+        clahe: Probability of contrast-limited adaptive equalisation.
+        emboss: Probability of an emboss filter.
+    """
+
+    rotate: float = 0.0
+    rotate_degrees: float = 25.0
+    crop_pad: float = 0.0
+    crop_pad_share: float = 0.15
+    quarter_turns: tuple[int, ...] = ()
+    hflip: float = 0.0
+    elastic: float = 0.0
+    elastic_alpha: float = 10.0
+    elastic_sigma: float = 5.0
+    motion_blur: float = 0.0
+    blur_size: int = 5
+    dropout: float = 0.0
+    dropout_share: float = 0.02
+    salt: float = 0.0
+    pepper: float = 0.0
+    salt_share: float = 0.01
+    equalize: float = 0.0
+    clahe: float = 0.0
+    emboss: float = 0.0
+
+
+_DLC = Augmentation(
+    rotate=0.4,
+    crop_pad=0.4,
+    elastic=0.5,
+    motion_blur=0.5,
+    dropout=0.5,
+    salt=0.5,
+    pepper=0.5,
+    equalize=0.1,
+    clahe=0.1,
+    emboss=0.1,
+)
+
+PRESETS: Mapping[str, Augmentation] = {
+    "none": Augmentation(),
+    "default": Augmentation(),
+    "dlc": _DLC,
+    "dlc-lr": replace(_DLC, quarter_turns=(0, 180)),
+    "dlc-top-down": replace(_DLC, quarter_turns=(0, 90, 180, 270)),
+}
+"""What ``training.imgaug`` takes by name."""
+
+
+def augmentation(setting: str | Mapping[str, Any], hflip: bool = False) -> Augmentation:
+    """The augmentation that ``training.imgaug`` and ``training.imgaug_hflip`` ask for.
+
+    Args:
+        setting: A preset's name, or attributes of :class:`Augmentation` with, optionally, ``preset`` to start from.
+        hflip: Also mirror half of the images.
+
+    Returns:
+        The augmentation.
+
+    Raises:
+        ConfigError: A preset or a key is unknown, or a value is out of its range.
+    """
+    values = {"preset": setting} if isinstance(setting, str) else dict(setting)
+    preset = values.pop("preset", "none")
+    if preset not in PRESETS:
+        raise ConfigError(
+            f"training.imgaug={preset!r}: no such preset{nearest(str(preset), PRESETS)}; known are {', '.join(PRESETS)}"
+        )
+    known = Augmentation.__dataclass_fields__
+    for key, value in values.items():
+        if key not in known:
+            raise ConfigError(f"training.imgaug.{key}: unknown key{nearest(key, known)}; known are {', '.join(known)}")
+        default = known[key].default
+        if key == "quarter_turns":
+            if not set(value) <= {0, 90, 180, 270}:
+                raise ConfigError(f"training.imgaug.{key}={value}: may hold 0, 90, 180 and 270 only")
+            values[key] = tuple(value)
+        elif not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
+            raise ConfigError(f"training.imgaug.{key}={value!r}: must be a number of at least 0")
+        elif isinstance(default, float) and default == 0.0 and value > 1:
+            raise ConfigError(f"training.imgaug.{key}={value}: is a probability, from 0 to 1")
+    if hflip:
+        values.setdefault("hflip", 0.5)
+    return replace(PRESETS[preset], **values)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One draw of the geometric changes.
+
+    Attributes:
+        warp: From the original image to the network's input.
+        mirrored: The input is a mirror image, so left and right keypoints change places.
+    """
+
+    warp: Warp
+    mirrored: bool
+
+
+def draw(settings: Augmentation, base: Matrix, size: Size, rng: np.random.Generator) -> Drawn:
+    """Draw the geometric changes of one image.
+
+    Args:
+        settings: Probabilities and strengths.
+        base: ``(3, 3)`` from the original image to the input, without augmentation.
+        size: Width and height of the input.
+        rng: Where the chance comes from.
+
+    Returns:
+        The warp and whether it mirrors.
+    """
+    matrix = base
+    # Every number is drawn whether it is used or not, so that one probability does not shift all later draws.
+    chance = rng.random(5)
+    turn, edges, choice = rng.uniform(-1, 1), rng.uniform(-1, 1, 4), rng.random()
+    if chance[0] < settings.rotate:
+        matrix = about_center(rotation(turn * settings.rotate_degrees), size) @ matrix
+    if settings.quarter_turns:
+        turns = settings.quarter_turns
+        matrix = _quarter_turn(turns[int(choice * len(turns))], size) @ matrix
+    if chance[1] < settings.crop_pad:
+        shift = edges * settings.crop_pad_share * np.array([size[0], size[1], size[0], size[1]])
+        # The area of the pixels begins half a pixel before the centre of the first one.
+        box = (shift[0] - 0.5, shift[1] - 0.5, size[0] - 0.5 + shift[2], size[1] - 0.5 + shift[3])
+        matrix = crop(box, size) @ matrix
+    mirrored = bool(chance[2] < settings.hflip)
+    if mirrored:
+        matrix = flip(size) @ matrix
+    displacement = None
+    if chance[3] < settings.elastic:
+        displacement = _elastic(settings, size, rng)
+    return Drawn(Warp(matrix, size, displacement), mirrored)
+
+
+def _quarter_turn(degrees: int, size: Size) -> Matrix:
+    """A quarter turn that still fills the input: other sides than a square's are stretched back."""
+    turned = about_center(rotation(degrees), size)
+    if degrees % 180 == 0 or size[0] == size[1]:
+        return turned
+    ratio = size[0] / size[1]
+    return about_center(np.diag([ratio, 1 / ratio, 1.0]), size) @ turned
+
+
+def _elastic(settings: Augmentation, size: Size, rng: np.random.Generator) -> np.ndarray:
+    """Smoothed noise times a strength (Simard et al. 2003)."""
+    alpha = rng.uniform(0, settings.elastic_alpha)
+    noise = rng.uniform(-1, 1, (size[1], size[0], 2)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), settings.elastic_sigma)
+    return np.asarray(alpha * smooth, np.float32)

@@ -1,0 +1,64 @@
+"""Settings of the section ``dali``: how unlabelled video is cut into batches.
+
+The section is named after the reader Lightning Pose uses; the key names are kept so that its files load.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, StrictInt
+
+from vitruve.settings import Section
+
+
+class GeneralDali(Section):
+    """What holds for every kind of batch."""
+
+    seed: StrictInt = Field(
+        default=123456, ge=0, description="Seed of the order in which windows of video are drawn."
+    )
+
+
+class TrainSequence(Section):
+    """Unlabelled batches of models that see single frames."""
+
+    sequence_length: StrictInt = Field(
+        default=32, ge=2, description="Consecutive frames an unlabelled batch."
+    )
+
+
+class PredictSequence(Section):
+    """Batches of prediction."""
+
+    sequence_length: StrictInt = Field(
+        default=96, ge=1, description="Frames a batch when a video is predicted."
+    )
+
+
+class TrainContext(Section):
+    """Unlabelled batches of models that see neighbouring frames."""
+
+    batch_size: StrictInt = Field(
+        default=16, ge=5, description="Consecutive frames; the first and last two are context."
+    )
+
+
+class BaseDali(Section):
+    """Batches for models that see single frames."""
+
+    train: TrainSequence = Field(default=TrainSequence(), description="Unlabelled batches while training.")
+    predict: PredictSequence = Field(default=PredictSequence(), description="Batches of prediction.")
+
+
+class ContextDali(Section):
+    """Batches for models that see neighbouring frames."""
+
+    train: TrainContext = Field(default=TrainContext(), description="Unlabelled batches while training.")
+    predict: PredictSequence = Field(default=PredictSequence(), description="Batches of prediction.")
+
+
+class DaliSettings(Section):
+    """How unlabelled video is cut into batches."""
+
+    general: GeneralDali = Field(default=GeneralDali(), description="What holds for every kind of batch.")
+    base: BaseDali = Field(default=BaseDali(), description="Models that see single frames.")
+    context: ContextDali = Field(default=ContextDali(), description="Models that see neighbouring frames.")

@@ -1,0 +1,244 @@
+"""The one dataset: labelled frames in, samples of images with their truth out."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from vitruve.algorithms.base import Needs
+from vitruve.data.augment import Augmentation, draw
+from vitruve.data.images import ImageCache
+from vitruve.errors import InputError
+from vitruve.geometry.affine import Size, resize
+from vitruve.geometry.warp import Warp
+from vitruve.media.images import image_size
+from vitruve.structures.batch import Batch
+from vitruve.structures.camera import Camera, stack_cameras
+from vitruve.structures.instances import UNLABELLED, Instances
+from vitruve.structures.labels import Frame, ImageRef, Labels
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One entry of a batch, as numpy arrays: the axes of :class:`Batch` without B."""
+
+    images: UInt8[np.ndarray, "V T 3 H W"]
+    to_image: Float[np.ndarray, "V 3 3"]
+    truth: Instances | None = None
+    truth_3d: Instances | None = None
+    cameras: Camera | None = None
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Which frame to take, and in which epoch: together they decide the augmentation, whatever came before."""
+
+    epoch: int
+    index: int
+
+
+class PoseDataset(torch.utils.data.Dataset[Sample]):
+    """Frames of labels as samples.
+
+    Args:
+        labels: The frames; see :func:`checked` for what they must have gone through.
+        size: Width and height of the network's input.
+        needs: What the algorithm asks for.
+        cache: Where pixels come from.
+        augmentation: Changes at random; None for validation and testing.
+        seed: Together with epoch and index the seed of every draw.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        size: Size,
+        needs: Needs,
+        cache: ImageCache,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.labels = labels
+        self._size = size
+        self._needs = needs
+        self._cache = cache
+        self._augmentation = augmentation
+        self._seed = seed
+        self._permutation = labels.skeleton.flip_permutation
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, pick: Pick | int) -> Sample:
+        """The sample of a frame; a plain number means epoch 0."""
+        pick = pick if isinstance(pick, Pick) else Pick(0, pick)
+        frame = self.labels[pick.index]
+        rng = np.random.default_rng([self._seed, pick.epoch, pick.index])
+        views = [self._view(image, frame.instances[view], rng) for view, image in enumerate(frame.images)]
+        truth = Instances(
+            np.stack([instances.keypoints for _, _, instances in views]),
+            np.stack([instances.visible for _, _, instances in views]),
+            **{
+                name: np.stack([getattr(instances, name) for _, _, instances in views])
+                for name in ("boxes", "categories", "tracks")
+                if getattr(frame.instances, name) is not None
+            },
+        )
+        cameras = self.labels.cameras.get(frame.session)
+        return Sample(
+            np.stack([images for images, _, _ in views]),
+            np.stack([to_image for _, to_image, _ in views]).astype(np.float32),
+            truth,
+            frame.instances_3d,
+            stack_cameras(cameras) if cameras and self._needs.cameras else None,
+        )
+
+    def _view(
+        self, image: ImageRef, truth: Instances, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, Instances]:
+        pixels = self._cache.read(self.labels, image)
+        base = resize((pixels.shape[1], pixels.shape[0]), self._size)
+        if self._augmentation is None:
+            warp, mirrored = Warp(base, self._size), False
+        else:
+            drawn = draw(self._augmentation, base, self._size, rng)
+            warp, mirrored = drawn.warp, drawn.mirrored
+        window = [self._cache.read(self.labels, each) for each in self._window(image)]
+        images = np.stack([warp.image(each).transpose(2, 0, 1) for each in window])
+        truth = replace(truth, keypoints=warp.displaced(truth.keypoints))
+        if mirrored:
+            truth = replace(
+                truth, keypoints=truth.keypoints[:, self._permutation], visible=truth.visible[:, self._permutation]
+            )
+        return images, warp.to_image, truth
+
+    def _window(self, image: ImageRef) -> list[ImageRef]:
+        """The image with its neighbours in time; a missing neighbour is replaced by the image itself."""
+        reach = self._needs.context
+        if reach == 0:
+            return [image]
+        return [self._neighbour(image, step) if step else image for step in range(-reach, reach + 1)]
+
+    def _neighbour(self, image: ImageRef, step: int) -> ImageRef:
+        if image.index is not None:
+            return replace(image, index=max(0, image.index + step))
+        digits = re.search(r"(\d+)(?!.*\d)", image.path.stem)
+        if digits is None:
+            return image
+        number = f"{max(0, int(digits[0]) + step):0{len(digits[0])}d}"
+        stem = image.path.stem[: digits.start()] + number + image.path.stem[digits.end() :]
+        other = replace(image, path=image.path.with_name(stem + image.path.suffix))
+        return other if self.labels.path(other).is_file() else image
+
+
+def checked(labels: Labels) -> Labels:
+    """Labels whose images are all there, with sizes filled in and keypoints outside their image unlabelled.
+
+    Args:
+        labels: As read from a file.
+
+    Returns:
+        The same frames. Keypoints beyond the image's edge are counted in a warning.
+
+    Raises:
+        InputError: An image is missing, empty or not an image.
+    """
+    outside, example, frames = 0, "", []
+    for frame in labels.frames:
+        sizes = [_size(labels, image) for image in frame.images]
+        limits = np.array(sizes, np.float64)[:, None, None, :] - 0.5
+        points = frame.instances.keypoints
+        with np.errstate(invalid="ignore"):
+            beyond = ((points < -0.5) | (points > limits)).any(-1)
+        images = tuple(replace(i, size=size) for i, size in zip(frame.images, sizes, strict=True))
+        frame = replace(frame, images=images)
+        if beyond.any():
+            outside += int(beyond.sum())
+            example = example or f"{frame.name}: {labels.skeleton.names[int(np.argwhere(beyond)[0][-1])]}"
+            frame = replace(frame, instances=_without(frame.instances, beyond))
+        frames.append(frame)
+    if outside:
+        warnings.warn(
+            f"{outside} keypoints lie outside their image (first: {example}) and are treated as unlabelled",
+            stacklevel=2,
+        )
+    return replace(labels, frames=tuple(frames))
+
+
+def _without(instances: Instances, gone: np.ndarray) -> Instances:
+    return replace(
+        instances,
+        keypoints=np.where(gone[..., None], np.nan, instances.keypoints),
+        visible=np.where(gone, UNLABELLED, instances.visible).astype(instances.visible.dtype),
+    )
+
+
+def _size(labels: Labels, image: ImageRef) -> Size:
+    if image.size is not None:
+        return image.size
+    path: Path = labels.path(image)
+    if not path.is_file():
+        raise InputError(f"{path}: no such image, but the labels name it; copy it there or remove its row")
+    return image_size(path)
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Samples as one batch; the instance axis is filled up with missing ones.
+
+    Args:
+        samples: At least one, all from one dataset.
+
+    Returns:
+        The batch, in main memory.
+    """
+
+    def tensor(arrays: list[np.ndarray]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(np.stack(arrays)))
+
+    def stacked(parts: list[Instances | None], axis: int) -> Instances | None:
+        present = [part for part in parts if part is not None]
+        if len(present) < len(parts):
+            return None
+        most = max(1, max(part.keypoints.shape[axis] for part in present))
+        padded = [_padded(part, most, axis) for part in present]
+        names = [name for name in Instances.__dataclass_fields__ if getattr(padded[0], name) is not None]
+        return Instances(**{name: tensor([getattr(part, name) for part in padded]) for name in names})
+
+    cameras = [sample.cameras for sample in samples if sample.cameras is not None]
+    return Batch(
+        images=tensor([sample.images for sample in samples]),
+        to_image=tensor([sample.to_image for sample in samples]),
+        truth=stacked([sample.truth for sample in samples], 1),
+        truth_3d=stacked([sample.truth_3d for sample in samples], 0),
+        cameras=stack_cameras(tuple(cameras)).map(lambda a: torch.from_numpy(a).float())
+        if len(cameras) == len(samples)
+        else None,
+    )
+
+
+def _padded(instances: Instances, count: int, axis: int) -> Instances:
+    """Fill the instance axis up to ``count``: NaN, unlabelled, no category."""
+    missing = count - instances.keypoints.shape[axis]
+
+    def fill(array: np.ndarray, value: float) -> np.ndarray:
+        widths = [(0, 0)] * array.ndim
+        widths[axis] = (0, missing)
+        return np.pad(array, widths, constant_values=value)
+
+    values = {"visible": 0, "categories": -1, "tracks": -1}
+    arrays = {name: getattr(instances, name) for name in Instances.__dataclass_fields__}
+    filled = {name: fill(a, values.get(name, np.nan)) for name, a in arrays.items() if a is not None}
+    filled["keypoints"] = filled["keypoints"].astype(np.float32)
+    return Instances(**filled)
+
+
+def frames_with_truth(labels: Labels) -> list[Frame]:
+    """The frames in which something is labelled."""
+    return [f for f in labels.frames if bool((f.instances.visible > UNLABELLED).any())]

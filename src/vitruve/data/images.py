@@ -1,0 +1,83 @@
+"""Decoded images in main memory, up to a bound."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from jaxtyping import UInt8
+
+from vitruve.media.images import read_image
+from vitruve.media.video import VideoReader
+from vitruve.structures.labels import ImageRef, Labels
+
+
+class ImageCache:
+    """Reads images once and keeps them while there is room.
+
+    Args:
+        limit_gb: Bound of the memory for kept images, in GiB. 0 keeps none. What does not fit is read each time.
+    """
+
+    def __init__(self, limit_gb: float) -> None:
+        self._limit = int(limit_gb * 2**30)
+        self._kept: dict[tuple[str, int | None], np.ndarray] = {}
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the kept images take."""
+        return self._bytes
+
+    def read(self, labels: Labels, image: ImageRef) -> UInt8[np.ndarray, "H W 3"]:
+        """The pixels of an image or of one frame of a video.
+
+        Args:
+            labels: Knows where relative paths start.
+            image: The reference.
+
+        Returns:
+            RGB pixels; not to be written to.
+
+        Raises:
+            InputError: The file is missing or cannot be decoded.
+        """
+        path = labels.path(image)
+        key = (str(path), image.index)
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
+        pixels = read_image(path) if image.index is None else _video_frame(path, image.index)
+        with self._lock:
+            if key not in self._kept and self._bytes + pixels.nbytes <= self._limit:
+                self._kept[key] = pixels
+                self._bytes += pixels.nbytes
+        return pixels
+
+    def fill(self, labels: Labels, images: Iterable[ImageRef]) -> None:
+        """Read images ahead, several at a time, until the bound is met.
+
+        Args:
+            labels: Knows where relative paths start.
+            images: The references.
+
+        Raises:
+            InputError: A file is missing or cannot be decoded.
+        """
+
+        def one(image: ImageRef) -> None:
+            if self._bytes < self._limit:
+                self.read(labels, image)
+
+        with ThreadPoolExecutor(4) as pool:
+            for _ in pool.map(one, images):
+                pass
+
+
+def _video_frame(path: object, index: int) -> np.ndarray:
+    with VideoReader(path) as video:  # type: ignore[arg-type]
+        frame: np.ndarray = video.read([index])[0]
+        return frame

@@ -1,0 +1,1 @@
+"""How good predictions are: metrics as pure functions, and reports that people read."""

@@ -1,0 +1,178 @@
+"""The pictures and the page of a report."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+from matplotlib.figure import Figure
+
+import vitruve
+from vitruve.evaluation import tables
+from vitruve.evaluation.matching import labelled_keypoints
+from vitruve.structures.instances import VISIBLE
+from vitruve.structures.labels import Frame
+from vitruve.visualize import plots
+from vitruve.visualize.overlay import overlay
+
+if TYPE_CHECKING:
+    from vitruve.evaluation.report import Report
+
+_NONE = "\N{EN DASH}"
+
+_PLOTS = {
+    "pck_curve": "Higher and further left is better. Missed keypoints never count as within.",
+    "error_distribution": "One dot a keypoint of an image.",
+    "error_against_confidence": "Where errors fall as confidence rises, a threshold on confidence helps.",
+    "error_over_threshold": "What a threshold on confidence gains in error and costs in keypoints.",
+    "calibration_curve": "95 % Wilson intervals. On the dotted line, confidence is the share in reach.",
+}
+
+
+def plots_of(report: Report) -> dict[str, bytes]:
+    """All plots of a report.
+
+    Args:
+        report: The report.
+
+    Returns:
+        The content of PNG files by name.
+    """
+    count = len(report.keypoints)
+    visible = (report.errors["visible"] == VISIBLE).to_numpy()
+    error = np.where(visible, report.errors["error"].to_numpy(), np.nan)
+    reached = np.where(visible & np.isnan(error), np.inf, error)
+    split = report.errors["split"].to_numpy()
+
+    def grouped(values: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: values[split == name] for name in report.splits}
+
+    def tabled(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        return {name: table[table["split"] == name] for name in report.splits}
+
+    by_keypoint = {name: values.reshape(-1, count) for name, values in grouped(error).items()}
+    scores = grouped(report.errors["score"].to_numpy())
+    figures: dict[str, Figure] = {
+        "pck_curve": plots.pck_curve(grouped(reached), tables.PIXELS),
+        "error_distribution": plots.error_distribution(by_keypoint, report.keypoints),
+        "error_against_confidence": plots.error_against_confidence(
+            grouped(error), scores, tabled(report.error_by_confidence)
+        ),
+        "error_over_threshold": plots.error_over_threshold(tabled(report.error_vs_threshold)),
+        "calibration_curve": plots.calibration_curve(tabled(report.calibration), report.tolerance_px),
+    }
+    return {name: plots.png_bytes(figure) for name, figure in figures.items()}
+
+
+def worst_frames(
+    report: Report, images: Callable[[Frame], np.ndarray] | None, count: int = 6
+) -> dict[str, bytes]:
+    """The worst frames with labels and predictions drawn on them.
+
+    Args:
+        report: The report.
+        images: Gives the pixels of a frame that has one view; None for no pictures.
+        count: How many at most.
+
+    Returns:
+        The content of PNG files by name: ``worst_1`` and so on.
+    """
+    pictures: dict[str, bytes] = {}
+    if images is None:
+        return pictures
+    worst = report.worst(count)
+    for place, (frame, view) in enumerate(zip(worst["frame"], worst["view_number"], strict=True), start=1):
+        shown = report.truth[int(frame)]
+        single = replace(
+            shown, images=(shown.images[view],), instances=shown.instances[[view]], instances_3d=None
+        )
+        truth = labelled_keypoints(shown.instances.numpy())[view]
+        found = report.predictions[int(frame)].instances.keypoints[view]
+        pictures[f"worst_{place}"] = plots.png_bytes(overlay(images(single), truth, found))
+    return pictures
+
+
+def render(report: Report, pictures: Mapping[str, bytes], about: Mapping[str, str], created: datetime) -> str:
+    """The page, with everything it shows inside it.
+
+    Args:
+        report: The report.
+        pictures: What :func:`plots_of` and :func:`worst_frames` gave.
+        about: What is said first; empty names the scorers.
+        created: The date on the page.
+
+    Returns:
+        HTML.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"px": _pixels, "percent": _percent, "count": _count}
+    template = environment.from_string(
+        (files("vitruve.evaluation") / "templates" / "report.html").read_text(encoding="utf-8")
+    )
+    encoded = {name: base64.b64encode(content).decode() for name, content in pictures.items()}
+    worst = report.worst().to_dict("records")
+    return template.render(
+        about=about or {"Labels": report.truth.scorer, "Predictions": report.predictions.scorer},
+        created=created.strftime("%Y-%m-%d %H:%M %Z").strip(),
+        version=vitruve.__version__,
+        summary=report.summary.to_dict("records"),
+        headline=_headline(report),
+        per_keypoint=_keypoint_rows(report),
+        splits=report.splits,
+        plots=[(encoded[name], caption) for name, caption in _PLOTS.items()],
+        worst=[(encoded[f"worst_{n}"], row) for n, row in enumerate(worst, 1) if f"worst_{n}" in encoded],
+        tolerance=report.tolerance_px,
+        gap=f"calibration_error_{report.tolerance_px:g}px_percent",
+        occluded=bool(report.summary["occluded"].any()),
+        missed=bool(report.summary["missed"].any()),
+    )
+
+
+def _headline(report: Report) -> dict[str, Any]:
+    measured = report.summary[report.summary["keypoints"] > 0]
+    for name in ("test", "validation"):
+        if name in set(measured["split"]):
+            measured = measured[measured["split"] == name]
+            break
+    first = (measured if len(measured) else report.summary).iloc[0]
+    return {str(name): value for name, value in first.items()}
+
+
+def _keypoint_rows(report: Report) -> list[dict[str, Any]]:
+    longest = report.per_keypoint["mean_error_px"].max()
+    cells = {
+        (row["keypoint"], row["split"]): {**row, "bar": _share(row["mean_error_px"], longest)}
+        for _, row in report.per_keypoint.iterrows()
+    }
+    return [
+        {"keypoint": keypoint, "cells": [cells[keypoint, split] for split in report.splits]}
+        for keypoint in report.keypoints
+    ]
+
+
+def _share(value: float, longest: float) -> float:
+    return round(100 * value / longest, 1) if math.isfinite(value) and longest > 0 else 0.0
+
+
+def _pixels(value: float) -> str:
+    if not math.isfinite(value):
+        return _NONE
+    return f"{value:.2f} px" if value < 9.995 else f"{value:.1f} px" if value < 99.95 else f"{value:,.0f} px"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1f} %" if math.isfinite(value) else _NONE
+
+
+def _count(value: float) -> str:
+    return f"{int(value):,}"

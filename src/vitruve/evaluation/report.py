@@ -1,0 +1,246 @@
+"""What a set of predictions is worth beside its labels: tables, plots and a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vitruve.atomic import atomic_write
+from vitruve.errors import InputError
+from vitruve.evaluation import metrics, page, tables
+from vitruve.evaluation.matching import align, labelled_keypoints
+from vitruve.structures.instances import VISIBLE
+from vitruve.structures.labels import Frame, Labels
+
+_SPLIT_ORDER = ("train", "validation", "test", "unused")
+_NO_SPLIT = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Errors of predictions in original pixels, and what they amount to.
+
+    Every table but ``errors`` has a column ``split``: ``train``, ``validation``, ``test``, ``unused``, or
+    ``all`` for frames that belong to none. Names of columns end in their unit. All figures but those that say
+    ``occluded`` are over keypoints labelled visible; a set without a column of visibility has no others.
+
+    Attributes:
+        truth: The labels.
+        predictions: The predictions in the order of the labels: frames, views, instances and keypoints.
+        errors: One row a frame, view, instance and keypoint, in that order: ``image``, ``view`` (name, or
+            empty where there is one nameless view), ``instance`` (number in the labels), ``split``,
+            ``keypoint``, ``error`` (px, NaN where unlabelled or not predicted), ``score`` (0 to 1, NaN where
+            there is none), ``visible`` (of the labels: 0 unlabelled, 1 occluded, 2 visible), ``size`` (px,
+            the diagonal of the box around the instance's labelled keypoints).
+        summary: One row a split: number of ``frames``, ``keypoints`` (visible), ``occluded`` and ``missed``
+            (visible but not predicted), mean, median, 90th and 95th percentile of the error, PCK at 5 and 10
+            px and at 0.05, 0.1 and 0.2 of the size (missed keypoints count as wrong), mean error of occluded
+            keypoints, and the expected calibration error for the tolerance.
+        per_keypoint: The same for every keypoint of every split, without the calibration error.
+        error_by_confidence: See :func:`metrics.error_by_confidence`.
+        error_vs_threshold: See :func:`metrics.error_vs_threshold`.
+        calibration: See :func:`metrics.calibration`.
+        tolerance_px: The tolerance of the calibration, in pixels.
+    """
+
+    truth: Labels
+    predictions: Labels
+    errors: pd.DataFrame
+    summary: pd.DataFrame
+    per_keypoint: pd.DataFrame
+    error_by_confidence: pd.DataFrame
+    error_vs_threshold: pd.DataFrame
+    calibration: pd.DataFrame
+    tolerance_px: float
+
+    @property
+    def keypoints(self) -> tuple[str, ...]:
+        """The names of the keypoints."""
+        return self.truth.skeleton.names
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that have a frame, in the order of the summary."""
+        return tuple(self.summary["split"])
+
+    def pixel_error_table(self, view: str | None = None) -> pd.DataFrame:
+        """The errors as Lightning Pose writes them in ``predictions_pixel_error.csv``.
+
+        Args:
+            view: The name of one view, or None for all of them below one another.
+
+        Returns:
+            One row an image and instance, one column a keypoint in px (NaN where unlabelled; occluded
+            keypoints are there), the name of the image as index, and the last column ``set`` with the split,
+            which is left out when no frame has one.
+
+        Raises:
+            InputError: There is no such view.
+        """
+        rows = self.errors
+        if view is not None:
+            rows = rows[rows["view"] == view]
+            if rows.empty and len(self.errors):
+                known = ", ".join(self.errors["view"].unique())
+                raise InputError(f"report: no view '{view}'; there is {known}")
+        count = len(self.keypoints)
+        table = pd.DataFrame(
+            rows["error"].to_numpy().reshape(-1, count),
+            index=pd.Index(rows["image"].to_numpy()[::count]),
+            columns=list(self.keypoints),
+        )
+        if any(frame.split is not None for frame in self.predictions):
+            table["set"] = rows["split"].to_numpy()[::count]
+        return table
+
+    def worst(self, count: int = 6) -> pd.DataFrame:
+        """The images whose visible keypoints are furthest off on average.
+
+        Args:
+            count: How many at most.
+
+        Returns:
+            Worst first: ``frame`` and ``view_number`` (counted from 0), ``image``, ``view``, ``split``,
+            ``mean_error_px``, ``worst_keypoint`` and ``worst_error_px``.
+        """
+        views = len(self.truth[0].images)
+        most = max(frame.instances.keypoints.shape[1] for frame in self.truth)
+        rows = self.errors.assign(number=np.arange(len(self.errors)) // max(most * len(self.keypoints), 1))
+        rows = rows[(rows["visible"] == VISIBLE) & rows["error"].notna()]
+        grouped = rows.groupby("number")["error"]
+        worst = rows.loc[grouped.idxmax(), ["number", "image", "view", "split", "keypoint", "error"]]
+        worst = worst.rename(columns={"keypoint": "worst_keypoint", "error": "worst_error_px"})
+        worst["mean_error_px"] = grouped.mean().to_numpy()
+        worst["frame"], worst["view_number"] = worst["number"] // views, worst["number"] % views
+        worst = worst.sort_values("mean_error_px", ascending=False, kind="stable").head(count)
+        columns = ["frame", "view_number", "image", "view", "split", "mean_error_px", "worst_keypoint"]
+        return worst[[*columns, "worst_error_px"]].reset_index(drop=True)
+
+    def write(
+        self,
+        directory: str | Path,
+        *,
+        images: Callable[[Frame], np.ndarray] | None = None,
+        about: Mapping[str, str] | None = None,
+        created: datetime | None = None,
+    ) -> dict[str, Path]:
+        """Write tables, plots and a page that needs no other file.
+
+        Every file is replaced in one step.
+
+        Args:
+            directory: Made when missing.
+            images: Gives the pixels ``(H, W)`` or ``(H, W, 3)`` RGB of a frame that has one view, to show the
+                worst frames; None leaves them out.
+            about: What the page says first, such as ``{"Run": ..., "Labels": ...}``; None names the scorers.
+            created: The date on the page; None for now.
+
+        Returns:
+            The files by the stem of their names: ``summary``, ``per_keypoint``, ``error_by_confidence``,
+            ``error_vs_threshold``, ``calibration`` and ``pixel_error`` (``pixel_error_<view>`` where there
+            are several) as CSV, the plots and worst frames as PNG, and ``report`` as HTML.
+
+        Raises:
+            InputError: The folder cannot be written or the disk is full.
+        """
+        content: dict[str, str | bytes] = {
+            f"{name}.csv": getattr(self, name).to_csv(index=False)
+            for name in (
+                "summary",
+                "per_keypoint",
+                "error_by_confidence",
+                "error_vs_threshold",
+                "calibration",
+            )
+        }
+        views = list(self.errors["view"].unique())
+        for view in views:
+            # The name of a view is the user's; in the name of a file it must not lead to another folder.
+            suffix = "_" + re.sub(r"[^\w.-]+", "_", view) if len(views) > 1 else ""
+            content[f"pixel_error{suffix}.csv"] = self.pixel_error_table(view).to_csv()
+        pictures = page.plots_of(self) | page.worst_frames(self, images)
+        content |= {f"{name}.png": picture for name, picture in pictures.items()}
+        content["report.html"] = page.render(
+            self, pictures, about or {}, created or datetime.now().astimezone()
+        )
+        paths = {Path(name).stem: Path(directory) / name for name in content}
+        for path, value in zip(paths.values(), content.values(), strict=True):
+            atomic_write(path, value)
+        return paths
+
+
+def evaluate(truth: Labels, predictions: Labels, *, tolerance_px: float = 5.0) -> Report:
+    """Compare predictions with labels, in original pixels.
+
+    Frames are matched by image, in any order; instances by least mean distance
+    (:mod:`vitruve.evaluation.matching`). The split of a frame is that of the predictions, or else that of the
+    labels.
+
+    Args:
+        truth: The labels: the frames to judge, and only these.
+        predictions: Predictions for the same frames.
+        tolerance_px: A keypoint within this distance counts as right in the calibration of confidence, in
+            pixels.
+
+    Returns:
+        The report.
+
+    Raises:
+        InputError: Frames are missing, extra or there twice, keypoints, views or dimensions differ, or there
+            is no frame or keypoint at all.
+    """
+    aligned = align(truth, predictions)
+    keypoints = truth.skeleton.names
+    views, joints = len(truth[0].images), len(keypoints)
+    view_names = truth.view_names or (("",) if views == 1 else tuple(f"view{n}" for n in range(views)))
+    target = _only_labelled(truth).keypoints()
+    errors = metrics.pixel_error(aligned.keypoints(), target)
+    most = errors.shape[2]
+    labelled = ~np.isnan(target).any(-1)
+    visible = np.where(labelled, np.nan_to_num(truth.visible()), 0).astype(np.int8)
+    frame_splits = _splits(aligned)
+    images = np.array([[image.name for image in frame.images] for frame in truth], dtype=object)
+    table = pd.DataFrame(
+        {
+            "image": np.repeat(images.ravel(), most * joints),
+            "view": np.tile(np.repeat(np.array(view_names, dtype=object), most * joints), len(truth)),
+            "instance": np.tile(np.repeat(np.arange(most), joints), len(truth) * views),
+            "split": np.repeat(np.array(frame_splits, dtype=object), views * most * joints),
+            "keypoint": np.tile(np.array(keypoints, dtype=object), len(truth) * views * most),
+            "error": errors.ravel(),
+            "score": aligned.keypoint_scores().ravel(),
+            "visible": visible.ravel(),
+            "size": np.repeat(metrics.instance_size(target).ravel(), joints),
+        }
+    )
+    frames = pd.Series(frame_splits).value_counts()
+    order = sorted(frames.index, key=lambda name: (*_SPLIT_ORDER, name).index(name))
+    return Report(
+        truth=truth,
+        predictions=aligned,
+        errors=table,
+        summary=tables.summary(table, {name: int(frames[name]) for name in order}, tolerance_px),
+        per_keypoint=tables.per_keypoint(table, order, keypoints),
+        error_by_confidence=tables.by_split(table, order, metrics.error_by_confidence),
+        error_vs_threshold=tables.by_split(table, order, metrics.error_vs_threshold),
+        calibration=tables.by_split(table, order, lambda e, s: metrics.calibration(e, s, tolerance_px)),
+        tolerance_px=tolerance_px,
+    )
+
+
+def _only_labelled(labels: Labels) -> Labels:
+    frames = []
+    for frame in labels:
+        instances = frame.instances.numpy()
+        frames.append(replace(frame, instances=replace(instances, keypoints=labelled_keypoints(instances))))
+    return replace(labels, frames=tuple(frames))
+
+
+def _splits(labels: Labels) -> list[str]:
+    return [_NO_SPLIT if frame.split is None else frame.split for frame in labels]

@@ -1,0 +1,159 @@
+"""From one label format to another, together with the images, saying what is lost."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from vitruve.errors import InputError
+from vitruve.formats.hub import get_format, read_labels, recognise, write_labels
+from vitruve.formats.image_folder import Pixels, gather_images
+from vitruve.formats.notes import LabelsWarning, features
+from vitruve.formats.skeleton_file import FILE_NAME, write_skeleton
+from vitruve.structures.labels import Frame, ImageRef, Labels
+
+_SKELETON = ("edges", "swaps", "details")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion wrote.
+
+    Attributes:
+        source_format: The format that was read.
+        target_format: The format that was written.
+        destination: The file or folder.
+        frames: Frames written.
+        instances: Instances written.
+        keypoints: Labelled keypoints written, over all frames.
+        images: Image files written.
+        notes: All that was lost, skipped or changed, one sentence each.
+    """
+
+    source_format: str
+    target_format: str
+    destination: Path
+    frames: int
+    instances: int
+    keypoints: int
+    images: int
+    notes: tuple[str, ...]
+
+
+def convert(
+    source: str | Path,
+    destination: str | Path,
+    to: str = "lightning_pose",
+    from_: str | None = None,
+    *,
+    first_instance: bool = False,
+    overwrite: bool = False,
+) -> Conversion:
+    """Convert labels, and carry their images along where the destination is a folder.
+
+    A folder becomes a project that can be used as it is: labels, and images in ``labeled-data/<session>/``;
+    frames of videos and of package files are written as PNG. A file holds labels only and points at the
+    images where they are.
+
+    Args:
+        source: A label file or a project folder.
+        destination: A file with one of the format's suffixes, or a folder.
+        to: The format to write.
+        from_: The format to read; found by looking inside by default.
+        first_instance: Where the format to write holds one animal, keep the first of each image.
+        overwrite: Replace labels that are there already.
+
+    Returns:
+        What was written and what was not.
+
+    Raises:
+        InputError: Something in the source is not as it should be, the destination exists, or the source has
+            several instances an image and the format to write has room for one.
+    """
+    place, target = Path(source), Path(destination)
+    reader = recognise(place) if from_ is None else get_format(from_)
+    writer = get_format(to)
+    in_folder = target.is_dir() or not target.suffix
+    if not overwrite and (target.is_file() or (in_folder and any(_labels_in(target)))):
+        raise InputError(f"{target}: holds labels already; choose another place or ask to overwrite them")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", LabelsWarning)
+        labels = read_labels(place, reader.NAME)
+    notes = [str(item.message) for item in caught if issubclass(item.category, LabelsWarning)]
+    if "instances" not in writer.KEEPS:
+        labels = _one_instance(labels, to, first_instance, notes)
+    lost = {name: words for name, words in features(labels).items() if name not in writer.KEEPS}
+    beside = in_folder and any(name in lost for name in _SKELETON)
+    notes += [
+        f"{words} are not kept by {to}" for name, words in lost.items() if not (beside and name in _SKELETON)
+    ]
+    images = 0
+    if in_folder:
+        opener: Callable[[Path], Pixels] | None = getattr(reader, "open_embedded", None)
+        labels, images, said = gather_images(labels, target, place, opener(place) if opener else None)
+        notes += said
+        if beside:
+            write_skeleton(labels.skeleton, target / FILE_NAME)
+            notes.append(f"edges, left-right pairs and the like are in {FILE_NAME}, beside the labels")
+    else:
+        labels = _pointing(labels, target.parent)
+        notes.append("images were not copied: the labels point at them where they are")
+    write_labels(labels, target, to)
+    return Conversion(
+        reader.NAME,
+        to,
+        target,
+        len(labels),
+        sum(int(frame.instances.present.any(0).sum()) for frame in labels),
+        sum(int((frame.instances.visible > 0).sum()) for frame in labels),
+        images,
+        tuple(notes),
+    )
+
+
+def _labels_in(folder: Path) -> list[Path]:
+    return [
+        *folder.glob("CollectedData*"),
+        *folder.glob("labeled-data/*/CollectedData*"),
+        *folder.glob("*.slp"),
+    ]
+
+
+def _one_instance(labels: Labels, to: str, first: bool, notes: list[str]) -> Labels:
+    crowded = [frame for frame in labels.frames if int(frame.instances.present.any(0).sum()) > 1]
+    if not crowded:
+        return labels
+    if not first:
+        raise InputError(
+            f"{len(crowded)} of {len(labels)} images hold several instances (first: '{crowded[0].name}'), but "
+            f"{to} holds one an image; convert to deeplabcut or sleap, or ask for the first instance only"
+        )
+    dropped = sum(int(frame.instances.present.any(0).sum()) - 1 for frame in crowded)
+    notes.append(
+        f"{dropped} instances in {len(crowded)} images were left out: {to} holds one an image, the first"
+    )
+    return replace(labels, frames=tuple(_first(frame) for frame in labels.frames))
+
+
+def _first(frame: Frame) -> Frame:
+    there = np.flatnonzero(frame.instances.present.any(0))[:1]
+    return replace(frame, instances=frame.instances[:, there])
+
+
+def _pointing(labels: Labels, folder: Path) -> Labels:
+    """The same labels with image names that start from another folder, or are absolute where not in it."""
+
+    def moved(image: ImageRef) -> ImageRef:
+        if image.path == Path():
+            return image
+        whole = Path(os.path.abspath(labels.path(image)))  # noqa: PTH100 - resolve() would follow links
+        inside = whole.is_relative_to(folder.absolute())
+        return replace(image, path=whole.relative_to(folder.absolute()) if inside else whole)
+
+    frames = tuple(replace(frame, images=tuple(moved(image) for image in frame.images)) for frame in labels)
+    return replace(labels, frames=frames, root=folder)

@@ -1,0 +1,1 @@
+"""Points and pixels under 3x3 matrices."""

@@ -1,0 +1,96 @@
+"""The one way in which an image is sampled, in training and in prediction alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from vitruve.geometry.affine import Matrix, Size, resize
+from vitruve.structures.instances import apply_matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Warp:
+    """A geometric change from an original image to the network's input.
+
+    Attributes:
+        matrix: ``(3, 3)`` from original image pixels to input pixels.
+        size: Width and height of the input.
+        displacement: ``(H, W, 2)`` in input pixels, or None: the input at ``p`` shows what the matrix alone would
+            have put at ``p + displacement[p]``.
+    """
+
+    matrix: Matrix
+    size: Size
+    displacement: Float[np.ndarray, "H W 2"] | None = None
+
+    @property
+    def to_image(self) -> Matrix:
+        """``(3, 3)`` from input pixels to original image pixels, the displacement left out."""
+        return np.linalg.inv(self.matrix)
+
+    def image(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "H W c"]:
+        """Sample an image once: bilinear, black outside.
+
+        Where the image shrinks to less than half, whole blocks of pixels are averaged first, so that nothing
+        between the samples is skipped.
+
+        Args:
+            image: The original image.
+
+        Returns:
+            The input image.
+        """
+        matrix = self.matrix
+        shrink = int(1 / max(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))), 1e-6))
+        if shrink >= 2:
+            image, matrix = _averaged(image, matrix, shrink)
+        if self.displacement is not None:
+            columns, rows = np.meshgrid(np.arange(self.size[0]), np.arange(self.size[1]))
+            grid = np.stack([columns, rows], -1) + self.displacement
+            where = apply_matrix(np.linalg.inv(matrix), grid).astype(np.float32)
+            return cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        if matrix[2, 0] or matrix[2, 1]:
+            return cv2.warpPerspective(image, matrix, self.size, flags=cv2.INTER_LINEAR)
+        return cv2.warpAffine(image, matrix[:2], self.size, flags=cv2.INTER_LINEAR)
+
+    def displaced(self, points: Float[np.ndarray, "*lead 2"]) -> Float[np.ndarray, "*lead 2"]:
+        """Where original points lie so that :attr:`to_image` alone describes the input image.
+
+        Without a displacement these are the points themselves.
+
+        Args:
+            points: Original pixels; NaN stays NaN.
+
+        Returns:
+            Original pixels, each moved by what the displacement does to it.
+        """
+        if self.displacement is None:
+            return points
+        lead = points.shape[:-1]
+        aim = apply_matrix(self.matrix, points.reshape(1, -1, 2).astype(np.float64))[0]
+        place = aim.copy()
+        for _ in range(4):  # p + d(p) = aim; d changes by far less than a pixel a pixel, so this contracts fast
+            sampled = cv2.remap(
+                self.displacement.astype(np.float32),
+                np.nan_to_num(place).astype(np.float32)[None],
+                None,
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )[0]
+            place = aim - sampled
+        return apply_matrix(self.to_image, place[None])[0].reshape(*lead, 2).astype(points.dtype)
+
+
+def _averaged(image: np.ndarray, matrix: Matrix, factor: int) -> tuple[np.ndarray, Matrix]:
+    height, width = image.shape[:2]
+    down, right = -height % factor, -width % factor
+    if down or right:
+        image = cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE)
+    full = (width + right, height + down)
+    small = (full[0] // factor, full[1] // factor)
+    image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    return image, matrix @ resize(small, full)

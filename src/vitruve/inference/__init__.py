@@ -1,0 +1,1 @@
+"""Inference: the predictor, its runtimes and what it writes."""

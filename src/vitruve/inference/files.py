@@ -1,0 +1,343 @@
+"""Predictions as files: finished ones are kept, interrupted ones go on where they stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitruve.atomic import atomic_json
+from vitruve.errors import InputError
+from vitruve.formats.table import format_rows, header_lines, read_predictions, write_h5
+from vitruve.inference.predictor import Prediction, Predictor, shots
+from vitruve.inference.progress import progress
+from vitruve.media.video import VideoReader, VideoWriter, is_video
+from vitruve.structures.instances import Instances
+from vitruve.structures.skeleton import Skeleton
+from vitruve.visualize.draw import draw_instances, keypoint_colors
+
+FORMATS = ("csv", "h5")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One table of predictions to be made.
+
+    Attributes:
+        source: A video, or the images that fill one table.
+        table: The CSV file.
+        labeled_video: The video with keypoints drawn, or None.
+        formats: ``csv`` is always written; ``h5`` beside it where named.
+    """
+
+    source: Path | tuple[Path, ...]
+    table: Path
+    labeled_video: Path | None = None
+    formats: tuple[str, ...] = ("csv",)
+
+    @property
+    def outputs(self) -> list[Path]:
+        """All files that a finished job leaves."""
+        more = [self.table.with_suffix(".h5")] if "h5" in self.formats else []
+        return [self.table, *more, *([self.labeled_video] if self.labeled_video else [])]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How keypoints are drawn into videos.
+
+    Attributes:
+        threshold: Keypoints with a lower likelihood are not drawn.
+        colormap: Name of a matplotlib colormap.
+    """
+
+    threshold: float = 0.9
+    colormap: str = "cool"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a job.
+
+    Attributes:
+        table: The CSV file.
+        labeled_video: The drawn video, or None.
+        outputs: All files of the job.
+        frames: Frames predicted now; none of them when the job was finished before.
+        seconds: Time it took.
+        skipped: It was finished before.
+    """
+
+    table: Path
+    labeled_video: Path | None
+    outputs: tuple[Path, ...]
+    frames: int
+    seconds: float
+    skipped: bool
+
+
+def predict_to_files(
+    predictor: Predictor,
+    job: Job,
+    *,
+    scorer: str,
+    identity: str,
+    look: Look = Look(),  # noqa: B008 - frozen
+    overwrite: bool = False,
+) -> Done:
+    """Predict a video, or several images, into a table.
+
+    Rows are appended to a hidden file beside the table, which is renamed when it is whole. A prediction that was
+    killed goes on behind the last whole batch, so that it ends with the file an unbroken one would have written.
+
+    Args:
+        predictor: The network.
+        job: What is to be predicted, and where to.
+        scorer: First header row of the table.
+        identity: Names the weights and the runtime; only rows of the same identity are kept.
+        look: How keypoints are drawn.
+        overwrite: Predict again even if everything is there.
+
+    Returns:
+        What was done.
+
+    Raises:
+        InputError: The source cannot be read, the outputs belong to another source, or the disk is full.
+    """
+    began = time.monotonic()
+    stamp = {"source": _stamp(job.source), "identity": identity, "batch_size": predictor.batch_size}
+    finished = job.table.with_name(f".{job.table.stem}.json")
+    same = _same(finished, stamp) and job.table.is_file()
+    if same and not overwrite and all(path.is_file() for path in job.outputs):
+        return Done(job.table, job.labeled_video, tuple(job.outputs), 0, 0.0, True)
+    if not overwrite and job.table.is_file():
+        _check_owner(finished, stamp, job)
+    if overwrite:
+        finished.unlink(missing_ok=True)
+    frames = 0
+    if overwrite or not same:
+        frames = _write_table(predictor, job, scorer, stamp, look, overwrite)
+        atomic_json(finished, stamp)
+    if "h5" in job.formats:
+        write_h5(job.table, job.table.with_suffix(".h5"))
+    if job.labeled_video is not None and (same or not job.labeled_video.is_file()) and isinstance(job.source, Path):
+        draw_video(job.source, job.table, job.labeled_video, predictor.algorithm.task.skeleton, look)
+    return Done(job.table, job.labeled_video, tuple(job.outputs), frames, time.monotonic() - began, False)
+
+
+def draw_video(source: Path, table: Path, target: Path, skeleton: Skeleton, look: Look) -> None:
+    """Draw predictions from a table into a copy of a video.
+
+    Args:
+        source: The video.
+        table: Its predictions.
+        target: The video to write.
+        skeleton: Edges and colours.
+        look: How keypoints are drawn.
+
+    Raises:
+        InputError: A file cannot be read or written.
+    """
+    values = read_predictions(table).to_numpy(float).reshape(-1, len(skeleton), 3)
+    colors = keypoint_colors(skeleton, look.colormap)
+    with VideoReader(source) as video, VideoWriter(target, video.fps) as writer:
+        with progress(f"drawing {source.name}", len(values)) as advance:
+            for image, row in zip(video.frames(), values, strict=False):
+                one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
+                writer.write(draw_instances(image, one, skeleton, threshold=look.threshold, colors=colors))
+                advance(1)
+
+
+def _write_table(
+    predictor: Predictor, job: Job, scorer: str, stamp: dict[str, Any], look: Look, overwrite: bool
+) -> int:
+    """Append rows to the part file and rename it when it is whole; returns the rows that were added."""
+    skeleton = predictor.algorithm.task.skeleton
+    part = job.table.with_name(f".{job.table.stem}.csv.part")
+    note = job.table.with_name(f".{job.table.stem}.part.json")
+    header = "".join(line + "\n" for line in header_lines(scorer, skeleton.names))
+    done = 0
+    if not overwrite and part.is_file() and _same(note, stamp):
+        done = _keep_whole_batches(part, header, predictor.batch_size)
+    if done == 0:
+        job.table.parent.mkdir(parents=True, exist_ok=True)
+        atomic_json(note, stamp)
+        _start(part, header)
+    # A drawn video cannot be appended to: after an interruption it is drawn from the finished table instead.
+    draw = job.labeled_video if done == 0 and isinstance(job.source, Path) else None
+    added = 0
+    try:
+        with ExitStack() as stack:
+            writer, total = _open_writer(stack, job, draw)
+            advance = stack.enter_context(progress(_title(job), total, done))
+            stream = part.open("a", encoding="utf-8", newline="")
+            stack.enter_context(stream)
+            colors = keypoint_colors(skeleton, look.colormap)
+            predictions = predictor.stream(shots(_readable(job.source), done))
+            for group in _groups(predictions, predictor.batch_size):
+                points = np.stack([_points(prediction) for prediction in group])
+                names = [prediction.frame.images[0].name for prediction in group]
+                stream.write(format_rows(names, points[..., :2], points[..., 2]))
+                stream.flush()
+                if writer is not None:
+                    for prediction, row in zip(group, points, strict=True):
+                        one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
+                        writer.write(
+                            draw_instances(
+                                prediction.images[0], one, skeleton, threshold=look.threshold, colors=colors
+                            )
+                        )
+                added += len(group)
+                advance(len(group))
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise InputError(
+            f"{part}: cannot be written ({error.strerror or error}); free some space and run again: it goes on there"
+        ) from error
+    part.replace(job.table)
+    note.unlink(missing_ok=True)
+    return added
+
+
+def _points(prediction: Prediction) -> np.ndarray:
+    """``(K, 3)``: x, y, likelihood of the first instance, rounded as the table rounds them."""
+    instances = prediction.frame.instances
+    scores = instances.keypoint_scores
+    if instances.keypoints.shape[1] == 0 or scores is None:
+        return np.full((instances.num_keypoints, 3), np.nan)
+    points = np.concatenate([instances.keypoints[0, 0], scores[0, 0, :, None]], -1).astype(np.float64)
+    # Drawing from these numbers or from the table later must give the same pixels.
+    points[:, :2], points[:, 2] = points[:, :2].round(4), points[:, 2].round(6)
+    return points
+
+
+def _groups(predictions: Iterator[Prediction], size: int) -> Iterator[list[Prediction]]:
+    group: list[Prediction] = []
+    for prediction in predictions:
+        group.append(prediction)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _open_writer(stack: ExitStack, job: Job, draw: Path | None) -> tuple[VideoWriter | None, int | None]:
+    if isinstance(job.source, tuple):
+        return None, len(job.source)
+    if not is_video(job.source):
+        return None, 1
+    with VideoReader(job.source) as video:
+        total, rate = video.estimated_count, video.fps
+    return (stack.enter_context(VideoWriter(draw, rate)) if draw is not None else None), total
+
+
+def _title(job: Job) -> str:
+    return job.source.name if isinstance(job.source, Path) else f"{len(job.source)} images"
+
+
+def _readable(source: Path | tuple[Path, ...]) -> Any:
+    return source if isinstance(source, Path) else list(source)
+
+
+def _start(part: Path, header: str) -> None:
+    try:
+        part.write_text(header, encoding="utf-8", newline="")
+    except OSError as error:
+        raise InputError(f"{part}: cannot be written ({error.strerror or error}); choose another --output") from error
+
+
+def _keep_whole_batches(part: Path, header: str, batch_size: int) -> int:
+    """Cut a part file behind its last whole batch; returns the rows that stay, 0 when it must begin anew."""
+    text = part.read_bytes()
+    start = len(header.encode())
+    if text[:start] != header.encode():
+        return 0
+    ends = [i for i in range(start, len(text)) if text[i : i + 1] == b"\n"]
+    keep = len(ends) // batch_size * batch_size
+    with part.open("rb+") as stream:
+        stream.truncate(ends[keep - 1] + 1 if keep else start)
+    return keep
+
+
+def _stamp(source: Path | Sequence[Path]) -> str:
+    """Changes when a file is replaced or edited; reading whole videos to know that would take too long."""
+    digest = hashlib.sha256()
+    for path in [source] if isinstance(source, Path) else source:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; name a video, an image or a folder of them")
+        state = path.stat()
+        digest.update(f"{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _same(note: Path, stamp: dict[str, Any]) -> bool:
+    try:
+        return bool(json.loads(note.read_text(encoding="utf-8")) == stamp)
+    except (OSError, ValueError):
+        return False
+
+
+def _check_owner(note: Path, stamp: dict[str, Any], job: Job) -> None:
+    """Refuse to replace a table that another video of the same name, or another program, has written."""
+    try:
+        owner = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(
+            f"{job.table}: is there already and was not written by 'vitruve predict'; "
+            "give --overwrite to replace it, or another --output"
+        ) from None
+    if owner.get("source") != stamp["source"]:
+        raise InputError(
+            f"{job.table}: holds predictions of another file, or of {_title(job)} before it was changed; "
+            "give --overwrite to replace them, or another --output"
+        )
+
+
+def jobs_for(
+    sources: Sequence[Path], folder: Path, *, formats: Sequence[str], labeled_video: bool
+) -> list[Job]:
+    """Which tables a list of videos and images makes.
+
+    Args:
+        sources: Videos and images. All images of one folder fill one table.
+        folder: Where tables go; drawn videos go to ``labeled_videos`` in it.
+        formats: ``csv``, ``h5``.
+        labeled_video: Draw videos.
+
+    Returns:
+        The jobs.
+
+    Raises:
+        InputError: A format is unknown, or two sources would be written to one table.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise InputError(f"--format {name}: not known; predictions are written as {' and '.join(FORMATS)}")
+    jobs: list[Job] = []
+    images: dict[Path, list[Path]] = {}
+    for source in sources:
+        if is_video(source):
+            drawn = folder / "labeled_videos" / f"{source.stem}_labeled.mp4" if labeled_video else None
+            jobs.append(Job(source, folder / f"{source.stem}.csv", drawn, tuple(formats)))
+        else:
+            images.setdefault(source.parent, []).append(source)
+    for parent, group in images.items():
+        jobs.append(Job(tuple(group), folder / f"{parent.resolve().name}.csv", None, tuple(formats)))
+    tables: dict[Path, Job] = {}
+    for job in jobs:
+        if job.table in tables:
+            raise InputError(
+                f"{_title(job)} and {_title(tables[job.table])} would both be written to {job.table}; "
+                "predict them one after the other with different --output folders"
+            )
+        tables[job.table] = job
+    return jobs

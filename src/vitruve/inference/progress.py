@@ -1,0 +1,36 @@
+"""How far a prediction is, on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+@contextmanager
+def progress(title: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Show a bar while a block runs, where output is a terminal; show nothing elsewhere.
+
+    Args:
+        title: What is being done.
+        total: How many there are, if known.
+        done: How many are done already.
+
+    Yields:
+        A function to be told how many more are done.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda count: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[rate]}"), console=console) as bar:
+        task = bar.add_task(title, total=total, completed=done, rate="")
+
+        def advance(count: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, advance=count, rate=f"{speed:.0f} frames/s" if speed else "")
+
+        yield advance

@@ -1,0 +1,1 @@
+"""Training losses: supervised ones as functions, unsupervised ones one term a file."""

@@ -1,0 +1,1 @@
+"""Building blocks of networks: backbones behind one contract, heads."""

@@ -1,0 +1,173 @@
+"""Any timm network as a feature pyramid.
+
+One contract: images in, a list of feature maps out, finest first, each with a known number of channels and stride.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from vitruve.errors import ConfigError, nearest
+from vitruve.networks.weights import load_matching, read_weights
+
+# Names that Lightning Pose gives its backbones, and the timm networks they are. Weights that timm does not carry
+# (pose data sets) have to come from a file.
+_ALIASES: Mapping[str, str] = {
+    **{f"resnet50_{data}": "resnet50" for data in ("animal_apose", "animal_ap10k", "human_jhmdb")},
+    **{f"resnet50_human_{data}": "resnet50" for data in ("res_rle", "top_res", "hand")},
+    "resnet50_contrastive": "resnet50",
+    "vits_dino": "vit_small_patch16_224.dino",
+    "vitb_dino": "vit_base_patch16_224.dino",
+    "vits_dinov2": "vit_small_patch14_dinov2.lvd142m",
+    "vitb_dinov2": "vit_base_patch14_dinov2.lvd142m",
+    "vits_dinov3": "vit_small_patch16_dinov3.lvd1689m",
+    "vitb_dinov3": "vit_base_patch16_dinov3.lvd1689m",
+    "vitb_imagenet": "vit_base_patch16_224.mae",
+    "vitb_sam": "samvit_base_patch16.sa1b",
+    "vitt_sam2": "sam2_hiera_tiny.fb_r896",
+    "vits_sam2": "sam2_hiera_small.fb_r896",
+    "vitb_sam2": "sam2_hiera_base_plus.fb_r896",
+}
+
+
+class Backbone(nn.Module):
+    """A timm network cut open at its feature maps.
+
+    Args:
+        name: A timm name (``resnet18``, ``convnext_tiny.in12k``, ``vit_small_patch16_224``) or one of Lightning
+            Pose's.
+        input_size: Width and height of the images, in pixels. Networks with a fixed grid are built for it.
+        finest_stride: Feature maps finer than this are left out.
+        pretrained: Take the published weights (downloaded once, then from the local cache). Without a connection
+            the weights are random and a warning says so.
+        weights_file: A safetensors file with weights for this network, taken instead.
+
+    Raises:
+        ConfigError: There is no network of that name, or the file does not fit it.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(
+        self,
+        name: str,
+        input_size: tuple[int, int],
+        *,
+        finest_stride: int = 4,
+        pretrained: bool = False,
+        weights_file: Path | None = None,
+    ) -> None:
+        super().__init__()
+        timm_name = resolve_name(name)
+        if pretrained and weights_file is None and timm_name != name and "." not in timm_name:
+            warnings.warn(
+                f"model.backbone={name}: its pose weights are not published for timm; starting from {timm_name}'s "
+                "own. Give model.backbone_checkpoint=FILE.safetensors for others",
+                stacklevel=2,
+            )
+        self.name = name
+        self.net, self.pretrained = _create(timm_name, input_size, finest_stride, pretrained and weights_file is None)
+        info = self.net.feature_info
+        # A plain transformer gives one stride only; its last map has seen everything the earlier ones have.
+        reductions = [int(r) for r in info.reduction()]
+        self._keep = [i for i, r in enumerate(reductions) if r not in reductions[i + 1 :]]
+        self.strides = [reductions[i] for i in self._keep]
+        self.channels = [int(info.channels()[i]) for i in self._keep]
+        config = timm.get_pretrained_cfg(timm_name, allow_unregistered=True)
+        mean, std = (config.mean, config.std) if config else ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
+        if weights_file is not None:
+            report = load_matching(self.net, read_weights(weights_file), weights_file)
+            self.pretrained = True
+            logging.getLogger(__name__).info("%s: %s", weights_file, report)
+
+    def forward(self, images: torch.Tensor) -> list[Float[torch.Tensor, "N c h w"]]:
+        """Feature maps of RGB images.
+
+        Args:
+            images: ``(N, 3, H, W)`` with values from 0 to 255, of any number type.
+
+        Returns:
+            One map for each of :attr:`strides`, finest first.
+        """
+        normal = (images.to(self.mean.dtype) - self.mean) / self.std
+        maps = self.net(normal)
+        return [maps[i] for i in self._keep]
+
+
+def resolve_name(name: str) -> str:
+    """The timm name behind a backbone's name.
+
+    Args:
+        name: A timm name or one of Lightning Pose's.
+
+    Returns:
+        The timm name.
+
+    Raises:
+        ConfigError: There is no such network.
+    """
+    timm_name = _ALIASES.get(name, name)
+    if not timm.is_model(timm_name.split(".")[0]):
+        known = [*_ALIASES, *timm.list_models()]
+        raise ConfigError(
+            f"model.backbone={name!r}: no such network{nearest(name, known)}; see 'vitruve list backbones'"
+        )
+    return timm_name
+
+
+def list_backbones(pattern: str | None = None) -> list[tuple[str, str]]:
+    """Backbones that can be named in ``model.backbone``.
+
+    Args:
+        pattern: A part of the name, or a pattern with ``*``; None lists the aliases and all of timm's.
+
+    Returns:
+        Pairs of a name and what it is.
+    """
+    text = pattern or ""
+    aliases = [(name, f"Lightning Pose's name for {timm_name}") for name, timm_name in _ALIASES.items() if text in name]
+    wanted = text if "*" in text else f"*{text}*"
+    return aliases + [(name, "timm") for name in timm.list_models(wanted)]
+
+
+def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> tuple[Any, bool]:
+    """Build the feature network, with an image size where the kind of network asks for one.
+
+    Returns:
+        The network, and whether it has published weights.
+    """
+    # The first maps of a convolutional network are finer than any heatmap; leaving them out saves their memory.
+    options: dict[str, Any] = {"features_only": True, "in_chans": 3}
+    try:
+        probe = timm.create_model(name, pretrained=False, **options)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise ConfigError(f"model.backbone={name!r}: timm gives no feature maps of it ({error}); choose another") from error
+    reductions = [int(r) for r in probe.feature_info.reduction()]
+    keep = [i for i, r in enumerate(reductions) if r >= finest]
+    if len(set(reductions)) == 1:
+        keep = [len(reductions) - 1]
+        options["img_size"] = (size[1], size[0])
+    options["out_indices"] = tuple(keep)
+    if pretrained:
+        try:
+            return timm.create_model(name, pretrained=True, **options), True
+        except Exception as error:  # whatever the hub's client raises without a connection: there are many kinds
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            warnings.warn(
+                f"model.backbone={name!r}: no published weights could be had ({reason}); starting from random ones. "
+                "Give model.backbone_checkpoint=FILE.safetensors, or training.backbone_pretrained=false to say so",
+                stacklevel=3,
+            )
+    return timm.create_model(name, pretrained=False, **options), False

@@ -1,0 +1,73 @@
+"""From feature maps to one map a keypoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import nn
+
+
+class PyramidHead(nn.Module):
+    """Merges feature maps from the coarsest to the finest and ends in one map a keypoint.
+
+    The top-down path of a feature pyramid (Lin et al. 2017): what the coarse maps know about the whole animal meets
+    what the fine ones know about edges, which places a keypoint better than upsampling the coarsest map alone.
+
+    Args:
+        channels: Channels of the feature maps, finest first.
+        strides: Their strides in input pixels.
+        stride: Stride of the result.
+        outputs: Number of result maps.
+        width: Channels in between.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], strides: Sequence[int], stride: int, outputs: int, width: int = 64
+    ) -> None:
+        super().__init__()
+        self.strides = tuple(strides)
+        self.stride = stride
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1, bias=False) for c in channels)
+        # A plain transformer has one coarse map; each doubling gets a convolution of its own.
+        self.steps = self._plan()
+        self.refine = nn.ModuleList(_block(width) for _ in self.steps)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in channels)
+        self.predict = nn.Conv2d(width, outputs, 1)
+        nn.init.normal_(self.predict.weight, std=0.01)
+        nn.init.zeros_(self.predict.bias)
+
+    def _plan(self) -> list[int | None]:
+        """For each doubling on the way down, the index of the lateral map that joins, or None."""
+        steps: list[int | None] = []
+        at = self.strides[-1]
+        while at > self.stride:
+            at //= 2
+            steps.append(self.strides.index(at) if at in self.strides else None)
+        return steps
+
+    def forward(self, maps: Sequence[Float[torch.Tensor, "N c h w"]]) -> Float[torch.Tensor, "N K H W"]:
+        """One map a keypoint.
+
+        Args:
+            maps: Feature maps, finest first.
+
+        Returns:
+            Maps of the input's size over the stride, before any softmax.
+        """
+        x = self.norms[-1](self.lateral[-1](maps[-1]))
+        for refine, joins in zip(self.refine, self.steps, strict=True):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            if joins is not None:
+                x = x + self.norms[joins](self.lateral[joins](maps[joins]))
+            x = refine(x)
+        logits: torch.Tensor = self.predict(x)
+        return logits
+
+
+def _block(width: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+    )

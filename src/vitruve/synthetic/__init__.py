@@ -1,0 +1,30 @@
+"""Rendered scenes with exact ground truth, for the example projects, tests and benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vitruve.errors import InputError, nearest
+from vitruve.synthetic.mouse import MouseScene
+from vitruve.synthetic.scene import Scene
+
+SCENES: dict[str, Callable[[int], Scene]] = {"mouse": MouseScene}
+"""What can be rendered: each makes its scene from a seed."""
+
+
+def make_scene(name: str, seed: int = 0) -> Scene:
+    """A scene by its name.
+
+    Args:
+        name: A key of :data:`SCENES`.
+        seed: Another seed gives another trajectory, floor and noise.
+
+    Returns:
+        The scene.
+
+    Raises:
+        InputError: There is no such scene.
+    """
+    if name not in SCENES:
+        raise InputError(f"no scene '{name}'{nearest(name, SCENES)}; there are: {', '.join(SCENES)}")
+    return SCENES[name](seed)

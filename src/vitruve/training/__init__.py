@@ -1,0 +1,1 @@
+"""Training: the one LightningModule, what surrounds it, and how it goes on after an interruption."""

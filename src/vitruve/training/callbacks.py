@@ -1,0 +1,198 @@
+"""What watches training: files that say how it goes, checkpoints, interruption."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from safetensors.torch import save_file
+
+from vitruve.atomic import atomic_path
+from vitruve.errors import VitruveError
+from vitruve.run import RunFiles
+from vitruve.training.optim import Plan
+
+_SECONDS_BETWEEN_CHECKPOINTS = 20.0
+"""A checkpoint holds the network three times over; writing one after each short epoch would cost more than it saves."""
+
+
+class Interrupted(VitruveError):
+    """The user asked training to stop."""
+
+
+class Keeper(pl.Callback):  # type: ignore[misc]
+    """Keeps the best weights, and now and then everything that training needs to go on.
+
+    Args:
+        run: Where they are kept.
+        every: Also keep the weights of every n-th epoch, or None.
+        seconds: Time between two checkpoints to go on from.
+    """
+
+    def __init__(self, run: RunFiles, every: int | None, seconds: float = _SECONDS_BETWEEN_CHECKPOINTS) -> None:
+        self._run = run
+        self._every = every
+        self._seconds = seconds
+        self._best = math.inf
+        self._saved = time.monotonic()
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Keep the weights if the validation loss has never been lower."""
+        loss = trainer.callback_metrics.get("val_supervised_loss")
+        if loss is not None and float(loss) < self._best:
+            self._best = float(loss)
+            save_weights(module.algorithm, self._run.best)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Keep numbered weights where asked, and, when it is time, everything."""
+        epoch = trainer.current_epoch + 1
+        if self._every and epoch % self._every == 0:
+            save_weights(module.algorithm, self._run.best.with_name(f"epoch={epoch}.safetensors"))
+        if time.monotonic() - self._saved > self._seconds:
+            trainer.save_checkpoint(self._run.last)
+            self._saved = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The lowest loss so far."""
+        return {"best": self._best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the lowest loss so far."""
+        self._best = state_dict["best"]
+
+
+def save_weights(module: torch.nn.Module, path: Any) -> None:
+    """Write a module's weights as safetensors, atomically.
+
+    Args:
+        module: Any module without shared tensors.
+        path: The file.
+
+    Raises:
+        InputError: The disk is full.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary)
+
+
+class Reporter(pl.Callback):  # type: ignore[misc]
+    """Says how training goes: ``status.json``, ``metrics.csv``, and a display.
+
+    Args:
+        run: Where the files are.
+        plan: How long training takes.
+        show: Called after each epoch, and now and then within one, with the latest numbers.
+    """
+
+    def __init__(self, run: RunFiles, plan: Plan, show: Callable[[dict[str, float]], None]) -> None:
+        self._run = run
+        self._plan = plan
+        self._show = show
+        self._rows: list[dict[str, Any]] = []
+        self._images = 0
+        self._began = self._mark = time.monotonic()
+        self._first_step = 0
+        self._rate = math.nan
+        self._shown = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Take up the rows of an earlier part of the same training."""
+        self._rows = [r for r in self._run.read_metrics() if int(r["epoch"]) < trainer.current_epoch]
+        self._first_step = trainer.global_step
+        self._began = time.monotonic()
+        self._write(trainer, "TRAINING")
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Start the clock of an epoch."""
+        self._images, self._mark = 0, time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count images, and refresh the display a few times a second at the most."""
+        self._images += len(batch)
+        now = time.monotonic()
+        self._rate = self._images / max(1e-9, now - self._mark)
+        if now - self._shown > 0.25:
+            self._shown = now
+            self._show(self._numbers(trainer))
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Write a row and the status."""
+        numbers = self._numbers(trainer)
+        validated = (trainer.current_epoch + 1) % trainer.check_val_every_n_epoch == 0
+        row = {key: value for key, value in numbers.items() if validated or not key.startswith("val_")}
+        row["epoch"] = trainer.current_epoch
+        self._rows.append({key: _short(value) for key, value in row.items() if value == value})
+        self._run.write_metrics(self._rows)
+        self._write(trainer, "TRAINING", done=trainer.current_epoch + 1)
+        self._show(numbers)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Say that the labelled frames come next."""
+        self._write(trainer, "EVALUATING")
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        """Say that training ended early, and why."""
+        status = "INTERRUPTED" if isinstance(exception, Interrupted) else "FAILED"
+        self._run.write_status(status, trainer.current_epoch, self._plan.epochs, message=str(exception))
+
+    def _numbers(self, trainer: pl.Trainer) -> dict[str, float]:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        done = trainer.global_step
+        pace = (time.monotonic() - self._began) / max(1, done - self._first_step)
+        return {
+            "epoch": float(trainer.current_epoch),
+            "step": float(done),
+            **metrics,
+            "learning_rate": float(trainer.optimizers[0].param_groups[-1]["lr"]),
+            "images_per_second": self._rate,
+            "seconds_left": pace * (self._plan.steps - done),
+        }
+
+    def _write(self, trainer: pl.Trainer, status: str, done: int | None = None) -> None:
+        numbers = {k: v for k, v in self._numbers(trainer).items() if math.isfinite(v)}
+        completed = trainer.current_epoch if done is None else done
+        self._run.write_status(status, completed, self._plan.epochs, metrics=numbers)
+
+
+class Interruption(pl.Callback):  # type: ignore[misc]
+    """Turns Ctrl-C into a clean end after the batch at hand; a second Ctrl-C ends at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._before: Any = None
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Listen, where signals can be listened to: in the main thread."""
+        try:
+            self._before = signal.signal(signal.SIGINT, self._ask)
+        except ValueError:
+            self._before = None
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self._asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """End here if asked to."""
+        if self._asked:
+            raise Interrupted(f"stopped by Ctrl-C in epoch {trainer.current_epoch}")
+
+    def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        """Give the signal back."""
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value

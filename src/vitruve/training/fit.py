@@ -1,0 +1,270 @@
+"""From settings and labels to a trained run."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from vitruve import __version__
+from vitruve.algorithms.base import Algorithm, Task
+from vitruve.config.schema import Config
+from vitruve.data.augment import augmentation
+from vitruve.data.dataset import PoseDataset
+from vitruve.data.images import ImageCache
+from vitruve.data.loaders import EpochBatches, loader
+from vitruve.errors import ConfigError
+from vitruve.inference.samples import save_samples
+from vitruve.networks.weights import load_exactly, load_matching, read_weights
+from vitruve.run import RunFiles
+from vitruve.structures.labels import Labels
+from vitruve.training.callbacks import Interruption, Keeper, Reporter, save_weights
+from vitruve.training.checkpoint import SafetensorsCheckpoints
+from vitruve.training.display import Display
+from vitruve.training.module import PoseModule
+from vitruve.training.optim import Plan
+from vitruve.training.settings import TrainingSettings
+
+_SAMPLES = 32
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What :func:`fit` leaves behind.
+
+    Attributes:
+        algorithm: With the weights that the run keeps.
+        cache: The decoded images, for whoever works on them next.
+    """
+
+    algorithm: Algorithm
+    cache: ImageCache
+
+
+def fit(
+    config: Config,
+    labels: Labels,
+    task: Task,
+    kind: type[Algorithm],
+    run: RunFiles,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+) -> Fitted:
+    """Train an algorithm and write what prediction needs into the run.
+
+    Args:
+        config: All settings.
+        labels: Checked and split.
+        task: What the network is built for.
+        kind: The algorithm's class.
+        run: Where everything goes.
+        resume: Go on from the run's last checkpoint, if it has one.
+        quiet: Show nothing on the terminal.
+
+    Returns:
+        The trained algorithm.
+
+    Raises:
+        ConfigError: The settings cannot work with the labels.
+        TrainingError: The loss became NaN or infinite.
+        Interrupted: The user pressed Ctrl-C.
+    """
+    settings = config.training
+    going_on = resume and run.last.is_file()
+    torch.manual_seed(settings.rng_seed_model_pt)
+    algorithm = kind(config.model, task, pretrained=settings.backbone_pretrained and not going_on)
+    started = bool(getattr(algorithm.backbone, "pretrained", False))
+    if config.model.checkpoint is not None and not going_on:
+        _warm_start(algorithm, Path(config.model.checkpoint))
+        started = True
+    cache = ImageCache(config.data.cache_gb)
+    changes = augmentation(settings.imgaug, settings.imgaug_hflip)
+    train, validation = labels.split("train"), labels.split("validation")
+    for part in (train, validation):
+        cache.fill(part, [image for frame in part for image in frame.images])
+    size, needs = task.input_size, algorithm.needs
+    seed = settings.rng_seed_data_pt
+    train_set = PoseDataset(train, size, needs, cache, changes, seed)
+    val_set = PoseDataset(validation, size, needs, cache)
+    device = pick_device(settings.device)
+    workers = _workers(settings, device)
+    batches = EpochBatches(
+        len(train), settings.train_batch_size, shuffle=True, seed=seed, limit=settings.limit_train_batches
+    )
+    plan = Plan.of(settings, len(batches), started)
+
+    def describe(epoch: int, batch: int) -> Sequence[str]:
+        return [train[pick.index].name for pick in batches.picks(epoch)[batch]]
+
+    if channels_last(settings, device):
+        algorithm = algorithm.to(memory_format=torch.channels_last)
+    module = PoseModule(algorithm, settings, plan, changes, describe)
+    save_samples(run.samples, train, validation, val_set, _SAMPLES, PoseDataset(train, size, needs, cache))
+    with Display(plan) as display, _silence():
+        trainer = pl.Trainer(
+            accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[device],
+            devices=max(1, settings.num_gpus) if device == "cuda" else 1,
+            precision=precision(settings, device),
+            max_epochs=settings.max_epochs if settings.max_epochs is not None else -1,
+            max_steps=settings.max_steps if settings.max_steps is not None else -1,
+            min_epochs=settings.min_epochs,
+            min_steps=settings.min_steps,
+            accumulate_grad_batches=settings.accumulate_grad_batches,
+            check_val_every_n_epoch=_validation_every(settings, plan),
+            val_check_interval=settings.val_check_interval,
+            log_every_n_steps=settings.log_every_n_steps,
+            profiler=settings.profiler,
+            num_sanity_val_steps=0,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            logger=TensorBoardLogger(str(run.tensorboard), name=config.model.model_name, version=0),
+            plugins=[SafetensorsCheckpoints()],
+            callbacks=[
+                Interruption(),
+                Keeper(run, settings.ckpt_every_n_epochs),
+                Reporter(run, plan, (lambda numbers: None) if quiet else display.show),
+                *_early_stopping(settings),
+            ],
+        )
+        trainer.fit(
+            module,
+            loader(train_set, batches, workers),
+            loader(val_set, EpochBatches(len(validation), settings.val_batch_size, shuffle=False), min(workers, 2)),
+            ckpt_path=str(run.last) if going_on else None,
+        )
+    if run.best.is_file():
+        load_exactly(algorithm, read_weights(run.best), run.best)
+    algorithm.eval().to("cpu")
+    save_weights(algorithm, run.weights)
+    run.write_model(model_record(config, task, labels))
+    run.last.unlink(missing_ok=True)
+    return Fitted(algorithm, cache)
+
+
+def model_record(config: Config, task: Task, labels: Labels) -> dict[str, Any]:
+    """What ``model.json`` says of a network: enough to build it again and to know where it came from.
+
+    Args:
+        config: All settings.
+        task: What the network is built for.
+        labels: What it learned from.
+
+    Returns:
+        Plain values.
+    """
+    return {
+        "vitruve_version": __version__,
+        "model": config.model.model_dump(mode="json"),
+        "task": task.to_dict(),
+        "scorer": f"{config.model.model_type}_tracker",
+        "view_names": list(labels.view_names),
+        "split": {frame.name: frame.split for frame in labels},
+        "data_hash": data_hash(labels),
+    }
+
+
+def data_hash(labels: Labels) -> str:
+    """A SHA-256 of image names, keypoints and visibility: it changes when a label does."""
+    digest = hashlib.sha256()
+    for frame in labels:
+        digest.update("\n".join(image.name for image in frame.images).encode())
+        for array in (frame.instances.keypoints.astype("<f4"), frame.instances.visible.astype("<i1")):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def pick_device(wanted: str) -> str:
+    """The device to work on.
+
+    Args:
+        wanted: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Returns:
+        ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        ConfigError: The device that was asked for is not there.
+    """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if present[name])
+    if not present[wanted]:
+        there = ", ".join(name for name, here in present.items() if here)
+        raise ConfigError(f"training.device={wanted}: this machine has none; it has {there}")
+    return wanted
+
+
+def precision(settings: TrainingSettings, device: str) -> Any:
+    """Lightning's name for the number format of the forward pass."""
+    chosen = settings.precision
+    if chosen == "auto":
+        chosen = "bf16" if _gains_from_bf16(device) else ("16" if device == "cuda" else "32")
+    return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[chosen]
+
+
+def _gains_from_bf16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device == "mps":
+        return False
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def channels_last(settings: TrainingSettings, device: str) -> bool:
+    """Whether images are laid out with their channels innermost, which processors and newer cards prefer."""
+    return device != "mps" if settings.channels_last is None else settings.channels_last
+
+
+def _workers(settings: TrainingSettings, device: str) -> int:
+    if settings.num_workers is not None:
+        return settings.num_workers
+    # On the processor they would take cores from the network; images are in memory, so one process keeps up.
+    return 0 if device == "cpu" else min(8, torch.get_num_threads())
+
+
+def _validation_every(settings: TrainingSettings, plan: Plan) -> int | None:
+    # A training shorter than the interval is validated at its end all the same.
+    return min(settings.check_val_every_n_epoch, plan.epochs)
+
+
+def _early_stopping(settings: TrainingSettings) -> list[pl.Callback]:
+    if not settings.early_stopping:
+        return []
+    return [EarlyStopping("val_supervised_loss", patience=settings.early_stop_patience, check_finite=False)]
+
+
+def _warm_start(algorithm: Algorithm, source: Path) -> None:
+    file = source / "model.safetensors" if source.is_dir() else source
+    logging.getLogger(__name__).info(load_matching(algorithm, read_weights(file), file))
+
+
+class _silence:
+    """Keeps Lightning's own advice, which is about other ways of using it, off the terminal."""
+
+    def __enter__(self) -> None:
+        self._caught = warnings.catch_warnings()
+        self._caught.__enter__()
+        warnings.filterwarnings("ignore", module="lightning.*")
+        warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
+        self._loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+        self._levels = [logger.level for logger in self._loggers]
+        for logger in self._loggers:
+            logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *error: object) -> None:
+        for logger, level in zip(self._loggers, self._levels, strict=True):
+            logger.setLevel(level)
+        self._caught.__exit__(None, None, None)

@@ -1,0 +1,170 @@
+"""The one LightningModule: any algorithm, any data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+
+from vitruve.algorithms.base import Algorithm
+from vitruve.data.augment import Augmentation
+from vitruve.data.photometric import augment_batch
+from vitruve.errors import TrainingError
+from vitruve.evaluation.matching import match_instances
+from vitruve.structures.batch import Batch
+from vitruve.structures.instances import Instances
+from vitruve.training.optim import Plan, build_optimizer, freeze, learning_rate_factor
+from vitruve.training.settings import TrainingSettings
+
+
+class PoseModule(pl.LightningModule):  # type: ignore[misc]
+    """Trains an algorithm.
+
+    Every random number depends on seed, epoch and step alone, never on what happened before: an interrupted training
+    that goes on ends with the same weights as one that was not.
+
+    Args:
+        algorithm: What is trained.
+        settings: The section ``training``.
+        plan: Steps in all and when the backbone joins.
+        augmentation: Photometric changes, applied on the device.
+        describe: Names the images of a training batch, for messages: ``(epoch, batch) -> names``.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        settings: TrainingSettings,
+        plan: Plan,
+        augmentation: Augmentation,
+        describe: Callable[[int, int], Sequence[str]],
+    ) -> None:
+        super().__init__()
+        self.algorithm = algorithm
+        self._settings = settings
+        self._plan = plan
+        self._augmentation = augmentation
+        self._describe = describe
+        self._errors: list[np.ndarray] = []
+        self._plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
+        self._stalled: dict[str, Any] | None = None
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move a batch."""
+        return batch.to(device, non_blocking=True)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Decide whether the backbone learns, and seed whatever layers draw at random."""
+        step = self.trainer.global_step
+        if self.algorithm.backbone is not None:
+            freeze(self.algorithm.backbone, step < self._plan.unfreeze)
+        torch.manual_seed(self._settings.rng_seed_model_pt * 1_000_003 + self._batches_before() + batch_idx)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """The sum of the algorithm's losses."""
+        generator = torch.Generator().manual_seed(
+            self._settings.rng_seed_data_pt * 1_000_003 + self._batches_before() + batch_idx
+        )
+        changed = batch.with_images(augment_batch(batch.images, self._augmentation, generator))
+        losses = self.algorithm.training_losses(changed)
+        total = torch.stack(list(losses.values())).sum()
+        if not bool(torch.isfinite(total)):
+            names = ", ".join(self._describe(self.current_epoch, batch_idx))
+            parts = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
+            raise TrainingError(
+                f"epoch {self.current_epoch}, batch {batch_idx}: the loss is not a number ({parts}; images {names}); "
+                "the last good checkpoint is kept: lower training.optimizer_params.learning_rate, "
+                "or training.precision=32, or look at those images"
+            )
+        for name, value in losses.items():
+            self.log(f"train_{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
+        self.log("train_supervised_loss", total.detach(), on_step=True, on_epoch=True, batch_size=len(batch))
+        return total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Losses and distance in original pixels (or millimetres) on validation frames."""
+        outputs = self.algorithm(batch)
+        losses = self.algorithm.loss(outputs, self.algorithm.encode(batch))
+        total = torch.stack(list(losses.values())).sum().float()
+        self.log("val_supervised_loss", total, batch_size=len(batch))
+        self._errors.append(distances(self.algorithm.decode(outputs, batch), batch))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the mean distance, and Lightning Pose's RMSE a coordinate (the distance over the square root of two)."""
+        errors = np.concatenate([error.ravel() for error in self._errors]) if self._errors else np.zeros(0)
+        self._errors.clear()
+        known = errors[np.isfinite(errors)]
+        if len(known):
+            self.log("val_pixel_error", float(known.mean()))
+            self.log("val_supervised_rmse", float(np.sqrt((known**2).mean() / 2)))
+        if self._plateau is not None:
+            self._plateau.step(float(self.trainer.callback_metrics["val_supervised_loss"]))
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimiser, and its course step by step; ``plateau`` is stepped after each validation instead."""
+        optimizer = build_optimizer(self.algorithm, self._settings)
+        if self._settings.lr_scheduler == "plateau":
+            params = self._settings.lr_scheduler_params.plateau
+            self._plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                optimizer, factor=params.factor, patience=params.patience, min_lr=params.min_lr
+            )
+            return {"optimizer": optimizer}
+        curves = [self._curve(group["part"] == "backbone") for group in optimizer.param_groups]
+        schedule = {"scheduler": torch.optim.lr_scheduler.LambdaLR(optimizer, curves), "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the settings alone do not tell: when the backbone joins, and how long the loss has stalled."""
+        checkpoint["unfreeze"] = self._plan.unfreeze
+        if self._plateau is not None:
+            checkpoint["plateau"] = self._plateau.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up what :meth:`on_save_checkpoint` kept."""
+        self._plan = replace(self._plan, unfreeze=checkpoint["unfreeze"])
+        self._stalled = checkpoint.get("plateau")
+
+    def on_fit_start(self) -> None:
+        """Give the schedule its past, now that there is a schedule."""
+        if self._plateau is not None and self._stalled is not None:
+            self._plateau.load_state_dict(self._stalled)
+
+    def _curve(self, backbone: bool) -> Callable[[int], float]:
+        def factor(step: int) -> float:
+            share = self._plan.backbone_share(step) if backbone else 1.0
+            return share * learning_rate_factor(self._settings, self._plan, step)
+
+        return factor
+
+    def _batches_before(self) -> int:
+        return self.current_epoch * int(self.trainer.num_training_batches)
+
+
+def distances(decoded: Instances, batch: Batch) -> np.ndarray:
+    """Distance of each decoded keypoint to its truth.
+
+    Args:
+        decoded: ``(B, V, N, K, 2)`` in pixels or ``(B, N, K, 3)`` in millimetres.
+        batch: With truth in the same unit.
+
+    Returns:
+        One distance for each labelled keypoint that has a counterpart, NaN for the others. Several instances are
+        matched first, each view on its own.
+    """
+    truth = batch.truth_3d if decoded.keypoints.shape[-1] == 3 else batch.truth
+    assert truth is not None
+    found, wanted = decoded.numpy(), truth.numpy()
+    # Leading axes become one; an instance axis stays.
+    predicted = found.keypoints.reshape(-1, *found.keypoints.shape[-3:])
+    labelled = np.where((wanted.visible > 0)[..., None], wanted.keypoints, np.nan)
+    labelled = labelled.reshape(-1, *labelled.shape[-3:])
+    errors = []
+    for one, other in zip(predicted, labelled, strict=True):
+        there = other[~np.isnan(other).all((-2, -1))]
+        chosen = match_instances(there, one)
+        errors += [np.linalg.norm(one[i] - item, axis=-1) for i, item in zip(chosen, there, strict=True) if i >= 0]
+    return np.concatenate(errors) if errors else np.zeros(0)

@@ -1,0 +1,141 @@
+"""Optimisers and the course of the learning rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from vitruve.algorithms.base import Algorithm
+from vitruve.training.settings import TrainingSettings
+
+# How Lightning Pose lets a backbone catch up after it is unfrozen: a tenth of the head's rate, growing by half an epoch.
+_FIRST_SHARE = 0.1
+_GROWTH = 1.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long training takes and when the backbone joins.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        steps_per_epoch: Optimiser steps an epoch.
+        unfreeze: Step at which the backbone begins to learn.
+    """
+
+    steps: int
+    steps_per_epoch: int
+    unfreeze: int
+
+    @classmethod
+    def of(cls, settings: TrainingSettings, batches: int, pretrained: bool) -> Plan:
+        """The plan that settings ask for.
+
+        Args:
+            settings: The section ``training``.
+            batches: Training batches an epoch.
+            pretrained: The backbone starts from published weights.
+
+        Returns:
+            The plan.
+        """
+        per_epoch = math.ceil(batches / settings.accumulate_grad_batches)
+        bounds = [settings.max_steps, None if settings.max_epochs is None else settings.max_epochs * per_epoch]
+        steps = min(bound for bound in bounds if bound is not None)
+        epoch = settings.unfreezing_epoch if settings.unfreezing_epoch is not None else (20 if pretrained else 0)
+        unfreeze = settings.unfreezing_step if settings.unfreezing_step is not None else epoch * per_epoch
+        return cls(steps, per_epoch, unfreeze)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are begun."""
+        return math.ceil(self.steps / self.steps_per_epoch)
+
+    def backbone_share(self, step: int) -> float:
+        """The backbone's learning rate as a share of the head's.
+
+        Args:
+            step: Optimiser step.
+
+        Returns:
+            0 while frozen, then from 0.1 upwards by half each epoch until 1. Always 1 when it was never frozen.
+        """
+        if self.unfreeze == 0:
+            return 1.0
+        if step < self.unfreeze:
+            return 0.0
+        return min(1.0, _FIRST_SHARE * _GROWTH ** ((step - self.unfreeze) // self.steps_per_epoch))
+
+
+def build_optimizer(algorithm: Algorithm, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """An optimiser whose groups tell backbone from head, and weights from biases and norms.
+
+    Args:
+        algorithm: Its parameters are optimised. Biases and normalisation are not decayed.
+        settings: The section ``training``.
+
+    Returns:
+        The optimiser; each group carries ``part``: ``backbone`` or ``head``.
+    """
+    backbone = set() if algorithm.backbone is None else {id(p) for p in algorithm.backbone.parameters()}
+    groups = []
+    for part in ("backbone", "head"):
+        own = [p for p in algorithm.parameters() if (id(p) in backbone) == (part == "backbone")]
+        for decay, members in (
+            (settings.weight_decay, [p for p in own if p.ndim > 1]),
+            (0.0, [p for p in own if p.ndim <= 1]),
+        ):
+            if members:
+                groups.append({"params": members, "weight_decay": decay, "part": part})
+    rate = settings.optimizer_params.learning_rate
+    # One fused step over all parameters is several times as fast as one small operation each.
+    if settings.optimizer == "SGD":
+        return torch.optim.SGD(groups, lr=rate, momentum=settings.optimizer_params.momentum, nesterov=True, fused=True)
+    kind = torch.optim.AdamW if settings.optimizer == "AdamW" else torch.optim.Adam
+    return kind(groups, lr=rate, fused=True)
+
+
+def learning_rate_factor(settings: TrainingSettings, plan: Plan, step: int) -> float:
+    """The head's learning rate at a step, as a share of ``optimizer_params.learning_rate``.
+
+    Args:
+        settings: The section ``training``. Its schedule ``plateau`` depends on the validation loss and gives 1 here.
+        plan: Length of the training.
+        step: Optimiser step, from 0.
+
+    Returns:
+        The factor, from 0 to 1.
+    """
+    params = settings.lr_scheduler_params
+    if settings.lr_scheduler == "multisteplr":
+        steps = params.multisteplr.milestone_steps
+        if steps is None:
+            steps = tuple(epoch * plan.steps_per_epoch for epoch in params.multisteplr.milestones)
+        return float(params.multisteplr.gamma ** sum(step >= milestone for milestone in steps))
+    if settings.lr_scheduler == "cosine":
+        warmup = params.cosine.warmup_epochs * plan.steps_per_epoch
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        return _cosine(1.0, params.cosine.final_factor, (step - warmup) / max(1, plan.steps - warmup))
+    if settings.lr_scheduler == "onecycle":
+        cycle = params.onecycle
+        rise = cycle.pct_start * plan.steps
+        first = 1 / cycle.div_factor
+        if step < rise:
+            return _cosine(first, 1.0, step / rise)
+        return _cosine(1.0, first / cycle.final_div_factor, (step - rise) / max(1, plan.steps - rise))
+    return 1.0
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(1.0, share))) / 2
+
+
+def freeze(backbone: nn.Module, frozen: bool) -> None:
+    """Stop or start learning of a module: no gradients are computed and no statistics move while it is frozen."""
+    for parameter in backbone.parameters():
+        parameter.requires_grad_(not frozen)
+    backbone.train(not frozen)

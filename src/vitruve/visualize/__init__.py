@@ -1,0 +1,1 @@
+"""Pictures that show whether to trust a prediction."""

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import vitruve
+from vitruve.cli import main as cli
+from vitruve.errors import InputError
+
+RUNNER = CliRunner()
+
+
+class Recorder(ModuleType):
+    """Stands in for vitruve.api: notes each call and answers with what the test prepared."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__("vitruve.api")
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        for verb in ("train", "predict", "evaluate", "convert", "bench", "list_available", "example"):
+            setattr(self, verb, self._verb(verb, answer))
+
+    def _verb(self, name: str, answer: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.calls.append((name, args, kwargs))
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+
+        return call
+
+
+def use(monkeypatch: pytest.MonkeyPatch, answer: Any) -> Recorder:
+    recorder = Recorder(answer)
+    monkeypatch.setitem(sys.modules, "vitruve.api", recorder)
+    monkeypatch.setattr(vitruve, "api", recorder, raising=False)
+    return recorder
+
+
+def invoke(*arguments: str) -> str:
+    result = RUNNER.invoke(cli.build(), list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("verb", cli.verbs())
+def test_help_of_every_verb(verb: str) -> None:
+    output = invoke(verb, "--help")
+    assert "Usage:" in output
+    assert "  " in output.split("Usage:")[1].split("\n\n")[1], "a line that says what the verb does"
+
+
+def test_version_and_help() -> None:
+    assert vitruve.__version__ in invoke("--version")
+    output = invoke("--help")
+    for verb in ("train", "predict", "evaluate", "convert", "bench", "list", "example"):
+        assert f"\n  {verb} " in output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--config-path", "d", "--config-name", "f.yaml", "-m", "a.b=1,2", "+c=3", "~e"],
+        ["a.b=1,2", "--config-path=d", "+c=3", "--multirun", "--config-name=f.yaml", "~e"],
+        ["-cp", "d", "a.b=1,2", "+c=3", "-cn", "f.yaml", "~e", "-m"],
+    ],
+)
+def test_train_takes_flags_and_overrides_in_any_order(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    api = use(monkeypatch, [Path("outputs/a")])
+    assert invoke("train", *arguments) == "run: outputs/a\n"
+    settings = {
+        "config_path": "d",
+        "config_name": "f.yaml",
+        "overrides": ["a.b=1,2", "+c=3", "~e"],
+        "multirun": True,
+    }
+    assert api.calls == [("train", (), settings)]
+
+
+def test_train_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = use(monkeypatch, [])
+    invoke("train")
+    nothing = {"config_path": None, "config_name": None, "overrides": [], "multirun": False}
+    assert api.calls == [("train", (), nothing)]
+
+
+@pytest.mark.parametrize("formats", [["--format", "csv,h5"], ["--format", "csv", "--format", "h5"]])
+def test_predict(monkeypatch: pytest.MonkeyPatch, formats: list[str]) -> None:
+    done = SimpleNamespace(
+        table=Path("a.csv"), labeled_video=Path("a.mp4"), frames=100, seconds=4.0, skipped=False
+    )
+    there = SimpleNamespace(table=Path("b.csv"), labeled_video=None, frames=9, seconds=0.0, skipped=True)
+    api = use(monkeypatch, [done, there])
+    output = invoke("predict", "run", "a.mp4", "b.mp4", *formats, "--labeled-video", "--threshold", "0.5")
+    assert "a.csv: 100 frames in 4.0 s, 25.0 frames/s" in output
+    assert "b.csv: is there already" in output
+    ((_, args, kwargs),) = api.calls
+    assert args == (Path("run"), [Path("a.mp4"), Path("b.mp4")])
+    assert kwargs == {
+        "output": None,
+        "formats": ("csv", "h5"),
+        "labeled_video": True,
+        "threshold": 0.5,
+        "overwrite": False,
+        "runtime": None,
+        "batch_size": None,
+    }
+
+
+def test_evaluate_shows_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = pd.DataFrame(
+        {"pixel_error": [1.23456, float("nan")], "frames": [9, 0]}, index=["test", "train"]
+    )
+    api = use(monkeypatch, SimpleNamespace(summary=summary, files={"report": Path("report.html")}))
+    output = invoke("evaluate", "run", "--labels", "l.csv")
+    assert "1.23" in output and "nan" not in output
+    assert "report: report.html" in output
+    assert api.calls == [("evaluate", (Path("run"),), {"labels": Path("l.csv"), "output": None})]
+
+
+def test_convert(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = use(monkeypatch, SimpleNamespace(frames=3, keypoints=5, notes=["one image twice"]))
+    assert "b: 3 frames, 5 keypoints" in invoke("convert", "a", "b", "--from", "sleap")
+    assert api.calls == [("convert", (Path("a"), Path("b")), {"to": "lightning_pose", "from_": "sleap"})]
+
+
+def test_bench_writes_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    figures = SimpleNamespace(table=lambda: "the table", to_json=lambda: '{"rate": 3}')
+    use(monkeypatch, figures)
+    assert "the table" in invoke("bench", "run", "--json", str(tmp_path / "bench.json"))
+    assert json.loads((tmp_path / "bench.json").read_text()) == {"rate": 3}
+
+
+def test_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [(f"name{number}", "what it is") for number in range(30)]
+    api = use(monkeypatch, entries)
+    assert invoke("list", "backbones", "name*").count("what it is") == 30
+    assert api.calls == [("list_available", ("backbones",), {"pattern": "name*"})]
+    assert "... all with: vitruve list backbones" in invoke("list")
+    assert RUNNER.invoke(cli.build(), ["list", "cats"]).exit_code == 2
+
+
+def test_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = use(monkeypatch, Path("there"))
+    assert invoke("example", "mouse", "there") == "example: there\n"
+    assert api.calls == [("example", ("mouse", Path("there")), {})]
+
+
+def test_errors_of_the_input_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, InputError("labels.csv: row 3: no such image"))
+    monkeypatch.setattr(sys, "argv", ["vitruve", "train"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "error: labels.csv: row 3: no such image\n"
+    monkeypatch.setenv("VITRUVE_DEBUG", "1")
+    with pytest.raises(InputError):
+        cli.main()
+
+
+def test_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, KeyboardInterrupt())
+    monkeypatch.setattr(sys, "argv", ["vitruve", "train"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 130
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from vitruve.cli.main import build; sys.argv = ['vitruve', '--help']\n"
+        "try: build()()\nexcept SystemExit as end: assert end.code == 0\n"
+        "heavy = {'torch', 'pandas', 'numpy', 'hydra', 'pydantic', 'rich', 'cv2', 'yaml'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "train" in done.stdout
