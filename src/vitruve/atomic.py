@@ -13,7 +13,6 @@ from typing import Any
 
 from vitruve.errors import InputError
 
-
 # What the system answers when the target itself is the trouble; any other OSError has its own cause and message.
 _REFUSED = (
     errno.ENOSPC,

@@ -15,6 +15,7 @@ import yaml
 from vitruve.atomic import atomic_json, atomic_write
 from vitruve.errors import InputError, nearest
 from vitruve.formats.hub import write_labels
+from vitruve.formats.skeleton_file import write_skeleton
 from vitruve.media.images import write_image
 from vitruve.media.video import VideoWriter
 from vitruve.structures.labels import Frame, ImageRef, Labels
@@ -46,7 +47,7 @@ def write_example(
         directory: Where to write; by default ``example_<name>`` in the working directory.
         frames: Number of labelled frames, 1 to 2000, spread over the recording so that no two are neighbours.
         video_frames: Number of frames of the video, 1 to 1000.
-        seed: Another seed gives another recording.
+        seed: Another seed, not negative, gives another recording.
 
     Returns:
         The project's directory.
@@ -60,6 +61,8 @@ def write_example(
     for label, value, most in (("frames", frames, 2000), ("video_frames", video_frames, 1000)):
         if not 1 <= value <= most:
             raise InputError(f"example: {label}={value}; it must be from 1 to {most}")
+    if seed < 0:
+        raise InputError(f"example: seed={seed}; it must not be negative")
     target = Path(f"example_{name}" if directory is None else directory)
     wanted = {"name": name, "frames": frames, "video_frames": video_frames, "seed": seed}
     if _is_finished(target, wanted):
@@ -71,9 +74,7 @@ def write_example(
         raise _write_error(target, error) from error
     try:
         EXAMPLES[name](temporary, frames, video_frames, seed)
-        files = sorted(
-            path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file()
-        )
+        files = sorted(path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file())
         atomic_json(temporary / _MARKER, {**wanted, "files": files})
         temporary.chmod(0o755)
         if target.is_dir():
@@ -96,9 +97,10 @@ def _write_mouse(root: Path, frames: int, video_frames: int, seed: int) -> None:
     first = round(_VIDEO_STARTS * _FPS)
     truth = _write_video(scene, root, "videos/mouse.mp4", range(first, first + video_frames))
     write_labels(truth, root / "videos" / "mouse_truth.csv", format="lightning_pose")
-    atomic_write(root / "skeleton.yaml", _yaml(_skeleton_dict(scene.skeleton)))
+    write_skeleton(scene.skeleton, root / "skeleton.yaml")
+    settings = yaml.safe_dump(_mouse_settings(scene.skeleton), sort_keys=False, default_flow_style=None, width=110)
     header = "# Training settings of the example; paths are relative to this file.\n"
-    atomic_write(root / "config.yaml", header + _yaml(_mouse_settings(scene.skeleton)))
+    atomic_write(root / "config.yaml", header + settings)
 
 
 EXAMPLES: dict[str, Callable[[Path, int, int, int], None]] = {"mouse": _write_mouse}
@@ -119,21 +121,12 @@ def _write_video(scene: Scene, root: Path, name: str, indices: range) -> Labels:
     frames = []
     path = Path(name)
     (root / path).parent.mkdir(parents=True, exist_ok=True)
-    with VideoWriter(root / path, fps=_FPS) as video:
+    with VideoWriter(root / path, fps=_FPS, crf=18, preset="superfast") as video:
         for number, index in enumerate(indices):
             images, truth = scene.render(index / _FPS)
             video.write(images[0])
             frames.append(Frame((ImageRef(path, number, scene.size),), truth, session=path.stem))
     return Labels(scene.skeleton, tuple(frames), root=root, scorer="rendered")
-
-
-def _skeleton_dict(skeleton: Skeleton) -> dict[str, Any]:
-    names = skeleton.names
-    return {
-        "names": list(names),
-        "edges": [[names[a], names[b]] for a, b in skeleton.edges],
-        "swaps": [[names[a], names[b]] for a, b in skeleton.swaps],
-    }
 
 
 def _mouse_settings(skeleton: Skeleton) -> dict[str, Any]:
@@ -195,10 +188,8 @@ def _is_finished(target: Path, wanted: dict[str, Any]) -> bool:
         found = json.loads((target / _MARKER).read_text())
         files = found.pop("files")
     except FileNotFoundError:
-        raise InputError(
-            f"{target}: already holds something else, which is not overwritten; {other}"
-        ) from None
-    except (ValueError, AttributeError, KeyError, OSError):
+        raise InputError(f"{target}: already holds something else, which is not overwritten; {other}") from None
+    except (ValueError, AttributeError, TypeError, KeyError, OSError):
         raise InputError(f"{target / _MARKER}: cannot be read; {other}") from None
     for key, value in wanted.items():
         if found.get(key) != value:
@@ -211,7 +202,3 @@ def _is_finished(target: Path, wanted: dict[str, Any]) -> bool:
 
 def _write_error(target: Path, error: OSError) -> InputError:
     return InputError(f"{target}: cannot be written ({error.strerror or error}); choose another directory")
-
-
-def _yaml(values: dict[str, Any]) -> str:
-    return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=110)

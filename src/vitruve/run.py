@@ -135,7 +135,8 @@ class RunFiles:
         record = read_json(self.model)
         if record.get("format") != FORMAT:
             raise RunError(
-                f"{self.model}: format {record.get('format')!r}, this program reads {FORMAT}; use the program that wrote it"
+                f"{self.model}: format {record.get('format')!r}, this program reads {FORMAT}; "
+                "use the program that wrote it"
             )
         return record
 

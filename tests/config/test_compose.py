@@ -175,9 +175,7 @@ def test_sweep_composes_every_combination(project: Path) -> None:
 
 def test_sweep_over_a_range_into_named_folders(project: Path) -> None:
     overrides = ["training.rng_seed_data_pt=range(1,4)", "hydra.sweep.dir=sweep"]
-    runs = compose_sweep(
-        str(project), "config", [*overrides, "hydra.sweep.subdir=seed_${training.rng_seed_data_pt}"]
-    )
+    runs = compose_sweep(str(project), "config", [*overrides, "hydra.sweep.subdir=seed_${training.rng_seed_data_pt}"])
     assert [run.run_dir for run in runs] == [Path.cwd() / "sweep" / f"seed_{seed}" for seed in (1, 2, 3)]
     with pytest.raises(ConfigError, match=r"runs 0 and 1 would both go to .*put \$\{hydra.job.num\} into it"):
         compose_sweep(str(project), "config", [*overrides, "hydra.sweep.subdir=same"])

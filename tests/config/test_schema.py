@@ -158,9 +158,7 @@ def test_wrong_values_are_named_with_what_would_be_right(key: str, value: Any, w
 def test_settings_that_contradict_one_another() -> None:
     training = {"train_prob": 0.9, "val_prob": 0.2}
     assert "train_prob=0.9 and val_prob=0.2 add up to 1.1" in fails({"training": training})
-    assert "min_epochs=20 is more than max_epochs=10" in fails(
-        {"training": {"min_epochs": 20, "max_epochs": 10}}
-    )
+    assert "min_epochs=20 is more than max_epochs=10" in fails({"training": {"min_epochs": 20, "max_epochs": 10}})
     assert "max_epochs and max_steps are both null" in fails({"training": {"max_epochs": None}})
     data = {"num_keypoints": 3, "keypoint_names": ["a", "b"]}
     assert "num_keypoints=3 but keypoint_names lists 2" in fails({"data": data})
@@ -256,6 +254,11 @@ def test_test_videos_are_the_project_s_unless_null() -> None:
     assert off.eval.test_videos_directory is None
 
 
+def test_blank_paths_are_no_paths() -> None:
+    assert Config.from_mapping({"eval": {"hydra_paths": [" "]}}).eval.hydra_paths == ()
+    assert "eval.hydra_paths=[3]: must be a list of text" in fails({"eval": {"hydra_paths": [3]}})
+
+
 def test_weight_decay_follows_the_optimiser() -> None:
     assert Config.from_mapping({}).training.weight_decay == 0.01
     assert Config.from_mapping({"training": {"optimizer": "Adam"}}).training.weight_decay == 0.0
@@ -289,5 +292,5 @@ def test_files_that_cannot_be_read(tmp_path: Path, content: bytes, wanted: str) 
 
 def test_missing_file_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("")
-    with pytest.raises(ConfigError, match="did you mean 'config.yaml'"):
+    with pytest.raises(ConfigError, match=r"did you mean 'config\.yaml'"):
         Config.load(tmp_path / "confg.yaml")

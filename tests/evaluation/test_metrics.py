@@ -13,6 +13,7 @@ from vitruve.evaluation import metrics
 LENGTH = st.floats(0, 500) | st.just(math.nan)
 SHARE = st.floats(0, 1) | st.just(math.nan)
 POINT = st.floats(-1e4, 1e4) | st.just(math.nan)
+EDGES = [0.0, 0.25, 0.5, 0.9, 1.0]
 FEW = settings(max_examples=40, deadline=None)
 
 
@@ -116,15 +117,13 @@ def slow_bins(errors: np.ndarray, scores: np.ndarray, edges: list[float]) -> lis
 @FEW
 @given(paired())
 def test_error_by_confidence_equals_a_loop(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    table = metrics.error_by_confidence(*pair, bins=[0, 0.25, 0.5, 0.9, 1])
-    for row, held in zip(table.itertuples(), slow_bins(*pair, [0, 0.25, 0.5, 0.9, 1]), strict=True):
+    table = metrics.error_by_confidence(*pair, bins=EDGES)
+    for row, held in zip(table.itertuples(), slow_bins(*pair, EDGES), strict=True):
         values = sorted(error for error, _ in held)
         half = len(values) // 2
         middle = math.nan if not values else (values[half] + values[~half]) / 2
         assert row.count == len(values)
-        assert row.mean_error_px == pytest.approx(
-            sum(values) / len(values) if values else math.nan, nan_ok=True
-        )
+        assert row.mean_error_px == pytest.approx(sum(values) / len(values) if values else math.nan, nan_ok=True)
         assert row.median_error_px == pytest.approx(middle, nan_ok=True)
 
 
@@ -134,11 +133,21 @@ def test_error_by_confidence_keeps_scores_at_and_beyond_the_ends() -> None:
     assert table[["low", "high"]].to_numpy().tolist() == [[0, 0.5], [0.5, 1]]
 
 
+def test_a_score_on_an_edge_belongs_to_the_bin_above() -> None:
+    table = metrics.error_by_confidence(np.array([1.0, 2.0, 3.0]), np.array([0.25, 0.5, 0.75]), bins=EDGES)
+    assert table["count"].tolist() == [0, 1, 2, 0]
+
+
+def test_an_error_of_exactly_the_tolerance_is_within() -> None:
+    table = metrics.calibration(np.array([5.0, 5.000001]), np.array([0.3, 0.3]), tolerance_px=5.0, bins=1)
+    assert table["share_within"].tolist() == [0.5]
+
+
 @FEW
 @given(paired())
 def test_error_vs_threshold_equals_a_loop(pair: tuple[np.ndarray, np.ndarray]) -> None:
     known = [(e, s) for e, s in zip(*map(np.ndarray.tolist, pair), strict=True) if e == e and s == s]
-    for row in metrics.error_vs_threshold(*pair, thresholds=[0, 0.3, 1]).itertuples():
+    for row in metrics.error_vs_threshold(*pair, thresholds=[0.0, 0.3, 1.0]).itertuples():
         kept = [error for error, score in known if score >= row.threshold]
         assert row.count == len(kept)
         assert row.kept_share == pytest.approx(len(kept) / len(known) if known else math.nan, nan_ok=True)
@@ -148,8 +157,8 @@ def test_error_vs_threshold_equals_a_loop(pair: tuple[np.ndarray, np.ndarray]) -
 @FEW
 @given(paired())
 def test_calibration_equals_a_loop(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    table = metrics.calibration(*pair, tolerance_px=20.0, bins=[0, 0.25, 0.5, 0.9, 1])
-    held = slow_bins(*pair, [0, 0.25, 0.5, 0.9, 1])
+    table = metrics.calibration(*pair, tolerance_px=20.0, bins=EDGES)
+    held = slow_bins(*pair, EDGES)
     gap, total = 0.0, sum(map(len, held))
     for row, entries in zip(table.itertuples(), held, strict=True):
         if not entries:

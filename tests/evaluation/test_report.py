@@ -81,9 +81,7 @@ def test_summary_equals_a_loop(report: Report, arrays: tuple[np.ndarray, ...]) -
         assert row["p90_error_px"] == pytest.approx(np.quantile(errors, 0.9))
         assert row["p95_error_px"] == pytest.approx(np.quantile(errors, 0.95))
         for limit in (5, 10):
-            assert row[f"pck_{limit}px_percent"] == pytest.approx(
-                100 * sum(e <= limit for e in errors) / total
-            )
+            assert row[f"pck_{limit}px_percent"] == pytest.approx(100 * sum(e <= limit for e in errors) / total)
         for alpha in (0.05, 0.1, 0.2):
             share = sum(r <= alpha for r in relative) / total
             assert row[f"pck_{alpha}size_percent"] == pytest.approx(100 * share)
@@ -175,9 +173,7 @@ def test_written_files_are_whole(report: Report, tmp_path: Path) -> None:
         created=datetime(2026, 5, 4, 13, 30, tzinfo=UTC),
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths.values())
-    assert {"summary", "per_keypoint", "error_by_confidence", "calibration", "pixel_error", "report"} <= set(
-        paths
-    )
+    assert {"summary", "per_keypoint", "error_by_confidence", "calibration", "pixel_error", "report"} <= set(paths)
     assert asked == report.worst()["image"].tolist()
     for name in ("summary", "per_keypoint", "error_by_confidence", "error_vs_threshold", "calibration"):
         pd.testing.assert_frame_equal(pd.read_csv(paths[name]), getattr(report, name), check_dtype=False)
@@ -214,9 +210,7 @@ def test_page_is_well_formed_and_needs_no_other_file(report: Report, tmp_path: P
         assert f"{row.mean_error_px:.2f} px" in text
 
 
-@pytest.mark.parametrize(
-    "case", ["unlabelled", "no predictions", "no confidence", "empty split", "one", "no instance"]
-)
+@pytest.mark.parametrize("case", ["unlabelled", "no predictions", "no confidence", "empty split", "one", "no instance"])
 def test_nothing_to_count_is_no_crash(labels_of: MakeLabels, case: str, tmp_path: Path) -> None:
     truth, predicted = np.full((4, 1, 1, 3, 2), 50.0), np.full((4, 1, 1, 3, 2), 51.0)
     scores: np.ndarray | None = np.full((4, 1, 1, 3), 0.5)
@@ -232,13 +226,8 @@ def test_nothing_to_count_is_no_crash(labels_of: MakeLabels, case: str, tmp_path
         truth, predicted, scores = truth[:1], predicted[:1], np.full((1, 1, 1, 3), 1.0)
     if case == "no instance":
         truth = truth[:, :, :0]
-    predictions = labels_of(predicted, scores).with_splits(
-        ["train", "train", "test", "test"][: len(predicted)]
-    )
+    predictions = labels_of(predicted, scores).with_splits(["train", "train", "test", "test"][: len(predicted)])
     report = evaluate(labels_of(truth), predictions)
     paths = report.write(tmp_path, images=lambda frame: np.zeros((100, 120), np.uint8))
-    assert (
-        "nan"
-        not in paths["report"].read_text(encoding="utf-8").split("<body>")[1].lower().split("base64,")[0]
-    )
+    assert "nan" not in paths["report"].read_text(encoding="utf-8").split("<body>")[1].lower().split("base64,")[0]
     assert len(report.summary) == (1 if case == "one" else 2)

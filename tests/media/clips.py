@@ -1,4 +1,4 @@
-"""What the tests of videos share: frames, a sequential decoder independent of the reader, the real recording."""
+"""What the tests of videos share: frames, an independent sequential decoder, the real recording."""
 
 from __future__ import annotations
 

@@ -32,13 +32,23 @@ CLIPS = {
     "b_frames.avi": {},
     "elementary.h264": {"container": "h264"},
     "fields.mkv": {"options": {"flags": "+ildct+ilme", "g": "12"}},
-    "hidden_frames.webm": {"codec": "libvpx", "options": {"auto-alt-ref": "1", "lag-in-frames": "10", "g": "15"}},
+    "hidden_frames.webm": {
+        "codec": "libvpx",
+        "options": {"auto-alt-ref": "1", "lag-in-frames": "10", "g": "15"},
+    },
     "lossless.mkv": {"codec": "ffv1", "pixel_format": "yuv444p"},
     "ten_bit.mp4": {"pixel_format": "yuv420p10le"},
     "grey.avi": {"codec": "rawvideo", "pixel_format": "gray"},
     "odd_size.mkv": {"codec": "ffv1", "pixel_format": "yuv420p", "size": (63, 47)},
 }
-INDEXED = {"b_frames.mp4", "variable_rate.mp4", "variable_rate.mkv", "b_frames.ts", "b_frames.mov", "motion.avi"}
+INDEXED = {
+    "b_frames.mp4",
+    "variable_rate.mp4",
+    "variable_rate.mkv",
+    "b_frames.ts",
+    "b_frames.mov",
+    "motion.avi",
+}
 NOT_INDEXED = {"elementary.h264"}
 
 
@@ -59,7 +69,7 @@ def test_every_access_equals_sequential_decoding(make_clip: MakeClip, name: str)
         warnings.simplefilter("error")
         assert (video.width, video.height) == truth.shape[2:0:-1]
         np.testing.assert_array_equal(np.stack(list(video.frames())), truth)
-        order = np.random.default_rng(0).permutation(50)[:14].tolist() + [0, 49, 49, 25, 26]
+        order = [*np.random.default_rng(0).permutation(50)[:14], 0, 49, 49, 25, 26]
         np.testing.assert_array_equal(video.read(order), truth[order])
         for number in (49, 7, 8, 31, 0):
             np.testing.assert_array_equal(video.read([number])[0], truth[number])
@@ -239,7 +249,7 @@ def test_header_without_packets(tmp_path: Path) -> None:
         stream = container.add_stream("mjpeg", rate=30)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
         container.start_encoding()
-    with pytest.raises(InputError, match="not a video|no frame"):
+    with pytest.raises(InputError, match=r"not a video|no frame"):
         VideoReader(path)
 
 

@@ -38,9 +38,7 @@ def test_images_and_truth_have_the_promised_shapes(scene: MouseScene) -> None:
 
 
 @pytest.mark.parametrize(("part", "names"), [("ear", ("ear_left", "ear_right")), ("nose", ("nose",))])
-def test_parts_are_painted_exactly_at_their_keypoints(
-    scene: MouseScene, part: str, names: tuple[str, ...]
-) -> None:
+def test_parts_are_painted_exactly_at_their_keypoints(scene: MouseScene, part: str, names: tuple[str, ...]) -> None:
     # Two renderings that differ in the colour of one part alone show where that part is.
     dyed = MouseScene(0, replace(Coat(), **{part: (255.0, 255.0, 255.0)}))
     dark = MouseScene(0, replace(Coat(), **{part: (0.0, 0.0, 0.0)}))
@@ -66,7 +64,7 @@ def test_parts_are_painted_exactly_at_their_keypoints(
 def test_paws_show_where_they_are_visible_and_not_where_they_are_occluded() -> None:
     white, black = (MouseScene(0, replace(Coat(), paw=(tone, tone, tone))) for tone in (255.0, 0.0))
     shown: dict[int, list[float]] = {1: [], 2: []}
-    for time in np.arange(0.5, 290, 2.9).tolist():
+    for time in np.arange(0.5, 290, 4.1).tolist():
         images, truth = white.render(time)
         change = np.clip(images[0].astype(float) - black.render(time)[0][0], 0, None).mean(-1)
         for name in ("paw_left", "paw_right"):
@@ -74,8 +72,8 @@ def test_paws_show_where_they_are_visible_and_not_where_they_are_occluded() -> N
             x, y = np.nan_to_num(truth.keypoints[0, 0, MOUSE.index(name)], nan=0.0)
             if visible and 1 < x < scene_size[0] - 2 and 1 < y < scene_size[1] - 2:
                 shown[visible].append(between(change, x, y))
-    assert len(shown[2]) > 100 and np.percentile(shown[2], 2) > 90 and np.median(shown[2]) > 180
-    assert len(shown[1]) > 8 and np.max(shown[1]) < 140
+    assert len(shown[2]) > 80 and np.percentile(shown[2], 2) > 90 and np.median(shown[2]) > 180
+    assert len(shown[1]) > 5 and np.max(shown[1]) < 140
 
 
 def test_left_is_left_of_the_mouse(scene: MouseScene) -> None:
@@ -100,7 +98,7 @@ def test_most_keypoints_are_seen_and_the_mouse_goes_everywhere(scene: MouseScene
 
 def test_standing_paws_do_not_slide(scene: MouseScene) -> None:
     index = MOUSE.index("paw_left")
-    steps = [scene.render(t)[1].keypoints[0, 0, index] for t in np.arange(20, 24, 0.02)]
+    steps = [scene.render(t)[1].keypoints[0, 0, index] for t in np.arange(20, 22, 0.02)]
     moves = np.linalg.norm(np.diff(steps, axis=0), axis=-1)
     assert (moves < 1e-9).mean() > 0.4 and moves.max() > 0.5
 

@@ -65,6 +65,4 @@ def test_bounds_hold_the_shape_tightly(shape: Shape) -> None:
 def test_a_moved_tube_has_the_same_distances_elsewhere() -> None:
     tube = Tube(np.array([[0.0, 0.0], [10.0, 4.0]]), np.array([2.0, 1.0]), 2.0)
     x, y = np.meshgrid(np.arange(-5.0, 15.0), np.arange(-5.0, 10.0))
-    np.testing.assert_allclose(
-        tube.moved(1.5, -2.0).distance(x + 1.5, y - 2.0), tube.distance(x, y), atol=1e-9
-    )
+    np.testing.assert_allclose(tube.moved(1.5, -2.0).distance(x + 1.5, y - 2.0), tube.distance(x, y), atol=1e-9)

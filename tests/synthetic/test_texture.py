@@ -20,7 +20,7 @@ def test_noise_texture_has_the_grain_it_was_asked_for() -> None:
     assert texture.dtype == np.float32
     assert abs(texture.mean()) < 1e-5 and abs(texture.std() - 1) < 1e-5
     for axis, grain in ((0, 2.0), (1, 6.0)):
-        # White noise blurred by a Gaussian of width s correlates over a distance d as exp(-d^2 / 4 s^2); np.roll
-        # also sees that the texture repeats without a seam.
+        # White noise blurred by a Gaussian of width s correlates over a distance d as exp(-d^2 / 4 s^2);
+        # np.roll also sees that the texture repeats without a seam.
         along = (texture * np.roll(texture, int(grain), axis)).mean()
         assert abs(along - np.exp(-0.25)) < 0.06

@@ -69,9 +69,7 @@ def test_unlabelled_keypoints_are_left_out_even_with_coordinates() -> None:
 
 
 def test_colors_of_keypoints_and_of_instances() -> None:
-    one = draw_instances(
-        grey(), points((20, 30), (60, 30)), PAIR, colors=np.array([[255, 0, 0], [0, 0, 255]])
-    )
+    one = draw_instances(grey(), points((20, 30), (60, 30)), PAIR, colors=np.array([[255, 0, 0], [0, 0, 255]]))
     assert one[30, 20].tolist() == [255, 0, 0] and one[30, 60].tolist() == [0, 0, 255]
     two = Instances.from_keypoints(np.array([[[20.0, 30.0]], [[60.0, 30.0]]]))
     drawn = draw_instances(grey(), two, ONE, colors=np.array([[[255, 0, 0]], [[0, 255, 0]]]))
@@ -125,9 +123,7 @@ def test_an_unknown_colormap_names_the_nearest() -> None:
 
 
 def test_contact_sheet_places_every_image() -> None:
-    images = [np.full((4, 6, 3), value, np.uint8) for value in (50, 100, 150)] + [
-        np.full((2, 2, 3), 200, np.uint8)
-    ]
+    images = [np.full((4, 6, 3), value, np.uint8) for value in (50, 100, 150)] + [np.full((2, 2, 3), 200, np.uint8)]
     sheet = contact_sheet(images, 3)
     assert sheet.shape == (2 * 8 + 4, 3 * 10 + 4, 3)
     for value, count in ((50, 24), (100, 24), (150, 24), (200, 4)):

@@ -41,9 +41,7 @@ def test_pck_curve_that_is_all_missed_stays_at_zero() -> None:
 
 def test_scatter_and_medians_show_the_numbers_given() -> None:
     errors, scores = np.array([1.0, 2.0, 0.001, math.nan]), np.array([0.1, 0.2, 0.9, 0.5])
-    binned = pd.DataFrame(
-        {"low": [0, 0.5], "high": [0.5, 1], "count": [2, 0], "median_error_px": [1.5, math.nan]}
-    )
+    binned = pd.DataFrame({"low": [0, 0.5], "high": [0.5, 1], "count": [2, 0], "median_error_px": [1.5, math.nan]})
     figure = plots.error_against_confidence({"test": errors}, {"test": scores}, {"test": binned})
     points = np.asarray(figure.axes[0].collections[0].get_offsets())
     np.testing.assert_allclose(points, [[0.1, 1.0], [0.2, 2.0], [0.9, plots.FLOOR_PX]])
@@ -60,6 +58,13 @@ def test_distribution_names_every_keypoint_as_it_is() -> None:
     plots.png_bytes(figure)
 
 
+@pytest.mark.parametrize("error", [0.0, 0.2, 2.0, 4000.0])
+def test_errors_that_are_all_alike_still_have_numbers_on_their_axis(error: float) -> None:
+    axes = plots.error_distribution({"test": np.full((3, 1), error)}, ["nose"]).axes[0]
+    low, high = axes.get_xlim()
+    assert sum(low <= tick <= high for tick in axes.get_xticks()) >= 2
+
+
 def test_calibration_bars_end_at_the_interval() -> None:
     table = pd.DataFrame(
         {
@@ -70,7 +75,7 @@ def test_calibration_bars_end_at_the_interval() -> None:
             "interval_high": [0.95],
         }
     )
-    figure = plots.calibration_curve({"test": table}, 5)
+    figure = plots.calibration_curve({"test": table}, 5.0)
     bars = figure.axes[0].collections[0]
     np.testing.assert_allclose(bars.get_segments()[0], [[0.5, 0.3], [0.5, 0.95]])  # type: ignore[attr-defined]
     assert "5 px" in figure.axes[0].get_ylabel()

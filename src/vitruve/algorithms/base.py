@@ -150,7 +150,7 @@ class ImageAlgorithm(Algorithm):
         """Outputs with the axes ``(B, V, T, ...)``."""
         axes = batch.images.shape[:3]
         outputs: Outputs = self.network(batch.images.flatten(0, 2))
-        return {name: value.unflatten(0, axes) for name, value in outputs.items()}
+        return {name: value.reshape(*axes, *value.shape[1:]) for name, value in outputs.items()}
 
     def example_input(self, count: int) -> Float[torch.Tensor, "count 3 H W"]:
         """Black images."""

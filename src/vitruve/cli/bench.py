@@ -10,9 +10,7 @@ import typer
 
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")],
-    json: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures as JSON.")
-    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures as JSON.")] = None,
     source: Annotated[
         Path | None,
         typer.Option(metavar="VIDEO", help="Video to measure with; one is rendered when left out."),

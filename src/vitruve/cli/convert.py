@@ -9,9 +9,7 @@ import typer
 
 
 def command(
-    source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="Label file, or folder of a labelled project.")
-    ],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Label file, or folder of a labelled project.")],
     destination: Annotated[Path, typer.Argument(metavar="DESTINATION", help="File or folder to write.")],
     to: Annotated[
         str, typer.Option("--to", metavar="FORMAT", help="Format to write (see `vitruve list formats`).")

@@ -10,9 +10,7 @@ import typer
 
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Which example.")] = "mouse",
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write it to.")] = Path(
-        "vitruve_example"
-    ),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write it to.")] = Path("vitruve_example"),
 ) -> None:
     """Write a small project of rendered images with exact labels."""
     from vitruve import api

@@ -16,9 +16,7 @@ def command(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="DIR", help="Folder for the predictions; the run's own by default."
-        ),
+        typer.Option("--output", "-o", metavar="DIR", help="Folder for the predictions; the run's own by default."),
     ] = None,
     formats: Annotated[
         list[str] | None,
@@ -30,9 +28,7 @@ def command(
     ] = None,
     labeled_video: Annotated[
         bool,
-        typer.Option(
-            "--labeled-video/--no-labeled-video", help="Also draw the keypoints into a copy of the video."
-        ),
+        typer.Option("--labeled-video/--no-labeled-video", help="Also draw the keypoints into a copy of the video."),
     ] = False,
     threshold: Annotated[
         float | None,
@@ -43,15 +39,13 @@ def command(
             help="Draw keypoints of at least this confidence, 0 to 1; by default as the run's settings say.",
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Predict again what is there already.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Predict again what is there already.")] = False,
     runtime: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="torch, torch_bf16, onnx, onnx_int8, openvino, openvino_bf16, openvino_int8 or auto; by default "
-            "as the run's settings say.",
+            help="torch, torch_bf16, onnx, onnx_int8, openvino, openvino_bf16, openvino_int8 or auto; by "
+            "default as the run's settings say.",
         ),
     ] = None,
     batch_size: Annotated[
@@ -78,8 +72,6 @@ def command(
             typer.echo(f"{result.table}: is there already (--overwrite predicts it again)")
         else:
             rate = result.frames / result.seconds if result.seconds else 0.0
-            typer.echo(
-                f"{result.table}: {result.frames} frames in {result.seconds:.1f} s, {rate:.1f} frames/s"
-            )
+            typer.echo(f"{result.table}: {result.frames} frames in {result.seconds:.1f} s, {rate:.1f} frames/s")
         if result.labeled_video:
             typer.echo(f"{result.labeled_video}: labelled video")

@@ -33,8 +33,6 @@ def command(
     """
     from vitruve import api
 
-    runs = api.train(
-        config_path=config_path, config_name=config_name, overrides=list(overrides or ()), multirun=multirun
-    )
+    runs = api.train(config_path, list(overrides or ()), config_name=config_name, multirun=multirun)
     for run in runs:
         typer.echo(f"run: {run}")

@@ -50,9 +50,7 @@ class Composed:
     source: Path | None
 
 
-def compose(
-    config_path: str | None = None, config_name: str | None = None, overrides: Sequence[str] = ()
-) -> Composed:
+def compose(config_path: str | None = None, config_name: str | None = None, overrides: Sequence[str] = ()) -> Composed:
     """Compose the settings of one run.
 
     Nothing is written, the working directory stays, and no logger is touched.
@@ -107,7 +105,7 @@ def compose_sweep(
     fixed = [override for override in parsed if not override.is_sweep_override()]
     with _hydra(source, fixed) as composed:
         root = _folder(composed, "hydra.sweep.dir")
-        listed = _plain(composed).get("hydra", {}).get("sweeper", {}).get("params") or {}
+        listed = dict(OmegaConf.select(composed, "hydra.sweeper.params") or {})
     swept = _parse([f"{key}={value}" for key, value in listed.items()])
     runs: list[Composed] = []
     taken: dict[Path, int] = {}
@@ -139,9 +137,7 @@ def _find(config_path: str | None, config_name: str | None) -> Path | None:
     if config_name is None:
         if folder.is_dir():
             hint = nearest_file(folder / "config.yaml").removeprefix("; ")
-            raise ConfigError(
-                f"{folder}: is a folder; say with --config-name which file ({hint.strip(' ()')})"
-            )
+            raise ConfigError(f"{folder}: is a folder; say with --config-name which file ({hint.strip(' ()')})")
         folder, config_name = folder.parent, folder.name
     path = folder / config_name
     if not path.parent.is_dir():
@@ -163,13 +159,9 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
             parsed.append(parser.parse_override(text))
         except HydraException as error:
             if "=" not in text and not text.startswith("~"):
-                raise ConfigError(
-                    f"{text}: not a setting; write key=value, such as training.max_epochs=50"
-                ) from error
+                raise ConfigError(f"{text}: not a setting; write key=value, such as training.max_epochs=50") from error
             reason = str(error).strip().splitlines()[0]
-            raise ConfigError(
-                f"{text}: cannot be read ({reason}); quote text with special characters"
-            ) from error
+            raise ConfigError(f"{text}: cannot be read ({reason}); quote text with special characters") from error
     return parsed
 
 
@@ -190,11 +182,7 @@ def _hydra(source: Path | None, overrides: Sequence[Override]) -> Iterator[DictC
     singleton = HydraConfig.instance()
     before = singleton.cfg
     try:
-        start = (
-            initialize_config_dir(str(folder), version_base=None)
-            if folder
-            else initialize(None, version_base=None)
-        )
+        start = initialize_config_dir(str(folder), version_base=None) if folder else initialize(None, version_base=None)
         with start:
             composed = hydra_compose(source.stem if source else None, lines, return_hydra_config=True)
             # Interpolations such as ${hydra:runtime.cwd} look here.
@@ -224,11 +212,8 @@ def _addable(override: Override, folder: Path | None) -> str:
     return f"++{text}" if plain and not group and not str(override.key_or_group).startswith("hydra") else text
 
 
-def _settings(
-    composed: DictConfig, source: Path | None, overrides: Sequence[Override]
-) -> tuple[Config, list[str]]:
+def _settings(composed: DictConfig, source: Path | None, overrides: Sequence[Override]) -> tuple[Config, list[str]]:
     values = _plain(composed)
-    values.pop("hydra", None)
     keys = [str(override.key_or_group) for override in overrides]
     _lower_min_epochs(values, keys)
     for key in _PATHS:
@@ -237,18 +222,13 @@ def _settings(
         _make_absolute(values, key, [Path.cwd()])
     data_dir = values.get("data", {}).get("data_dir") if isinstance(values.get("data"), dict) else None
     if isinstance(data_dir, str) and data_dir != "???" and not Path(data_dir).is_dir():
-        raise ConfigError(
-            f"{_name(source)}data.data_dir='{data_dir}': no such folder; give the folder of the labels"
-        )
+        raise ConfigError(f"{_name(source)}data.data_dir='{data_dir}': no such folder; give the folder of the labels")
     return Config.examine(values, source.name if source else None, keys)
 
 
 def _plain(composed: DictConfig) -> dict[str, Any]:
-    with open_dict(composed):
-        hydra = composed.pop("hydra")
-    values = OmegaConf.to_container(composed, resolve=True)
-    with open_dict(composed):
-        composed.hydra = hydra
+    own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+    values = OmegaConf.to_container(own, resolve=True)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
 
@@ -259,12 +239,7 @@ def _lower_min_epochs(values: dict[str, Any], overridden: Sequence[str]) -> None
     if not isinstance(training, dict) or "training.min_epochs" in overridden:
         return
     least, most = training.get("min_epochs"), training.get("max_epochs")
-    if (
-        "training.max_epochs" in overridden
-        and isinstance(least, int)
-        and isinstance(most, int)
-        and least > most
-    ):
+    if "training.max_epochs" in overridden and isinstance(least, int) and isinstance(most, int) and least > most:
         training["min_epochs"] = most
 
 

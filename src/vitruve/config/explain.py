@@ -100,9 +100,7 @@ def _explain(error: ErrorDetails, model: type[BaseModel], values: Any, prefix: s
     return key, f"{key}={_shown(values)}: must be {wanted}"
 
 
-def _walk(
-    model: type[BaseModel], location: Sequence[int | str]
-) -> tuple[type[BaseModel], list[str], FieldInfo | None]:
+def _walk(model: type[BaseModel], location: Sequence[int | str]) -> tuple[type[BaseModel], list[str], FieldInfo | None]:
     """The section an error lies in, the names that lead to it, and its field unless it is a section."""
     names: list[str] = []
     section = model
@@ -189,9 +187,7 @@ def _limits(metadata: Sequence[Any]) -> str:
         "min_length": "not empty",
     }
     # Field() keeps its limits bare, or packed in one more FieldInfo where it stands inside Annotated.
-    flat = [
-        item for entry in metadata for item in (entry.metadata if isinstance(entry, FieldInfo) else [entry])
-    ]
+    flat = [item for entry in metadata for item in (entry.metadata if isinstance(entry, FieldInfo) else [entry])]
     found = [
         text.format(getattr(item, name))
         for item in flat

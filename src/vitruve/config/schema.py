@@ -45,9 +45,7 @@ class Config(Section):
     dali: DaliSettings = Field(default=DaliSettings(), description="Batches of unlabelled video.")
     losses: LossesSettings = Field(default=LossesSettings(), description="Terms on unlabelled video.")
     eval: EvalSettings = Field(default=EvalSettings(), description="What follows training.")
-    callbacks: CallbackSettings = Field(
-        default=CallbackSettings(), description="What happens between epochs."
-    )
+    callbacks: CallbackSettings = Field(default=CallbackSettings(), description="What happens between epochs.")
     inference: InferenceSettings = Field(default=InferenceSettings(), description="How the network is run.")
     resume: Path | None = Field(default=None, description="Run that goes on; null to begin a new one.")
 
@@ -130,9 +128,7 @@ def warn_idle(idle: Sequence[str], source: str | None = None) -> None:
         _log.warning("%sno effect in this run: %s", f"{source}: " if source else "", "; ".join(idle))
 
 
-def _validated(
-    section: type[_S], values: Any, source: str | None, overridden: Collection[str], prefix: str = ""
-) -> _S:
+def _validated(section: type[_S], values: Any, source: str | None, overridden: Collection[str], prefix: str = "") -> _S:
     try:
         return section.model_validate(values)
     except ValidationError as error:
@@ -183,9 +179,7 @@ def _check_losses(model: ModelSettings, source: str | None, overridden: Collecti
         problem = "is not available in this version" if name in known else f"is no loss{nearest(name, known)}"
         there = f"available are {', '.join(UNSUPERVISED)}" if UNSUPERVISED else "none is available: write []"
         where = place("model.losses_to_use", source, overridden)
-        raise ConfigError(
-            f"{where}model.losses_to_use={list(model.losses_to_use)}: '{name}' {problem}; {there}"
-        )
+        raise ConfigError(f"{where}model.losses_to_use={list(model.losses_to_use)}: '{name}' {problem}; {there}")
 
 
 def _without_empty(values: Mapping[str, Any], section: type[BaseModel]) -> dict[str, Any]:
@@ -212,9 +206,7 @@ def _check_leaves(values: Mapping[str, Any], source: str | None, overridden: Col
     for key, value in _leaves(values):
         where = place(key, source, overridden)
         if value == _LEFT_OPEN:
-            raise ConfigError(
-                f"{where}{key}: has no value yet ('{_LEFT_OPEN}'); set it in the file or as {key}=VALUE"
-            )
+            raise ConfigError(f"{where}{key}: has no value yet ('{_LEFT_OPEN}'); set it in the file or as {key}=VALUE")
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{where}{key}={value}: must be a finite number")
 

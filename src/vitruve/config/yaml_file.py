@@ -40,17 +40,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: not a text file (byte {error.start} is no UTF-8); give a YAML file"
-        ) from error
+        raise ConfigError(f"{path}: not a text file (byte {error.start} is no UTF-8); give a YAML file") from error
     except yaml.YAMLError as error:
         raise yaml_error(error, path) from error
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError(
-            f"{path}: holds a {type(values).__name__}; settings are a mapping such as 'training: ...'"
-        )
+        raise ConfigError(f"{path}: holds a {type(values).__name__}; settings are a mapping such as 'training: ...'")
     return values
 
 

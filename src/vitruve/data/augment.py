@@ -102,7 +102,7 @@ def augmentation(setting: str | Mapping[str, Any], hflip: bool = False) -> Augme
     Raises:
         ConfigError: A preset or a key is unknown, or a value is out of its range.
     """
-    values = {"preset": setting} if isinstance(setting, str) else dict(setting)
+    values: dict[str, Any] = {"preset": setting} if isinstance(setting, str) else dict(setting)
     preset = values.pop("preset", "none")
     if preset not in PRESETS:
         raise ConfigError(

@@ -13,25 +13,19 @@ from vitruve.settings import Section
 class GeneralDali(Section):
     """What holds for every kind of batch."""
 
-    seed: StrictInt = Field(
-        default=123456, ge=0, description="Seed of the order in which windows of video are drawn."
-    )
+    seed: StrictInt = Field(default=123456, ge=0, description="Seed of the order in which windows of video are drawn.")
 
 
 class TrainSequence(Section):
     """Unlabelled batches of models that see single frames."""
 
-    sequence_length: StrictInt = Field(
-        default=32, ge=2, description="Consecutive frames an unlabelled batch."
-    )
+    sequence_length: StrictInt = Field(default=32, ge=2, description="Consecutive frames an unlabelled batch.")
 
 
 class PredictSequence(Section):
     """Batches of prediction."""
 
-    sequence_length: StrictInt = Field(
-        default=96, ge=1, description="Frames a batch when a video is predicted."
-    )
+    sequence_length: StrictInt = Field(default=96, ge=1, description="Frames a batch when a video is predicted.")
 
 
 class TrainContext(Section):

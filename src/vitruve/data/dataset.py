@@ -115,7 +115,9 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         truth = replace(truth, keypoints=warp.displaced(truth.keypoints))
         if mirrored:
             truth = replace(
-                truth, keypoints=truth.keypoints[:, self._permutation], visible=truth.visible[:, self._permutation]
+                truth,
+                keypoints=truth.keypoints[:, self._permutation],
+                visible=truth.visible[:, self._permutation],
             )
         return images, warp.to_image, truth
 

@@ -72,7 +72,7 @@ def loader(dataset: PoseDataset, batches: EpochBatches, workers: int) -> DataLoa
         The loader.
     """
     return DataLoader(
-        dataset,
+        dataset,  # type: ignore[arg-type]  # samples go in, the collated batch comes out
         batch_sampler=batches,
         collate_fn=collate,
         num_workers=workers,

@@ -70,7 +70,11 @@ def _motion_blur(images: Images, settings: Augmentation, generator: torch.Genera
     angle = 360 * torch.rand(len(images), generator=generator)
     direction = 2 * torch.rand(len(images), generator=generator) - 1
     return kornia.filters.motion_blur(
-        images, settings.blur_size, angle.to(images.device), direction.to(images.device), border_type="reflect"
+        images,
+        settings.blur_size,
+        angle.to(images.device),
+        direction.to(images.device),
+        border_type="reflect",
     )
 
 

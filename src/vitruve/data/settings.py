@@ -16,12 +16,8 @@ _Index = Annotated[StrictInt, Field(ge=0)]
 class ImageSize(Section):
     """Size of the images the network sees; both null for the size of the images themselves."""
 
-    height: StrictInt | None = Field(
-        default=None, ge=32, multiple_of=32, description="Height in pixels, or null."
-    )
-    width: StrictInt | None = Field(
-        default=None, ge=32, multiple_of=32, description="Width in pixels, or null."
-    )
+    height: StrictInt | None = Field(default=None, ge=32, multiple_of=32, description="Height in pixels, or null.")
+    width: StrictInt | None = Field(default=None, ge=32, multiple_of=32, description="Width in pixels, or null.")
 
     @model_validator(mode="after")
     def _both_or_none(self) -> ImageSize:
@@ -103,26 +99,20 @@ class DataSettings(Section):
             if doubled is not None:
                 raise ValueError(f"keypoint_names: '{doubled}' stands there twice; names must differ")
             if count is not None and count != len(names):
-                raise ValueError(
-                    f"num_keypoints={count} but keypoint_names lists {len(names)}; make them agree"
-                )
+                raise ValueError(f"num_keypoints={count} but keypoint_names lists {len(names)}; make them agree")
             count = len(names)
         matches = self.mirrored_column_matches or ()
         lists = [item for item in matches if isinstance(item, tuple)]
         if len({len(item) for item in lists}) > 1:
             lengths = ", ".join(str(len(item)) for item in lists)
-            raise ValueError(
-                f"mirrored_column_matches: its lists have {lengths} entries; each view needs as many"
-            )
+            raise ValueError(f"mirrored_column_matches: its lists have {lengths} entries; each view needs as many")
         flat = [index for item in matches for index in (item if isinstance(item, tuple) else (item,))]
         for key, indices in (
             ("mirrored_column_matches", flat),
             ("columns_for_singleview_pca", self.columns_for_singleview_pca or ()),
         ):
             if count is not None and any(index >= count for index in indices):
-                raise ValueError(
-                    f"{key}: index {max(indices)} for {count} keypoints; indices go to {count - 1}"
-                )
+                raise ValueError(f"{key}: index {max(indices)} for {count} keypoints; indices go to {count - 1}")
         return self
 
     def label_files(self) -> tuple[Path, ...]:

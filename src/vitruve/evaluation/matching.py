@@ -36,29 +36,21 @@ def align(truth: Labels, predictions: Labels) -> Labels:
     if not truth.frames:
         raise InputError(f"labels of '{truth.scorer}' hold no frame; at least one is needed to evaluate")
     if not truth.skeleton.names:
-        raise InputError(
-            f"labels of '{truth.scorer}' have no keypoints; there is nothing to measure in pixels"
-        )
+        raise InputError(f"labels of '{truth.scorer}' have no keypoints; there is nothing to measure in pixels")
     order = _keypoint_order(truth, predictions)
     known = _frames_by_image(predictions, "predictions")
     wanted = _frames_by_image(truth, "labels")
     missing = [_text(key) for key in wanted if key not in known]
     if missing:
-        raise InputError(
-            f"predictions of '{predictions.scorer}': {_listed(missing)} not predicted; predict them too"
-        )
+        raise InputError(f"predictions of '{predictions.scorer}': {_listed(missing)} not predicted; predict them too")
     extra = [_text(key) for key in known if key not in wanted]
     if extra:
-        raise InputError(
-            f"predictions of '{predictions.scorer}': {_listed(extra)} not in the labels; leave them out"
-        )
+        raise InputError(f"predictions of '{predictions.scorer}': {_listed(extra)} not in the labels; leave them out")
     frames = tuple(_align_frame(frame, known[key], order) for key, frame in wanted.items())
     return replace(predictions, skeleton=truth.skeleton, frames=frames)
 
 
-def match_instances(
-    truth: Float[np.ndarray, "N K 2"], predicted: Float[np.ndarray, "M K 2"]
-) -> Int[np.ndarray, " N"]:
+def match_instances(truth: Float[np.ndarray, "N K 2"], predicted: Float[np.ndarray, "M K 2"]) -> Int[np.ndarray, " N"]:
     """Which prediction belongs to each labelled instance, by the least sum of mean distances.
 
     The assignment is the optimal one (Kuhn 1955, through scipy). Pairs that share no keypoint come last.
@@ -135,9 +127,7 @@ def _align_frame(truth: Frame, predicted: Frame, order: list[int]) -> Frame:
     ours, theirs = truth.instances.numpy(), predicted.instances.numpy()
     for one, whose in ((ours, "labels"), (theirs, "predictions")):
         if one.keypoints.shape[-1] != 2 or one.keypoints.ndim != 4:
-            raise InputError(
-                f"{truth.name}: {whose} are {one.keypoints.shape}; pixel errors need (V, N, K, 2)"
-            )
+            raise InputError(f"{truth.name}: {whose} are {one.keypoints.shape}; pixel errors need (V, N, K, 2)")
     if len(ours.keypoints) != len(theirs.keypoints):
         raise InputError(
             f"{truth.name}: {len(theirs.keypoints)} views predicted but {len(ours.keypoints)} labelled; "

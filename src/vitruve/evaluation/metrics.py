@@ -46,7 +46,7 @@ def instance_size(keypoints: Float[np.ndarray, "*lead K 2"]) -> Float[np.ndarray
     low = np.where(labelled[..., None], points, np.inf).min(-2, initial=np.inf)
     high = np.where(labelled[..., None], points, -np.inf).max(-2, initial=-np.inf)
     box = np.where(np.asarray(labelled.any(-1))[..., None], high - low, np.nan)
-    diagonal = np.linalg.norm(box, axis=-1)
+    diagonal = np.hypot(box[..., 0], box[..., 1])
     return np.asarray(np.where(diagonal > 0, diagonal, np.nan))
 
 
@@ -148,9 +148,7 @@ def error_vs_threshold(
         kept = errors[scores >= threshold]
         share = kept.size / errors.size if errors.size else float("nan")
         rows.append((float(threshold), kept.size, share, _mean(kept), _median(kept)))
-    return pd.DataFrame(
-        rows, columns=["threshold", "count", "kept_share", "mean_error_px", "median_error_px"]
-    )
+    return pd.DataFrame(rows, columns=["threshold", "count", "kept_share", "mean_error_px", "median_error_px"])
 
 
 def calibration(
@@ -222,13 +220,9 @@ def wilson_interval(successes: int, trials: int, deviations: float = NORMAL_95) 
         return float("nan"), float("nan")
     share, square = successes / trials, deviations**2
     center = (share + square / (2 * trials)) / (1 + square / trials)
-    half = (
-        deviations / (1 + square / trials) * np.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
-    )
+    half = deviations / (1 + square / trials) * np.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
     # At none and at all the ends are 0 and 1 exactly; rounding must not put them beyond.
-    return (0.0 if successes == 0 else float(center - half)), (
-        1.0 if successes == trials else float(center + half)
-    )
+    return (0.0 if successes == 0 else float(center - half)), (1.0 if successes == trials else float(center + half))
 
 
 def _paired(errors: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsInt
 
 import numpy as np
 import pandas as pd
@@ -72,9 +72,7 @@ def plots_of(report: Report) -> dict[str, bytes]:
     return {name: plots.png_bytes(figure) for name, figure in figures.items()}
 
 
-def worst_frames(
-    report: Report, images: Callable[[Frame], np.ndarray] | None, count: int = 6
-) -> dict[str, bytes]:
+def worst_frames(report: Report, images: Callable[[Frame], np.ndarray] | None, count: int = 6) -> dict[str, bytes]:
     """The worst frames with labels and predictions drawn on them.
 
     Args:
@@ -91,9 +89,7 @@ def worst_frames(
     worst = report.worst(count)
     for place, (frame, view) in enumerate(zip(worst["frame"], worst["view_number"], strict=True), start=1):
         shown = report.truth[int(frame)]
-        single = replace(
-            shown, images=(shown.images[view],), instances=shown.instances[[view]], instances_3d=None
-        )
+        single = replace(shown, images=(shown.images[view],), instances=shown.instances[[view]], instances_3d=None)
         truth = labelled_keypoints(shown.instances.numpy())[view]
         found = report.predictions[int(frame)].instances.keypoints[view]
         pictures[f"worst_{place}"] = plots.png_bytes(overlay(images(single), truth, found))
@@ -112,9 +108,7 @@ def render(report: Report, pictures: Mapping[str, bytes], about: Mapping[str, st
     Returns:
         HTML.
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"px": _pixels, "percent": _percent, "count": _count}
     template = environment.from_string(
         (files("vitruve.evaluation") / "templates" / "report.html").read_text(encoding="utf-8")
@@ -174,5 +168,5 @@ def _percent(value: float) -> str:
     return f"{value:.1f} %" if math.isfinite(value) else _NONE
 
 
-def _count(value: float) -> str:
+def _count(value: SupportsInt) -> str:
     return f"{int(value):,}"

@@ -166,9 +166,7 @@ class Report:
             content[f"pixel_error{suffix}.csv"] = self.pixel_error_table(view).to_csv()
         pictures = page.plots_of(self) | page.worst_frames(self, images)
         content |= {f"{name}.png": picture for name, picture in pictures.items()}
-        content["report.html"] = page.render(
-            self, pictures, about or {}, created or datetime.now().astimezone()
-        )
+        content["report.html"] = page.render(self, pictures, about or {}, created or datetime.now().astimezone())
         paths = {Path(name).stem: Path(directory) / name for name in content}
         for path, value in zip(paths.values(), content.values(), strict=True):
             atomic_write(path, value)

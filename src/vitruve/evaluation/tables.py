@@ -17,7 +17,7 @@ ALPHAS = (0.05, 0.1, 0.2)
 """Thresholds of PCK relative to the size of the instance."""
 
 
-def figures(rows: pd.DataFrame) -> dict[str, float]:
+def figures(rows: pd.DataFrame) -> dict[str, int | float]:
     """What a set of keypoints amounts to.
 
     Args:

@@ -87,22 +87,20 @@ def convert(
     notes = [str(item.message) for item in caught if issubclass(item.category, LabelsWarning)]
     if "instances" not in writer.KEEPS:
         labels = _one_instance(labels, to, first_instance, notes)
-    lost = {name: words for name, words in features(labels).items() if name not in writer.KEEPS}
-    beside = in_folder and any(name in lost for name in _SKELETON)
-    notes += [
-        f"{words} are not kept by {to}" for name, words in lost.items() if not (beside and name in _SKELETON)
-    ]
+    opener: Callable[[Path], Pixels] | None = getattr(reader, "open_embedded", None)
+    embedded = opener(place) if opener else None
     images = 0
     if in_folder:
-        opener: Callable[[Path], Pixels] | None = getattr(reader, "open_embedded", None)
-        labels, images, said = gather_images(labels, target, place, opener(place) if opener else None)
+        labels, images, said = gather_images(labels, target, place, embedded)
         notes += said
-        if beside:
-            write_skeleton(labels.skeleton, target / FILE_NAME)
-            notes.append(f"edges, left-right pairs and the like are in {FILE_NAME}, beside the labels")
     else:
-        labels = _pointing(labels, target.parent)
-        notes.append("images were not copied: the labels point at them where they are")
+        labels = _pointing(labels, target.parent, embedded, notes)
+    lost = {name: words for name, words in features(labels).items() if name not in writer.KEEPS}
+    if in_folder and any(name in lost for name in _SKELETON):
+        lost = {name: words for name, words in lost.items() if name not in _SKELETON}
+        write_skeleton(labels.skeleton, target / FILE_NAME)
+        notes.append(f"edges, left-right pairs and the like are in {FILE_NAME}, beside the labels")
+    notes += [f"{words} are not kept by {to}" for words in lost.values()]
     write_labels(labels, target, to)
     return Conversion(
         reader.NAME,
@@ -130,13 +128,11 @@ def _one_instance(labels: Labels, to: str, first: bool, notes: list[str]) -> Lab
         return labels
     if not first:
         raise InputError(
-            f"{len(crowded)} of {len(labels)} images hold several instances (first: '{crowded[0].name}'), but "
-            f"{to} holds one an image; convert to deeplabcut or sleap, or ask for the first instance only"
+            f"{len(crowded)} of {len(labels)} images hold several instances (first: '{crowded[0].name}'); "
+            f"{to} holds one an image: convert to deeplabcut or sleap, or ask for the first instance only"
         )
     dropped = sum(int(frame.instances.present.any(0).sum()) - 1 for frame in crowded)
-    notes.append(
-        f"{dropped} instances in {len(crowded)} images were left out: {to} holds one an image, the first"
-    )
+    notes.append(f"{dropped} instances in {len(crowded)} images were left out: {to} holds one an image, the first")
     return replace(labels, frames=tuple(_first(frame) for frame in labels.frames))
 
 
@@ -145,7 +141,7 @@ def _first(frame: Frame) -> Frame:
     return replace(frame, instances=frame.instances[:, there])
 
 
-def _pointing(labels: Labels, folder: Path) -> Labels:
+def _pointing(labels: Labels, folder: Path, embedded: Pixels | None, notes: list[str]) -> Labels:
     """The same labels with image names that start from another folder, or are absolute where not in it."""
 
     def moved(image: ImageRef) -> ImageRef:
@@ -155,5 +151,10 @@ def _pointing(labels: Labels, folder: Path) -> Labels:
         inside = whole.is_relative_to(folder.absolute())
         return replace(image, path=whole.relative_to(folder.absolute()) if inside else whole)
 
+    notes.append("images were not copied: the labels point at them where they are")
+    images = [image for frame in labels for image in frame.images]
+    held = sum(embedded is not None and embedded(image) is not None for image in images)
+    if held:
+        notes.append(f"{held} images lie inside the source and cannot be pointed at: a folder would hold them")
     frames = tuple(replace(frame, images=tuple(moved(image) for image in frame.images)) for frame in labels)
     return replace(labels, frames=frames, root=folder)

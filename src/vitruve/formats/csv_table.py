@@ -149,14 +149,8 @@ def _records(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
 def _header(path: Path, rows: list[list[str]]) -> CsvHeader:
     number = next((n for n, cells in enumerate(rows) if _is_coords(cells)), None)
     if number is None:
-        hint = (
-            "; its cells are separated by ';': save it with commas"
-            if rows and ";" in "".join(rows[0])
-            else ""
-        )
-        raise InputError(
-            f"{path}: no header row with x and y among the first rows; expected {_EXPECTED}{hint}"
-        )
+        hint = "; its cells are separated by ';': save it with commas" if rows and ";" in "".join(rows[0]) else ""
+        raise InputError(f"{path}: no header row with x and y among the first rows; expected {_EXPECTED}{hint}")
     if number == 0:
         raise InputError(f"{path}: row 1: the rows above 'coords' are missing; expected {_EXPECTED}")
     head = rows[: number + 1]
@@ -171,9 +165,7 @@ def _header(path: Path, rows: list[list[str]]) -> CsvHeader:
     coords = head[-1]
     width = next((n for n, cell in enumerate(coords) if n and cell), len(coords))
     has_split = _is_split(head)
-    names = [
-        (*([""] * (3 - number)), *(row[n] for row in head)) for n in range(width, len(coords) - has_split)
-    ]
+    names = [(*([""] * (3 - number)), *(row[n] for row in head)) for n in range(width, len(coords) - has_split)]
     if number == 2:
         names = [(scorer, "", keypoint, coord) for _, scorer, keypoint, coord in names]
     return CsvHeader(tuple(Column(*name) for name in names), width, has_split, number + 1)
@@ -210,9 +202,7 @@ def _data_rows(
 def _part(path: Path, header: CsvHeader, rows: list[tuple[int, list[str]]]) -> CsvPart:
     start, stop = header.index_width, header.index_width + len(header.columns)
     try:
-        values = np.array(
-            [[cell or "nan" for cell in cells[start:stop]] for _, cells in rows], dtype=np.float64
-        )
+        values = np.array([[cell or "nan" for cell in cells[start:stop]] for _, cells in rows], dtype=np.float64)
     except ValueError:
         numbers = [
             [_number(path, line, c, cell) for c, cell in zip(header.columns, cells[start:stop], strict=True)]

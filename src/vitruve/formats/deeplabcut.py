@@ -86,9 +86,7 @@ def write(labels: Labels, path: Path) -> None:
         InputError: There are several views or no frame, or an image is named otherwise.
     """
     if len(labels.view_names) > 1:
-        raise InputError(
-            f"{path}: deeplabcut holds one view, not {len(labels.view_names)}; write one file a view"
-        )
+        raise InputError(f"{path}: deeplabcut holds one view, not {len(labels.view_names)}; write one file a view")
     if path.suffix.lower() in SUFFIXES:
         _write_file(labels, path)
         return
@@ -130,20 +128,14 @@ def _write_file(labels: Labels, path: Path) -> None:
 
 def _tracks(frame: Frame) -> list[int]:
     tracks = frame.instances.tracks
-    return (
-        [-1] * frame.instances.keypoints.shape[1] if tracks is None else [int(track) for track in tracks[0]]
-    )
+    return [-1] * frame.instances.keypoints.shape[1] if tracks is None else [int(track) for track in tracks[0]]
 
 
 def _numbers(labels: Labels) -> list[int]:
     """All identities, or none of them where an instance has none or an image has one twice."""
     found: set[int] = set()
     for frame in labels.frames:
-        there = [
-            track
-            for track, is_there in zip(_tracks(frame), frame.instances.present[0], strict=True)
-            if is_there
-        ]
+        there = [track for track, is_there in zip(_tracks(frame), frame.instances.present[0], strict=True) if is_there]
         if -1 in there or len(set(there)) < len(there):
             return []
         found.update(there)
@@ -219,17 +211,13 @@ def _read_project(project: Path, root: Path) -> Labels:
     config = read_yaml(project / "config.yaml") if (project / "config.yaml").is_file() else {}
     folders = _label_files(project)
     if not folders:
-        raise InputError(
-            f"{project}: no {LABELED_DATA}/<session>/CollectedData*.csv or .h5; give a labelled project"
-        )
+        raise InputError(f"{project}: no {LABELED_DATA}/<session>/CollectedData*.csv or .h5; give a labelled project")
     tables = [_read_file(_chosen(files, config.get("scorer"))) for files in folders.values()]
     names = tuple(dict.fromkeys(name for table in tables for name in table.names))
     individuals = tuple(dict.fromkeys(name for table in tables for name in table.individuals))
     if "" in individuals and len(individuals) > 1:
         single = next(table for table in tables if table.individuals == ("",))
-        raise InputError(
-            f"{single.source}: has no individuals, but other folders of {project} have; convert it first"
-        )
+        raise InputError(f"{single.source}: has no individuals, but other folders of {project} have; convert it first")
     for table in tables:
         lacking = [name for name in names if name not in table.names]
         if lacking:
@@ -254,9 +242,7 @@ def _chosen(files: Sequence[Path], scorer: str | None) -> Path:
     skipped = [stem for stem in stems if stem != wanted]
     if skipped:
         _warn(f"{files[0].parent}: only {wanted} was read, not {', '.join(skipped)}")
-    return min(
-        (file for file in files if file.stem == wanted), key=lambda file: file.suffix.lower() != ".csv"
-    )
+    return min((file for file in files if file.stem == wanted), key=lambda file: file.suffix.lower() != ".csv")
 
 
 def _spread(table: KeypointTable, individuals: tuple[str, ...], names: tuple[str, ...]) -> KeypointTable:
@@ -270,18 +256,14 @@ def _spread(table: KeypointTable, individuals: tuple[str, ...], names: tuple[str
     if table.scores is not None:
         scores = np.full(shape, np.nan)
         scores[place] = table.scores
-    return replace(
-        table, names=names, individuals=individuals, keypoints=keypoints, visible=visible, scores=scores
-    )
+    return replace(table, names=names, individuals=individuals, keypoints=keypoints, visible=visible, scores=scores)
 
 
 def _edges(project: Path, config: dict[str, Any], names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     edges = []
     for pair in config.get("skeleton") or ():
         if not isinstance(pair, list) or len(pair) != 2 or not all(end in names for end in pair):
-            _warn(
-                f"{project / 'config.yaml'}: skeleton edge {pair} does not name two keypoints; it was skipped"
-            )
+            _warn(f"{project / 'config.yaml'}: skeleton edge {pair} does not name two keypoints; it was skipped")
             continue
         edges.append((names.index(pair[0]), names.index(pair[1])))
     return tuple(edges)
@@ -289,9 +271,7 @@ def _edges(project: Path, config: dict[str, Any], names: tuple[str, ...]) -> tup
 
 def _warn_of_names(path: Path, individuals: tuple[str, ...]) -> None:
     if individuals != ("",) and any(not re.fullmatch(r"individual\d+", name) for name in individuals):
-        _warn(
-            f"{path}: individuals {', '.join(individuals)} are kept as identities 0 to {len(individuals) - 1}"
-        )
+        _warn(f"{path}: individuals {', '.join(individuals)} are kept as identities 0 to {len(individuals) - 1}")
 
 
 def _warn(text: str) -> None:

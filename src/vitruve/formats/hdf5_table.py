@@ -86,11 +86,10 @@ def read_hdf5_table(path: Path) -> KeypointTable:
             read = _fixed if _kind(node) == "frame" else _table
             columns, index, values, splits = read(path, node)
     except OSError as error:
-        raise InputError(
-            f"{path}: damaged HDF5 file ({str(error).splitlines()[0]}); write it again"
-        ) from error
-    except (KeyError, IndexError) as error:
-        raise InputError(f"{path}: part of the pandas table is missing ({error}); write it again") from error
+        raise InputError(f"{path}: damaged HDF5 file ({str(error).splitlines()[0]}); write it again") from error
+    except (LookupError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: the pandas table inside is damaged ({reason}); write it again") from error
     places = [f"row {number}" for number in range(1, len(index) + 1)]
     headers = [_column(path, column) for column in columns]
     return build_table(str(path), headers, index, places, values, splits)
@@ -111,9 +110,7 @@ def _fixed(path: Path, node: Any) -> _Parts:
         items = _axis(path, node, f"block{block}_items")
         data = _array(path, node, f"block{block}_values")
         if data.dtype.kind not in "fiub":
-            raise InputError(
-                f"{path}: column '{'/'.join(items[0])}' holds no numbers; coordinates must be numbers"
-            )
+            raise InputError(f"{path}: column '{'/'.join(items[0])}' holds no numbers; coordinates must be numbers")
         if not index:
             continue
         values[:, [place[item] for item in items]] = data if _transposed(node, block) else data.T
@@ -147,21 +144,26 @@ def _table(path: Path, node: Any) -> _Parts:
         if field == "index":
             continue
         try:
-            names = plain_literal(bytes(data.attrs[f"{field}_kind"]))
+            names = _column_names(data.attrs[f"{field}_kind"])
         except ValueError as error:
             raise _pickled(path, f"{field}_kind", str(error)) from error
         values = records[field].reshape(len(records), -1)
         if values.dtype.kind == "S":
             if [name[0] for name in names] != ["set"]:
-                raise InputError(
-                    f"{path}: column '{'/'.join(names[0])}' holds text; coordinates must be numbers"
-                )
+                raise InputError(f"{path}: column '{'/'.join(names[0])}' holds text; coordinates must be numbers")
             splits = [_text(value) for value in values[:, 0]]
             continue
-        columns += [tuple(str(part) for part in name) for name in names]
+        columns += names
         blocks.append(values.astype(np.float64))
     index = [_text(value) for value in records["index"]]
     return columns, index, np.concatenate(blocks, 1), splits
+
+
+def _column_names(attribute: Any) -> list[tuple[str, ...]]:
+    names = plain_literal(attribute.encode() if isinstance(attribute, str) else bytes(attribute))
+    if not (isinstance(names, list) and names and all(isinstance(name, tuple) and name for name in names)):
+        raise ValueError("the attribute is no list of column names")
+    return [tuple(str(part) for part in name) for name in names]
 
 
 def _column(path: Path, names: tuple[str, ...]) -> Column:

@@ -125,9 +125,7 @@ def read_labels(
         from vitruve.formats import lightning_pose
 
         if format not in (None, lightning_pose.NAME):
-            raise InputError(
-                f"format {format} takes one path; only {lightning_pose.NAME} has one file a view"
-            )
+            raise InputError(f"format {format} takes one path; only {lightning_pose.NAME} has one file a view")
         paths = [Path(item) for item in path]
         return _with_skeleton(lightning_pose.read(paths, root=start, view_names=view_names), paths[0])
     place = Path(path)
@@ -135,9 +133,7 @@ def read_labels(
     labels = chosen.read(place, root=start)
     if view_names:
         if len(view_names) != max(1, len(labels.view_names)):
-            raise InputError(
-                f"{place}: {len(view_names)} view names for {max(1, len(labels.view_names))} views"
-            )
+            raise InputError(f"{place}: {len(view_names)} view names for {max(1, len(labels.view_names))} views")
         labels = replace(labels, view_names=tuple(view_names))
     return _with_skeleton(labels, place)
 
@@ -156,9 +152,7 @@ def write_labels(labels: Labels, path: str | Path, format: str = "lightning_pose
     chosen = get_format(format)
     place = Path(path)
     if place.suffix and not place.is_dir() and place.suffix.lower() not in chosen.SUFFIXES:
-        raise InputError(
-            f"{place}: {format} files end in {' or '.join(chosen.SUFFIXES)}, not in {place.suffix}"
-        )
+        raise InputError(f"{place}: {format} files end in {' or '.join(chosen.SUFFIXES)}, not in {place.suffix}")
     chosen.write(labels, place)
 
 

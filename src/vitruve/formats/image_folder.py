@@ -6,31 +6,30 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from vitruve.atomic import atomic_path
 from vitruve.errors import InputError
 from vitruve.formats.keypoint_table import LABELED_DATA
-from vitruve.media.images import write_image
-from vitruve.media.video import VideoReader
 from vitruve.structures.labels import Frame, ImageRef, Labels
 
+if TYPE_CHECKING:
+    from vitruve.media.video import VideoReader
+
 Pixels: TypeAlias = Callable[[ImageRef], np.ndarray | None]
-"""RGB pixels of an image that is not a file of its own, or None where they cannot be had."""
+"""From an image that is not a file of its own to uint8 pixels, RGB or grey, or None where there are none."""
 
 
-def gather_images(
-    labels: Labels, folder: Path, source: Path, pixels: Pixels | None
-) -> tuple[Labels, int, list[str]]:
+def gather_images(labels: Labels, folder: Path, source: Path, pixels: Pixels | None) -> tuple[Labels, int, list[str]]:
     """Copy or extract all images of labels into a folder.
 
     Args:
         labels: The labels.
         folder: The folder; images go to ``labeled-data/<session>/`` in it.
         source: Where the labels came from, for messages and for images of no session.
-        pixels: Gives the RGB pixels of an image that is not a file of its own.
+        pixels: Gives the pixels of images that lie neither in an image file nor in a video file.
 
     Returns:
         The labels with the new image names and root, without the frames whose images could not be had; the
@@ -53,18 +52,15 @@ def gather_images(
             places.name(image, frame.session, view)
             for image, view in zip(frame.images, labels.view_names or ("",), strict=True)
         ]
-        if all(
-            _put(labels, image, folder / name, pixels)
-            for image, name in zip(frame.images, names, strict=True)
-        ):
+        if all(origin.put(image, folder / name) for image, name in zip(frame.images, names, strict=True)):
             written += len(names)
             frames.append(replace(frame, images=tuple(ImageRef(name) for name in names)))
         else:
             lost.append(frame.name)
     if not frames:
         raise InputError(
-            f"{source}: none of its {len(lost)} images could be read (first: '{lost[0]}' below {labels.root}); "
-            "put the images or videos where the labels point"
+            f"{source}: none of its {len(lost)} images could be read "
+            f"(first: '{lost[0]}' below {labels.root}); put the images or videos where the labels point"
         )
     notes = []
     if lost:
@@ -90,9 +86,7 @@ class _Places:
             if LABELED_DATA in parts[:-2] and image.index is None:
                 wanted = Path(*parts[parts.index(LABELED_DATA) : -1])
             self._folders[source] = self._free(wanted)
-        return self._folders[source] / (
-            image.path.name if image.index is None else f"img{image.index:08d}.png"
-        )
+        return self._folders[source] / (image.path.name if image.index is None else f"img{image.index:08d}.png")
 
     def _free(self, wanted: Path) -> Path:
         folder, number = wanted, 1
@@ -113,6 +107,8 @@ class _Source:
     def put(self, image: ImageRef, target: Path) -> bool:
         file = self._labels.path(image)
         if image.index is not None:
+            from vitruve.media.images import write_image
+
             pixels = self._pixels(image, file)
             if pixels is not None:
                 write_image(target, pixels)
@@ -127,6 +123,8 @@ class _Source:
     def _pixels(self, image: ImageRef, file: Path) -> np.ndarray | None:
         if not file.is_file():
             return self._embedded(image) if self._embedded is not None else None
+        from vitruve.media.video import VideoReader
+
         try:
             if file not in self._videos:
                 self._videos[file] = VideoReader(file)

@@ -123,17 +123,12 @@ def _columns_of(source: str, columns: Sequence[Column]) -> dict[tuple[str, str],
     for number, column in enumerate(columns):
         where = f"{source}: keypoint '{column.keypoint}'"
         if column.scorer != columns[0].scorer:
-            raise InputError(
-                f"{source}: columns of two scorers, '{columns[0].scorer}' and '{column.scorer}'; keep one"
-            )
+            raise InputError(f"{source}: columns of two scorers, '{columns[0].scorer}' and '{column.scorer}'; keep one")
         if not column.keypoint:
-            raise InputError(
-                f"{source}: value column {number + 1} has no keypoint name in its header; give it one"
-            )
+            raise InputError(f"{source}: value column {number + 1} has no keypoint name in its header; give it one")
         if column.coord not in COORDS:
             raise InputError(
-                f"{where} has a column '{column.coord}'{nearest(column.coord, COORDS)}; "
-                f"columns are {', '.join(COORDS)}"
+                f"{where} has a column '{column.coord}'{nearest(column.coord, COORDS)}; columns are {', '.join(COORDS)}"
             )
         found = places.setdefault((column.individual, column.keypoint), {})
         if column.coord in found:
@@ -145,15 +140,11 @@ def _columns_of(source: str, columns: Sequence[Column]) -> dict[tuple[str, str],
     for (_, name), found in places.items():
         for coord in ("x", "y"):
             if coord not in found:
-                raise InputError(
-                    f"{source}: keypoint '{name}' has no column '{coord}'; every keypoint needs x and y"
-                )
+                raise InputError(f"{source}: keypoint '{name}' has no column '{coord}'; every keypoint needs x and y")
     return places
 
 
-def _check_infinite(
-    source: str, columns: Sequence[Column], places: Sequence[str], values: np.ndarray
-) -> None:
+def _check_infinite(source: str, columns: Sequence[Column], places: Sequence[str], values: np.ndarray) -> None:
     bad = np.argwhere(np.isinf(values))
     if len(bad):
         row, number = bad[0]
@@ -203,9 +194,7 @@ def _index(source: str, index: Sequence[str], places: Sequence[str]) -> tuple[st
         if not name:
             raise InputError(f"{source}: {place}: the image name is empty; name the image or delete the row")
         if name in seen:
-            raise InputError(
-                f"{source}: image '{name}' is in {seen[name]} and in {place}; keep one of the two rows"
-            )
+            raise InputError(f"{source}: image '{name}' is in {seen[name]} and in {place}; keep one of the two rows")
         seen[name] = place
     if all(name.isascii() and name.isdigit() for name in index):
         return tuple(int(name) for name in index)
@@ -215,9 +204,7 @@ def _index(source: str, index: Sequence[str], places: Sequence[str]) -> tuple[st
 def _split(source: str, name: str, place: str) -> str | None:
     name = {"val": "validation"}.get(name, name)
     if name and name not in SPLITS:
-        raise InputError(
-            f"{source}: {place}: set is '{name}'{nearest(name, SPLITS)}; use one of {', '.join(SPLITS)}"
-        )
+        raise InputError(f"{source}: {place}: set is '{name}'{nearest(name, SPLITS)}; use one of {', '.join(SPLITS)}")
     return name or None
 
 
@@ -251,9 +238,7 @@ def table_labels(
         instances = [_instances(table, row, several) for table in tables]
         fields = ("keypoints", "visible", "keypoint_scores", "tracks")
         stacked = {
-            name: None
-            if getattr(instances[0], name) is None
-            else np.stack([getattr(i, name) for i in instances])
+            name: None if getattr(instances[0], name) is None else np.stack([getattr(i, name) for i in instances])
             for name in fields
         }
         split = first.splits[row] if first.splits else None
@@ -300,9 +285,7 @@ def _image(name: str | int, video: Path | None) -> ImageRef:
 
 
 def _instances(table: KeypointTable, row: int, several: bool) -> Instances:
-    instances = Instances(
-        table.keypoints[row], table.visible[row], None if table.scores is None else table.scores[row]
-    )
+    instances = Instances(table.keypoints[row], table.visible[row], None if table.scores is None else table.scores[row])
     if not several:
         return instances
     return replace(instances, tracks=np.where(instances.present, identities(table.individuals), -1))

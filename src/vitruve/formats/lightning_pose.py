@@ -64,9 +64,7 @@ def read(
     paths = _paths(path)
     for item in paths:
         if read_csv_header(item).rows == 4:
-            raise InputError(
-                f"{item}: row 2: has individuals, which one-animal labels have not; read it as deeplabcut"
-            )
+            raise InputError(f"{item}: row 2: has individuals, which one-animal labels have not; read it as deeplabcut")
     tables = [read_csv_table(item) for item in paths]
     names = tuple(view_names) or (_views([item.stem for item in paths]) if len(paths) > 1 else ())
     if names and len(names) != len(paths):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from vitruve.structures.labels import Labels
@@ -48,14 +50,12 @@ def features(labels: Labels) -> dict[str, str]:
         sum(int(np.isfinite(p.scores).sum()) for p in parts if p.scores is not None),
         "instance confidences",
     )
-    count(
-        "boxes", sum(int(np.isfinite(p.boxes).all(-1).sum()) for p in parts if p.boxes is not None), "boxes"
-    )
+    count("boxes", sum(int(np.isfinite(p.boxes).all(-1).sum()) for p in parts if p.boxes is not None), "boxes")
     count("tracks", sum(int((p.tracks >= 0).sum()) for p in parts if p.tracks is not None), "identities")
-    count(
-        "instances", sum(bool((p.present.sum(-1) > 1).any()) for p in parts), "frames with several instances"
-    )
+    count("instances", sum(bool((p.present.sum(-1) > 1).any()) for p in parts), "frames with several instances")
     count("splits", sum(frame.split is not None for frame in labels.frames), "frames assigned to a split")
+    numbered = [i for frame in labels.frames for i in frame.images if i.index is not None and i.path != Path()]
+    count("videos", len(numbered), "names of the videos that frame numbers count")
     count("3d", sum(frame.instances_3d is not None for frame in labels.frames), "frames with points in space")
     count("cameras", len(labels.cameras), "sessions with cameras")
     views = max((len(frame.images) for frame in labels.frames), default=1)

@@ -35,9 +35,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" line {mark.line + 1}:" if mark else ""
-        raise InputError(
-            f"{path}:{place} not YAML ({getattr(error, 'problem', None) or 'unreadable'})"
-        ) from error
+        raise InputError(f"{path}:{place} not YAML ({getattr(error, 'problem', None) or 'unreadable'})") from error
     if content is not None and not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}; expected keys with values (names: ...)")
     return content or {}

@@ -23,7 +23,7 @@ NAME = "sleap"
 DESCRIPTION = "SLEAP .slp and .pkg.slp: several animals, tracks, embedded images"
 SUFFIXES = (".slp",)
 KEEPS = frozenset(
-    {"occluded", "keypoint scores", "instance scores", "instances", "tracks", "edges", "swaps"},
+    {"occluded", "keypoint scores", "instance scores", "instances", "tracks", "videos", "edges", "swaps"},
 )
 _FILE = "labels.slp"
 
@@ -121,9 +121,7 @@ def open_embedded(path: Path, *, root: Path | None = None) -> Callable[[ImageRef
         item = found.get(reference)
         try:
             image = None if item is None else np.asarray(item.image)
-        except (
-            Exception
-        ):  # sleap-io and the libraries below it raise anything for an image that does not decode
+        except Exception:  # sleap-io and the libraries below it raise anything for an image that does not decode
             return None
         if image is None or image.ndim != 3 or image.dtype != np.uint8:
             return None
@@ -151,34 +149,23 @@ def write(labels: Labels, path: Path) -> None:
     if not labels.frames:
         raise InputError(f"{path}: these labels hold no frame; at least one is needed")
     target = path if path.suffix.lower() in SUFFIXES else path / _FILE
-    skeleton = sleap_io.Skeleton(
-        nodes=[sleap_io.Node(name) for name in labels.skeleton.names], name="skeleton"
-    )
+    skeleton = sleap_io.Skeleton(nodes=[sleap_io.Node(name) for name in labels.skeleton.names], name="skeleton")
     for a, b in labels.skeleton.edges:
         skeleton.add_edge(labels.skeleton.names[a], labels.skeleton.names[b])
     for a, b in labels.skeleton.swaps:
         skeleton.add_symmetry(labels.skeleton.names[a], labels.skeleton.names[b])
     videos, places = _videos(labels)
     used = {
-        int(t)
-        for frame in labels.frames
-        if frame.instances.tracks is not None
-        for t in frame.instances.tracks.flat
+        int(t) for frame in labels.frames if frame.instances.tracks is not None for t in frame.instances.tracks.flat
     }
-    tracks = {
-        number: sleap_io.Track(identity_name("track", number)) for number in sorted(used) if number >= 0
-    }
+    tracks = {number: sleap_io.Track(identity_name("track", number)) for number in sorted(used) if number >= 0}
     items = []
     for frame, (video, number) in zip(labels.frames, places, strict=True):
         instances = _sleap_instances(frame.instances, skeleton, tracks)
         items.append(
-            sleap_io.LabeledFrame(
-                video=video, frame_idx=number, instances=instances, is_negative=not instances
-            )
+            sleap_io.LabeledFrame(video=video, frame_idx=number, instances=instances, is_negative=not instances)
         )
-    content = sleap_io.Labels(
-        labeled_frames=items, videos=videos, skeletons=[skeleton], tracks=list(tracks.values())
-    )
+    content = sleap_io.Labels(labeled_frames=items, videos=videos, skeletons=[skeleton], tracks=list(tracks.values()))
     with atomic_path(target) as temporary:
         sleap_io.save_slp(content, str(temporary), embed=False, verbose=False)
 
@@ -203,9 +190,7 @@ def _skeleton(path: Path, content: Any) -> Skeleton:
     if not found:
         raise InputError(f"{path}: no skeleton inside; define one in SLEAP")
     if any(other.node_names != found[0].node_names for other in found):
-        raise InputError(
-            f"{path}: instances of {len(found)} different skeletons; keep one skeleton in a file"
-        )
+        raise InputError(f"{path}: instances of {len(found)} different skeletons; keep one skeleton in a file")
     names = tuple(found[0].node_names)
     skeleton = Skeleton.from_names(names, tuple((int(a), int(b)) for a, b in found[0].edge_inds))
     pairs = {_pair(names.index(node.name) for node in pair.nodes) for pair in found[0].symmetries}
@@ -245,9 +230,7 @@ def _session(video: Any, reference: ImageRef) -> str:
     return Path(str(name).replace("\\", "/")).stem
 
 
-def _instances(
-    chosen: list[Any], count: int, all_tracks: list[Any], numbers: Any, predicted: bool
-) -> Instances:
+def _instances(chosen: list[Any], count: int, all_tracks: list[Any], numbers: Any, predicted: bool) -> Instances:
     keypoints = np.full((1, len(chosen), count, 2), np.nan)
     visible = np.full((1, len(chosen), count), UNLABELLED, np.int8)
     confidence = np.full((1, len(chosen), count), np.nan)
@@ -281,9 +264,7 @@ def _videos(labels: Labels) -> tuple[list[Any], list[tuple[Any, int]]]:
         image = frame.images[0]
         if image.index is None:
             folders.setdefault(image.path.parent, []).append(image.path.as_posix())
-    twice = [
-        name for name, times in Counter(n for names in folders.values() for n in names).items() if times > 1
-    ]
+    twice = [name for name, times in Counter(n for names in folders.values() for n in names).items() if times > 1]
     if twice:
         raise InputError(f"image '{twice[0]}' is labelled twice; keep one of the two")
     videos: dict[tuple[bool, Path], Any] = {}

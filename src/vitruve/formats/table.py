@@ -18,7 +18,7 @@ from vitruve.formats.csv_table import read_csv_header, read_csv_parts, read_csv_
 from vitruve.formats.hdf5_table import KEY, is_hdf5, read_hdf5_table
 from vitruve.formats.keypoint_table import Column, KeypointTable, build_table, identity_name
 from vitruve.structures.instances import UNLABELLED
-from vitruve.structures.labels import Labels
+from vitruve.structures.labels import ImageRef, Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +27,10 @@ PREDICTED = ("x", "y", "likelihood")
 _SPLIT = ("set", "", "")
 _LONGEST_SPLIT = 16
 _WIDEST_HDF5 = 60_000
+_PIECE = 2000
 
 
-def to_frame(
-    labels: Labels, likelihood: bool, split: bool, *, visible: bool = False, view: int = 0
-) -> pd.DataFrame:
+def to_frame(labels: Labels, likelihood: bool, split: bool, *, visible: bool = False, view: int = 0) -> pd.DataFrame:
     """Labels of single animals as a DataFrame, as predictions are usually handed around.
 
     Args:
@@ -80,9 +79,7 @@ def from_frame(frame: pd.DataFrame, source: str = "table") -> KeypointTable:
         InputError: The columns are others, or a value is not as it should be.
     """
     if frame.columns.nlevels not in (3, 4):
-        raise InputError(
-            f"{source}: {frame.columns.nlevels} column levels; expected scorer, bodyparts, coords"
-        )
+        raise InputError(f"{source}: {frame.columns.nlevels} column levels; expected scorer, bodyparts, coords")
     headers = [tuple(str(part) for part in column) for column in frame.columns]
     has_split = headers[-1][0] == "set"
     numbers = frame.iloc[:, : len(headers) - has_split]
@@ -125,15 +122,14 @@ def labels_table(labels: Labels, view: int = 0) -> KeypointTable:
         visible[row, :number] = part.visible[:number]
         if part.keypoint_scores is not None:
             scores[row, :number] = part.keypoint_scores[:number]
-    images = [frame.images[view] for frame in labels.frames]
-    numbered = [image.index for image in images if image.index is not None]
+    index = _index([frame.images[view] for frame in labels.frames])
     return KeypointTable(
         "labels",
         labels.scorer,
         labels.skeleton.names,
         tuple(identity_name("individual", n) for n in range(count)) if count > 1 else ("",),
-        tuple(numbered) if len(numbered) == len(images) else tuple(image.name for image in images),
-        tuple(f"row {number}" for number in range(1, len(images) + 1)),
+        index,
+        tuple(f"row {number}" for number in range(1, len(index) + 1)),
         keypoints,
         visible,
         scores if any(part.keypoint_scores is not None for part in parts) else None,
@@ -141,9 +137,20 @@ def labels_table(labels: Labels, view: int = 0) -> KeypointTable:
     )
 
 
-def table_frame(
-    table: KeypointTable, *, likelihood: bool, split: bool = False, visible: bool = False
-) -> pd.DataFrame:
+def _index(images: list[ImageRef]) -> tuple[str, ...] | tuple[int, ...]:
+    numbers = [image.index for image in images if image.index is not None]
+    if numbers and len(numbers) < len(images):
+        file = next(image.path for image in images if image.index is None)
+        raise InputError(f"a table cannot hold frames of a video and image files ('{file}') at once; split them")
+    names = [image.name for image in images]
+    if len(set(names)) < len(names):
+        twice = next(image for image in images if names.count(image.name) > 1)
+        where = f"frame {twice.index} of a video" if numbers else f"image '{twice.name}'"
+        raise InputError(f"{where} would be in this table twice; write one table a video, or images as files")
+    return tuple(numbers) if numbers else tuple(names)
+
+
+def table_frame(table: KeypointTable, *, likelihood: bool, split: bool = False, visible: bool = False) -> pd.DataFrame:
     """A table as a DataFrame; with more than one individual, or a named one, its columns have four levels.
 
     Args:
@@ -170,9 +177,7 @@ def table_frame(
         for name in table.names
         for coord in arrays
     ]
-    levels = (
-        ["scorer", "individuals", "bodyparts", "coords"] if several else ["scorer", "bodyparts", "coords"]
-    )
+    levels = ["scorer", "individuals", "bodyparts", "coords"] if several else ["scorer", "bodyparts", "coords"]
     frame = pd.DataFrame(
         np.stack(list(arrays.values()), -1).reshape(len(table.index), -1),
         index=pd.Index(list(table.index)),
@@ -181,9 +186,7 @@ def table_frame(
     if visible:
         frame = frame.astype({header: np.int8 for header in headers if header[-1] == "visible"})
     if split:
-        frame[(*_SPLIT, "") if several else _SPLIT] = [
-            name or "" for name in table.splits or [""] * len(frame)
-        ]
+        frame[(*_SPLIT, "") if several else _SPLIT] = [name or "" for name in table.splits or [""] * len(frame)]
     return frame
 
 
@@ -222,13 +225,15 @@ def format_rows(
     Returns:
         T lines, each with its line end; empty for T = 0.
     """
-    values = np.concatenate(
-        [np.asarray(keypoints, np.float64), np.asarray(scores, np.float64)[..., None]], -1
-    )
+    values = np.concatenate([np.asarray(keypoints, np.float64), np.asarray(scores, np.float64)[..., None]], -1)
     template = ",%.4f,%.4f,%.6f" * values.shape[1]
     names = io.StringIO()
     csv.writer(names, lineterminator="\n").writerows([name] for name in index)
-    lines = zip(names.getvalue().splitlines(), values.reshape(len(values), -1).tolist(), strict=True)
+    lines = zip(
+        names.getvalue().splitlines(),
+        values.reshape(len(values), values.shape[1] * len(PREDICTED)).tolist(),
+        strict=True,
+    )
     return "".join(name + (template % tuple(row)).replace("nan", "") + "\n" for name, row in lines)
 
 
@@ -256,7 +261,7 @@ def write_h5(csv_path: Path, h5_path: Path) -> None:
     if sum(25 + len(c.keypoint.encode()) for c in header.columns) > _WIDEST_HDF5:
         raise InputError(f"{csv_path}: {len(columns)} columns are too many for HDF5; keep the CSV file")
     with atomic_path(h5_path) as temporary, pd.HDFStore(str(temporary), "w") as store:
-        for part in read_csv_parts(csv_path, size=10_000):
+        for part in read_csv_parts(csv_path, size=_PIECE):
             numbered = all(name.isdigit() for name in part.names)
             index = pd.Index([int(name) for name in part.names] if numbered else part.names)
             frame = pd.DataFrame(part.values, index=index, columns=columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -90,7 +91,7 @@ def predict_to_files(
     *,
     scorer: str,
     identity: str,
-    look: Look = Look(),  # noqa: B008 - frozen
+    look: Look = Look(),
     overwrite: bool = False,
 ) -> Done:
     """Predict a video, or several images, into a table.
@@ -148,12 +149,15 @@ def draw_video(source: Path, table: Path, target: Path, skeleton: Skeleton, look
     """
     values = read_predictions(table).to_numpy(float).reshape(-1, len(skeleton), 3)
     colors = keypoint_colors(skeleton, look.colormap)
-    with VideoReader(source) as video, VideoWriter(target, video.fps) as writer:
-        with progress(f"drawing {source.name}", len(values)) as advance:
-            for image, row in zip(video.frames(), values, strict=False):
-                one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
-                writer.write(draw_instances(image, one, skeleton, threshold=look.threshold, colors=colors))
-                advance(1)
+    with (
+        VideoReader(source) as video,
+        VideoWriter(target, video.fps) as writer,
+        progress(f"drawing {source.name}", len(values)) as advance,
+    ):
+        for image, row in zip(video.frames(), values, strict=False):
+            one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
+            writer.write(draw_instances(image, one, skeleton, threshold=look.threshold, colors=colors))
+            advance(1)
 
 
 def _write_table(
@@ -191,9 +195,7 @@ def _write_table(
                     for prediction, row in zip(group, points, strict=True):
                         one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
                         writer.write(
-                            draw_instances(
-                                prediction.images[0], one, skeleton, threshold=look.threshold, colors=colors
-                            )
+                            draw_instances(prediction.images[0], one, skeleton, threshold=look.threshold, colors=colors)
                         )
                 added += len(group)
                 advance(len(group))
@@ -261,10 +263,10 @@ def _keep_whole_batches(part: Path, header: str, batch_size: int) -> int:
     start = len(header.encode())
     if text[:start] != header.encode():
         return 0
-    ends = [i for i in range(start, len(text)) if text[i : i + 1] == b"\n"]
+    ends = [match.end() for match in re.finditer(b"\n", text) if match.end() > start]
     keep = len(ends) // batch_size * batch_size
     with part.open("rb+") as stream:
-        stream.truncate(ends[keep - 1] + 1 if keep else start)
+        stream.truncate(ends[keep - 1] if keep else start)
     return keep
 
 
@@ -302,9 +304,7 @@ def _check_owner(note: Path, stamp: dict[str, Any], job: Job) -> None:
         )
 
 
-def jobs_for(
-    sources: Sequence[Path], folder: Path, *, formats: Sequence[str], labeled_video: bool
-) -> list[Job]:
+def jobs_for(sources: Sequence[Path], folder: Path, *, formats: Sequence[str], labeled_video: bool) -> list[Job]:
     """Which tables a list of videos and images makes.
 
     Args:

@@ -175,9 +175,7 @@ class Predictor:
         data = PoseDataset(labels, algorithm.task.input_size, algorithm.needs, cache or ImageCache(0))
         groups = [range(i, min(len(labels), i + self.batch_size)) for i in range(0, len(labels), self.batch_size)]
         batches = overlap(((group, collate([data[i] for i in group])) for group in groups), _DEPTH)
-        frames = [
-            frame for group, batch in batches for frame in self.run_batch([labels[i] for i in group], batch)
-        ]
+        frames = [frame for group, batch in batches for frame in self.run_batch([labels[i] for i in group], batch)]
         return replace(labels, frames=tuple(frames), skeleton=algorithm.task.skeleton)
 
 
@@ -248,4 +246,3 @@ def _with_instances(frame: Frame, found: Instances, num_keypoints: int) -> Frame
     if found.keypoints.shape[-1] == 3:
         return replace(frame, instances=Instances.empty(num_keypoints, (len(frame.images),)), instances_3d=found)
     return replace(frame, instances=found)
-

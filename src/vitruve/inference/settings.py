@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt
+from pydantic import BeforeValidator, Field, StrictBool, StrictFloat, StrictInt
 
 from vitruve.settings import Section
 
-Runtime = Literal[
-    "auto", "torch", "torch_bf16", "onnx", "onnx_int8", "openvino", "openvino_bf16", "openvino_int8"
-]
+Runtime = Literal["auto", "torch", "torch_bf16", "onnx", "onnx_int8", "openvino", "openvino_bf16", "openvino_int8"]
 """What carries the network out, and in which precision."""
+
+
+def _without_blanks(values: Any) -> Any:
+    """The list without empty names: files of Lightning Pose hold one blank where nothing is named."""
+    if not isinstance(values, (list, tuple)):
+        return values
+    return [value for value in values if not isinstance(value, str) or value.strip()]
 
 
 class InferenceSettings(Section):
@@ -28,21 +33,15 @@ class InferenceSettings(Section):
         description="Most that the 95th percentile of confident keypoints may differ from float32 torch, in "
         "original pixels, for a runtime to be taken.",
     )
-    batch_size: StrictInt = Field(
-        default=16, ge=1, description="Frames that pass through the network together."
-    )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        default="auto", description="Where the network runs."
-    )
+    batch_size: StrictInt = Field(default=16, ge=1, description="Frames that pass through the network together.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where the network runs.")
 
 
 class FiftyOneSettings(Section):
     """What the FiftyOne data set is called and where its page is shown."""
 
     dataset_name: str = Field(default="test", description="Name of the data set.")
-    model_display_names: tuple[str, ...] = Field(
-        default=("test_model",), description="Names shown for the runs."
-    )
+    model_display_names: tuple[str, ...] = Field(default=("test_model",), description="Names shown for the runs.")
     launch_app_from_script: StrictBool = Field(default=False, description="Open the page at once.")
     remote: StrictBool = Field(default=True, description="The page is opened from another machine.")
     address: str = Field(default="127.0.0.1", description="Address the page is served at.")
@@ -65,9 +64,7 @@ class EvalSettings(Section):
     saved_vid_preds_dir: Path | None = Field(
         default=None, description="Folder for the predictions of videos; null for video_preds in the run."
     )
-    colormap: str = Field(
-        default="cool", min_length=1, description="Matplotlib colormap of the drawn keypoints."
-    )
+    colormap: str = Field(default="cool", min_length=1, description="Matplotlib colormap of the drawn keypoints.")
     confidence_thresh_for_vid: StrictFloat = Field(
         default=0.9, ge=0, le=1, description="Keypoints with a lower confidence are not drawn."
     )
@@ -75,9 +72,7 @@ class EvalSettings(Section):
         default=False,
         description="Also write the heatmaps of each video, (frames, keypoints, height, width).",
     )
-    hydra_paths: tuple[str, ...] = Field(
+    hydra_paths: Annotated[tuple[str, ...], BeforeValidator(_without_blanks)] = Field(
         default=(), description="Runs to compare, for the viewer of predictions."
     )
-    fiftyone: FiftyOneSettings = Field(
-        default=FiftyOneSettings(), description="The FiftyOne data set of predictions."
-    )
+    fiftyone: FiftyOneSettings = Field(default=FiftyOneSettings(), description="The FiftyOne data set of predictions.")

@@ -21,9 +21,7 @@ _LOG_WEIGHT = "Natural logarithm of the weight's inverse: the term counts 1 / (2
 class WeightedLoss(Section):
     """A term with a weight."""
 
-    log_weight: StrictFloat | None = Field(
-        default=11.0, description=_LOG_WEIGHT + " null switches the term off."
-    )
+    log_weight: StrictFloat | None = Field(default=11.0, description=_LOG_WEIGHT + " null switches the term off.")
 
 
 class PcaLoss(WeightedLoss):
@@ -39,9 +37,7 @@ class PcaLoss(WeightedLoss):
         le=100,
         description="Percentile of the labels' own error that is taken as epsilon.",
     )
-    empirical_epsilon_multiplier: StrictFloat = Field(
-        default=1.0, gt=0, description="Factor on that percentile."
-    )
+    empirical_epsilon_multiplier: StrictFloat = Field(default=1.0, gt=0, description="Factor on that percentile.")
 
 
 class PcaMultiview(PcaLoss):
@@ -97,17 +93,13 @@ class Unimodal(WeightedLoss):
 class SupervisedReprojection(Section):
     """Labelled heatmaps against keypoints that were triangulated and projected back; several cameras only."""
 
-    log_weight: StrictFloat | None = Field(
-        default=3.0, description=_LOG_WEIGHT + " null switches the term off."
-    )
+    log_weight: StrictFloat | None = Field(default=3.0, description=_LOG_WEIGHT + " null switches the term off.")
 
 
 class SupervisedPairwiseProjections(Section):
     """Keypoints triangulated from each pair of cameras against the labelled ones; several cameras only."""
 
-    log_weight: StrictFloat | None = Field(
-        default=None, description=_LOG_WEIGHT + " null switches the term off."
-    )
+    log_weight: StrictFloat | None = Field(default=None, description=_LOG_WEIGHT + " null switches the term off.")
 
 
 class LossesSettings(Section):
@@ -119,9 +111,7 @@ class LossesSettings(Section):
     temporal_heatmap_mse: TemporalHeatmap = Field(
         default=TemporalHeatmap(), description="Smooth heatmaps, squared error."
     )
-    temporal_heatmap_kl: TemporalHeatmap = Field(
-        default=TemporalHeatmap(), description="Smooth heatmaps, divergence."
-    )
+    temporal_heatmap_kl: TemporalHeatmap = Field(default=TemporalHeatmap(), description="Smooth heatmaps, divergence.")
     unimodal_mse: Unimodal = Field(default=Unimodal(), description="One peak, squared error.")
     unimodal_kl: Unimodal = Field(default=Unimodal(), description="One peak, Kullback-Leibler divergence.")
     unimodal_js: Unimodal = Field(default=Unimodal(), description="One peak, Jensen-Shannon divergence.")
@@ -142,14 +132,10 @@ class AnnealWeight(Section):
     init_val: StrictFloat = Field(default=0.0, ge=0, description="Weight at the start.")
     increase_factor: StrictFloat = Field(default=0.01, ge=0, description="What is added each epoch.")
     final_val: StrictFloat = Field(default=1.0, ge=0, description="Weight at which it stays.")
-    freeze_until_epoch: StrictInt = Field(
-        default=60, ge=0, description="Epoch at which the weight begins to grow."
-    )
+    freeze_until_epoch: StrictInt = Field(default=60, ge=0, description="Epoch at which the weight begins to grow.")
 
 
 class CallbackSettings(Section):
     """What happens between epochs."""
 
-    anneal_weight: AnnealWeight = Field(
-        default=AnnealWeight(), description="Growth of the unsupervised terms' weight."
-    )
+    anneal_weight: AnnealWeight = Field(default=AnnealWeight(), description="Growth of the unsupervised terms' weight.")

@@ -58,9 +58,7 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     ]
     if not streams:
         container.close()
-        raise InputError(
-            f"{path}: the file holds no video stream that can be decoded; a video file is needed"
-        )
+        raise InputError(f"{path}: the file holds no video stream that can be decoded; a video file is needed")
     return container, streams[0]
 
 
@@ -191,9 +189,7 @@ class DecodingPass:
         self.damage = self.damage or f"{what} after frame {self._given}"
 
 
-def decode_from_start(
-    path: Path, thread_count: int, damage: list[str], skip: int = 0
-) -> Iterator[VideoFrame]:
+def decode_from_start(path: Path, thread_count: int, damage: list[str], skip: int = 0) -> Iterator[VideoFrame]:
     """Every frame of a file, the same ones whatever the number of threads.
 
     Args:

@@ -23,8 +23,9 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".
 _FULL_16_BIT = 65535
 _FULL_12_BIT = 4095
 
-# ANYDEPTH keeps 16 bits, COLOR_RGB spreads grey and drops alpha, and without the last flag cv2 turns by EXIF.
-_READ_FLAGS = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+# ANYDEPTH keeps 16 bits, COLOR spreads grey and drops alpha, and without the last flag cv2 turns by EXIF. Not
+# COLOR_RGB: with it OpenCV 4.14 reads wrong pixels from 16-bit colour TIFF.
+_READ_FLAGS = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 _HOW_TO_MEND = "copy it again from its source or remove it from the labels"
 
@@ -45,7 +46,7 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
 
     Raises:
         InputError: The file is missing, empty, cut short, damaged, not an image, or of a pixel type without a
-            defined range (floating point).
+            defined range (32 bits).
     """
     path = Path(path)
     content = _read_bytes(path)
@@ -78,9 +79,7 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise InputError(f"{path}: images are written as {', '.join(sorted(IMAGE_SUFFIXES))}")
     if image.dtype != np.uint8 or image.size == 0 or not (image.ndim == 2 or image.shape[2:] == (3,)):
-        raise InputError(
-            f"{path}: an image is a uint8 array (H, W, 3) or (H, W), not {image.dtype} {image.shape}"
-        )
+        raise InputError(f"{path}: an image is a uint8 array (H, W, 3) or (H, W), not {image.dtype} {image.shape}")
     pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(path.suffix.lower(), pixels)
     atomic_write(path, encoded.tobytes())
@@ -133,16 +132,16 @@ def _is_cut_short(content: npt.NDArray[np.uint8]) -> bool:
 def _decode(content: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic] | None:
     try:
         image = cv2.imdecode(content, _READ_FLAGS)
+        return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
     except cv2.error:
         return None
-    return None if image is None else np.asarray(image)
 
 
 def _why_not_decoded(path: Path) -> str:
     try:
         with Image.open(path) as image:
-            if image.mode == "F":
-                return "floating-point pixels have no defined range: convert the image to 8 or 16 bits"
+            if image.mode in ("F", "I"):
+                return "32-bit pixels have no defined range: convert the image to 8 or 16 bits"
             return f"the {image.format} image is damaged or cut short: {_HOW_TO_MEND}"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return f"not an image; {', '.join(sorted(IMAGE_SUFFIXES))} files are read ({_HOW_TO_MEND})"

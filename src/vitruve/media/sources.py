@@ -33,15 +33,11 @@ def expand_sources(sources: Iterable[str | Path]) -> list[Path]:
         if source.is_dir():
             files.update(dict.fromkeys(_folder_files(source)))
         elif not source.exists():
-            raise InputError(
-                f"{source}: no such file or folder; name a video, an image or a folder of either"
-            )
+            raise InputError(f"{source}: no such file or folder; name a video, an image or a folder of either")
         elif source.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
             files[source] = None
         else:
-            raise InputError(
-                f"{source}: neither a video nor an image by its suffix; {_known_suffixes()} are read"
-            )
+            raise InputError(f"{source}: neither a video nor an image by its suffix; {_known_suffixes()} are read")
     if not files:
         raise InputError("no source given: name a video, an image or a folder of either")
     return list(files)
@@ -57,7 +53,7 @@ def natural_key(path: Path) -> tuple[tuple[int, int, str], ...]:
         A tuple to be given to :func:`sorted`; the path itself breaks ties such as ``img2`` and ``img02``.
     """
     parts = re.split(r"([0-9]+)", path.name.lower())
-    key = tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts if part)
+    key = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part)
     return (*key, (-1, 0, str(path)))
 
 

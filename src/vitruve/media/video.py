@@ -101,9 +101,7 @@ class VideoReader:
         with DecodingPass(self.path) as decoding:
             first = next(decoding.frames(), None)
         if first is None:
-            raise InputError(
-                f"{self.path}: the video has no frame that can be decoded: copy it again from its source"
-            )
+            raise InputError(f"{self.path}: the video has no frame that can be decoded: copy it again from its source")
         self.width, self.height = first.width, first.height
         self._convert = RgbConverter(self.path, self.width, self.height)
 
@@ -130,7 +128,8 @@ class VideoReader:
         Args:
             start: Number of the first frame to give.
             thread_count: Decoder threads; 0 takes one for frames up to a megapixel (more would cost more
-                processor time than they save) and up to four above. The frames do not depend on it.
+                processor time than they save) and up to four above. The frames of an undamaged file do not
+                depend on it.
 
         Yields:
             uint8 arrays ``(H, W, 3)``, RGB, contiguous, each its own memory.
@@ -145,6 +144,8 @@ class VideoReader:
             yield convert(frame)
             position += 1
             last = frame
+        if damage and last is not None:
+            self._sequential, self._count, self._position = True, position, None
         self._warn_if_incomplete(position, last, damage)
 
     def read(self, indices: Sequence[int]) -> npt.NDArray[np.uint8]:
@@ -174,7 +175,8 @@ class VideoReader:
     def count(self) -> int:
         """The exact number of frames that can be decoded.
 
-        Where the packets cannot be trusted to tell, the whole video is decoded once.
+        Where the packets cannot be trusted to tell, the whole video is decoded once. Damage inside a packet
+        that the container does not notice is counted only once :meth:`frames` has come across it.
 
         Returns:
             The number of frames that :meth:`frames` gives.
@@ -204,16 +206,18 @@ class VideoReader:
             if number:
                 with DecodingPass(self.path, thread_count) as decoding:
                     for frame in decoding.frames_from(key):
-                        if number >= len(index) or frame.pts != index.pts[number]:
+                        if decoding.damage or number >= len(index) or frame.pts != index.pts[number]:
+                            # Concealed damage looks different after a seek than after all that came before.
                             self._sequential = True
                             break
                         if number >= position:
                             yield frame
                             position += 1
                         number += 1
-                    if position == len(index) and not self._sequential:
-                        damage.extend([decoding.damage] if decoding.damage else [])
-                        return
+                    else:
+                        if position == len(index):
+                            damage.extend([decoding.damage] if decoding.damage else [])
+                            return
         yield from decode_from_start(self.path, thread_count, damage, skip=position)
 
     def _frame(self, number: int) -> VideoFrame:
@@ -244,9 +248,7 @@ class VideoReader:
         if self._header_count is not None and count < self._header_count:
             reasons.append(f"its header says {self._header_count} frames")
         elif self._header_seconds is not None and last.pts is not None:
-            end = float(last.pts * self._time_base + 2 / self.fps) + float(
-                (last.duration or 0) * self._time_base
-            )
+            end = float(last.pts * self._time_base + 2 / self.fps) + float((last.duration or 0) * self._time_base)
             if end < self._header_seconds:
                 reasons.append(f"its header says {self._header_seconds:.2f} s")
         if reasons:
@@ -330,9 +332,7 @@ class VideoWriter:
             InputError: The frame is no RGB image or differs in size from those before.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise InputError(
-                f"{self.path}: a frame is a uint8 array (H, W, 3), not {image.dtype} {image.shape}"
-            )
+            raise InputError(f"{self.path}: a frame is a uint8 array (H, W, 3), not {image.dtype} {image.shape}")
         height, width = image.shape[:2]
         self._size = self._size or (width, height)
         if self._size != (width, height):

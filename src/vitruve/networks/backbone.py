@@ -153,7 +153,9 @@ def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> 
     try:
         probe = timm.create_model(name, pretrained=False, **options)
     except (RuntimeError, AttributeError, TypeError) as error:
-        raise ConfigError(f"model.backbone={name!r}: timm gives no feature maps of it ({error}); choose another") from error
+        raise ConfigError(
+            f"model.backbone={name!r}: timm gives no feature maps of it ({error}); choose another"
+        ) from error
     reductions = [int(r) for r in probe.feature_info.reduction()]
     keep = [i for i, r in enumerate(reductions) if r >= finest]
     if len(set(reductions)) == 1:

@@ -37,6 +37,7 @@ class PyramidHead(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in channels)
         self.predict = nn.Conv2d(width, outputs, 1)
         nn.init.normal_(self.predict.weight, std=0.01)
+        assert self.predict.bias is not None
         nn.init.zeros_(self.predict.bias)
 
     def _plan(self) -> list[int | None]:

@@ -81,7 +81,8 @@ class Instances:
             Instances with N = 0.
         """
         return cls(
-            np.zeros((*lead, 0, num_keypoints, dims), np.float32), np.zeros((*lead, 0, num_keypoints), np.int8)
+            np.zeros((*lead, 0, num_keypoints, dims), np.float32),
+            np.zeros((*lead, 0, num_keypoints), np.int8),
         )
 
     @property

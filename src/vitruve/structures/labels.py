@@ -158,7 +158,8 @@ class Labels:
         """The middle of the box around each instance's labelled keypoints, in pixels; NaN where none is."""
         keypoints = self.keypoints()[..., :2]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # an instance without any keypoint has a NaN centre
+            # An instance without any keypoint has a NaN centre, and that is what is meant.
+            warnings.simplefilter("ignore", RuntimeWarning)
             return (np.nanmin(keypoints, -2) + np.nanmax(keypoints, -2)) / 2
 
     @staticmethod

@@ -105,9 +105,7 @@ class Canvas:
         if self._marks:
             x, y = np.array(list(self._marks.values())).T
             under = shape.distance(x, y) < 0
-            self._hidden.update(
-                key for key, hidden in zip(self._marks, under.tolist(), strict=True) if hidden
-            )
+            self._hidden.update(key for key, hidden in zip(self._marks, under.tolist(), strict=True) if hidden)
 
 
 def _ramp(depth: np.ndarray, feather: float) -> np.ndarray:

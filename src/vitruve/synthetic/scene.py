@@ -36,8 +36,8 @@ class Scene(Protocol):
             time: Seconds, from 0 to :attr:`duration`.
 
         Returns:
-            RGB images ``(V, H, W, 3)`` and their truth ``(V, N, K, 2)`` in pixels. A keypoint outside its image
-            is NaN and unlabelled; one behind something else is occluded.
+            RGB images ``(V, H, W, 3)`` and their truth ``(V, N, K, 2)`` in pixels. A keypoint outside its
+            image is NaN and unlabelled; one behind something else is occluded.
 
         Raises:
             InputError: The time lies outside the scene.

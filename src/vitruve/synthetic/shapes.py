@@ -1,7 +1,7 @@
 """Plane shapes as signed distance fields: exact at any sub-pixel position, in pixels.
 
-The distance to an ellipse is the first-order one of I. Quilez, "2D distance functions" (exact on the outline),
-and the smooth union is his quadratic polynomial minimum ("smooth minimum").
+The distance to an ellipse is the first-order one of I. Quilez, "2D distance functions" (exact on the
+outline), and the smooth union is his quadratic polynomial minimum ("smooth minimum").
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ class Tube:
             length = max(math.hypot(x2 - x1, y2 - y1), 1e-6)
             ax, ay, dx, dy = (x2 - x1) / length, (y2 - y1) / length, x - x1, y - y1
             along, beside = dx * ax + dy * ay, np.abs(dy * ax - dx * ay)
-            # The disc that touches first lies back along the axis by the slope of the taper; a disc that swallows
-            # the next one has no such slope.
+            # The disc that touches first lies back along the axis by the slope of the taper; a disc that
+            # swallows the next one has no such slope.
             taper = min(max((first - last) / length, -0.99), 0.99)
             axis = np.clip(along - beside * (taper / math.sqrt(1 - taper * taper)), 0, length)
             piece = np.hypot(along - axis, beside) - (first + axis * ((last - first) / length))

@@ -28,7 +28,10 @@ class Display:
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._progress = Progress(
-                TextColumn("epoch {task.fields[epoch]}"), BarColumn(), TextColumn("{task.fields[text]}"), console=self._console
+                TextColumn("epoch {task.fields[epoch]}"),
+                BarColumn(),
+                TextColumn("{task.fields[text]}"),
+                console=self._console,
             )
             self._task = self._progress.add_task("", total=self._plan.steps, epoch=self._epoch(0), text="")
             self._progress.start()
@@ -48,10 +51,10 @@ class Display:
         """
         epoch = int(numbers["epoch"])
         if self._progress is not None:
-            self._progress.update(
-                self._task, completed=numbers["step"], epoch=self._epoch(epoch), text=_text(numbers)
-            )
-        elif epoch != self._printed and (epoch % max(1, self._plan.epochs // 12) == 0 or epoch + 1 == self._plan.epochs):
+            self._progress.update(self._task, completed=numbers["step"], epoch=self._epoch(epoch), text=_text(numbers))
+        elif epoch != self._printed and (
+            epoch % max(1, self._plan.epochs // 12) == 0 or epoch + 1 == self._plan.epochs
+        ):
             self._printed = epoch
             print(f"epoch {self._epoch(epoch)}  {_text(numbers)}", file=sys.stderr, flush=True)
 

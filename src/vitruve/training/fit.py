@@ -108,7 +108,7 @@ def fit(
         return [train[pick.index].name for pick in batches.picks(epoch)[batch]]
 
     if channels_last(settings, device):
-        algorithm = algorithm.to(memory_format=torch.channels_last)
+        algorithm.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     module = PoseModule(algorithm, settings, plan, changes, describe)
     save_samples(run.samples, train, validation, val_set, _SAMPLES, PoseDataset(train, size, needs, cache))
     with Display(plan) as display, _silence():
@@ -141,7 +141,11 @@ def fit(
         trainer.fit(
             module,
             loader(train_set, batches, workers),
-            loader(val_set, EpochBatches(len(validation), settings.val_batch_size, shuffle=False), min(workers, 2)),
+            loader(
+                val_set,
+                EpochBatches(len(validation), settings.val_batch_size, shuffle=False),
+                min(workers, 2),
+            ),
             ckpt_path=str(run.last) if going_on else None,
         )
     if run.best.is_file():

@@ -69,7 +69,10 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         generator = torch.Generator().manual_seed(
             self._settings.rng_seed_data_pt * 1_000_003 + self._batches_before() + batch_idx
         )
-        changed = batch.with_images(augment_batch(batch.images, self._augmentation, generator))
+        # Pictures are not the network's numbers: they stay in full precision.
+        with torch.autocast(self.device.type, enabled=False):
+            images = augment_batch(batch.images, self._augmentation, generator)
+        changed = batch.with_images(images)
         losses = self.algorithm.training_losses(changed)
         total = torch.stack(list(losses.values())).sum()
         if not bool(torch.isfinite(total)):

@@ -11,7 +11,7 @@ from torch import nn
 from vitruve.algorithms.base import Algorithm
 from vitruve.training.settings import TrainingSettings
 
-# How Lightning Pose lets a backbone catch up after it is unfrozen: a tenth of the head's rate, growing by half an epoch.
+# How Lightning Pose lets an unfrozen backbone catch up: a tenth of the head's rate, growing by half each epoch.
 _FIRST_SHARE = 0.1
 _GROWTH = 1.5
 
@@ -43,7 +43,10 @@ class Plan:
             The plan.
         """
         per_epoch = math.ceil(batches / settings.accumulate_grad_batches)
-        bounds = [settings.max_steps, None if settings.max_epochs is None else settings.max_epochs * per_epoch]
+        bounds = [
+            settings.max_steps,
+            None if settings.max_epochs is None else settings.max_epochs * per_epoch,
+        ]
         steps = min(bound for bound in bounds if bound is not None)
         epoch = settings.unfreezing_epoch if settings.unfreezing_epoch is not None else (20 if pretrained else 0)
         unfreeze = settings.unfreezing_step if settings.unfreezing_step is not None else epoch * per_epoch

@@ -16,9 +16,7 @@ class EveryNth(Section):
     """Which frames are set aside when every n-th is."""
 
     validation: StrictInt = Field(default=10, ge=2, description="Every n-th frame validates.")
-    test: StrictInt = Field(
-        default=10, ge=0, description="Every n-th of the frames that are left tests; 0 for none."
-    )
+    test: StrictInt = Field(default=10, ge=0, description="Every n-th of the frames that are left tests; 0 for none.")
 
 
 class SplitSettings(Section):
@@ -71,9 +69,7 @@ class Cosine(Section):
 class OneCycle(Section):
     """The learning rate rises and falls once, step by step (Smith and Topin 2019)."""
 
-    pct_start: StrictFloat = Field(
-        default=0.3, gt=0, lt=1, description="Share of the steps in which it rises."
-    )
+    pct_start: StrictFloat = Field(default=0.3, gt=0, lt=1, description="Share of the steps in which it rises.")
     div_factor: StrictFloat = Field(default=25.0, ge=1, description="Highest over first learning rate.")
     final_div_factor: StrictFloat = Field(default=1e4, ge=1, description="First over last learning rate.")
 
@@ -82,9 +78,7 @@ class Plateau(Section):
     """The learning rate falls when the validation loss does not."""
 
     factor: StrictFloat = Field(default=0.5, gt=0, lt=1, description="Factor by which it falls.")
-    patience: StrictInt = Field(
-        default=5, ge=0, description="Validations without improvement before it falls."
-    )
+    patience: StrictInt = Field(default=5, ge=0, description="Validations without improvement before it falls.")
     min_lr: StrictFloat = Field(default=1e-6, ge=0, description="Learning rate below which it does not fall.")
 
 
@@ -102,12 +96,8 @@ class PatchMask(Section):
 
     init_epoch: StrictInt = Field(default=40, ge=0, description="Epoch at which masking begins.")
     final_epoch: StrictInt = Field(default=300, ge=0, description="Epoch at which the share stays.")
-    init_ratio: StrictFloat = Field(
-        default=0.0, ge=0, le=1, description="Share of the image masked at first."
-    )
-    final_ratio: StrictFloat = Field(
-        default=0.5, ge=0, le=1, description="Share of the image masked at last."
-    )
+    init_ratio: StrictFloat = Field(default=0.0, ge=0, le=1, description="Share of the image masked at first.")
+    final_ratio: StrictFloat = Field(default=0.5, ge=0, le=1, description="Share of the image masked at last.")
 
 
 class TrainingSettings(Section):
@@ -126,12 +116,8 @@ class TrainingSettings(Section):
     )
     train_batch_size: StrictInt = Field(default=16, ge=1, description="Labelled images a training batch.")
     val_batch_size: StrictInt = Field(default=32, ge=1, description="Labelled images a validation batch.")
-    test_batch_size: StrictInt = Field(
-        default=32, ge=1, description="Labelled images a batch of the final prediction."
-    )
-    train_prob: StrictFloat = Field(
-        default=0.95, gt=0, le=1, description="Share of labelled frames for training."
-    )
+    test_batch_size: StrictInt = Field(default=32, ge=1, description="Labelled images a batch of the final prediction.")
+    train_prob: StrictFloat = Field(default=0.95, gt=0, le=1, description="Share of labelled frames for training.")
     val_prob: StrictFloat = Field(
         default=0.05, ge=0, lt=1, description="Share for validation; what is left is for test."
     )
@@ -139,17 +125,13 @@ class TrainingSettings(Section):
         default=1, gt=0, description="Training frames in use: a share up to 1, a number above 1."
     )
     split: SplitSettings = Field(default=SplitSettings(), description="How the labelled frames are shared.")
-    num_gpus: StrictInt = Field(
-        default=1, ge=0, description="Accelerators in use, at most, where device finds any."
-    )
+    num_gpus: StrictInt = Field(default=1, ge=0, description="Accelerators in use, at most, where device finds any.")
     num_workers: StrictInt | None = Field(
         default=None,
         ge=0,
         description="Processes that prepare images; null to choose by the processor's cores.",
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        default="auto", description="Where the network is trained."
-    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where the network is trained.")
     precision: Literal["auto", "32", "bf16", "16"] = Field(
         default="auto",
         coerce_numbers_to_str=True,
@@ -158,9 +140,7 @@ class TrainingSettings(Section):
     channels_last: StrictBool | None = Field(
         default=None, description="Memory layout with the channels innermost; null to choose by the device."
     )
-    backbone_pretrained: StrictBool = Field(
-        default=True, description="Start the backbone from published weights."
-    )
+    backbone_pretrained: StrictBool = Field(default=True, description="Start the backbone from published weights.")
     unfreezing_epoch: StrictInt | None = Field(
         default=None,
         ge=0,
@@ -202,28 +182,18 @@ class TrainingSettings(Section):
         ge=1,
         description="Also keep the weights of every n-th epoch; null for best and last alone.",
     )
-    early_stopping: StrictBool = Field(
-        default=False, description="End when the validation loss no longer falls."
-    )
-    early_stop_patience: StrictInt = Field(
-        default=3, ge=1, description="Validations without improvement before that."
-    )
+    early_stopping: StrictBool = Field(default=False, description="End when the validation loss no longer falls.")
+    early_stop_patience: StrictInt = Field(default=3, ge=1, description="Validations without improvement before that.")
     rng_seed_data_pt: StrictInt = Field(
         default=0, ge=0, description="Seed of the split, the order and the augmentation."
     )
-    rng_seed_model_pt: StrictInt = Field(
-        default=0, ge=0, description="Seed of the weights that are not pretrained."
-    )
+    rng_seed_model_pt: StrictInt = Field(default=0, ge=0, description="Seed of the weights that are not pretrained.")
     optimizer: Literal["Adam", "AdamW", "SGD"] = Field(default="AdamW", description="Optimiser.")
-    optimizer_params: OptimizerParams = Field(
-        default=OptimizerParams(), description="Numbers of the optimiser."
-    )
+    optimizer_params: OptimizerParams = Field(default=OptimizerParams(), description="Numbers of the optimiser.")
     lr_scheduler: Literal["multisteplr", "cosine", "onecycle", "plateau", "none"] = Field(
         default="onecycle", description="Course of the learning rate."
     )
-    lr_scheduler_params: SchedulerParams = Field(
-        default=SchedulerParams(), description="Numbers of each course."
-    )
+    lr_scheduler_params: SchedulerParams = Field(default=SchedulerParams(), description="Numbers of each course.")
     uniform_heatmaps_for_nan_keypoints: StrictBool = Field(
         default=False,
         description="Unlabelled keypoints have a uniform target heatmap; otherwise they are left out.",
@@ -261,9 +231,7 @@ class TrainingSettings(Section):
                 raise ValueError(f"{low}={least} is more than {high}={most}; it must be at most as large")
         mask = self.patch_mask
         if mask.init_epoch > mask.final_epoch:
-            raise ValueError(
-                f"patch_mask.init_epoch={mask.init_epoch} is more than final_epoch={mask.final_epoch}"
-            )
+            raise ValueError(f"patch_mask.init_epoch={mask.init_epoch} is more than final_epoch={mask.final_epoch}")
         return self
 
     @property

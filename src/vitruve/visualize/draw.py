@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, UInt8
 
 from vitruve.errors import InputError, nearest
 from vitruve.structures.instances import Instances
@@ -39,13 +39,13 @@ def keypoint_colors(skeleton: Skeleton, colormap: str = "cool") -> UInt8[np.ndar
 
 
 def draw_instances(
-    image: UInt8[np.ndarray, "H W 3"],
+    image: np.ndarray,
     instances: Instances,
     skeleton: Skeleton,
     *,
     threshold: float = 0.9,
     radius: float | None = None,
-    colors: Shaped[np.ndarray, "K 3"] | Shaped[np.ndarray, "N K 3"] | None = None,
+    colors: np.ndarray | None = None,
     labels: bool = False,
 ) -> UInt8[np.ndarray, "H W 3"]:
     """Draw keypoints as discs and the skeleton's edges as lines.
@@ -54,13 +54,13 @@ def draw_instances(
     there.
 
     Args:
-        image: RGB; it is not changed.
+        image: ``(H, W, 3)`` uint8 RGB; it is not changed.
         instances: ``(N, K, 2)`` in pixels of this image: one view, without leading axes.
         skeleton: Gives edges, names and, where it has them, colours.
         threshold: Lowest confidence to draw, 0 to 1. Keypoints without scores (labels) are always drawn.
         radius: Of the discs, in pixels; by default it grows with the image.
-        colors: RGB 0 to 255, one a keypoint, or one a keypoint of each instance; by default those of the
-            skeleton.
+        colors: RGB 0 to 255, ``(K, 3)`` or, for each instance its own, ``(N, K, 3)``; by default
+            :func:`keypoint_colors`.
         labels: Write each keypoint's name beside it.
 
     Returns:
@@ -73,9 +73,7 @@ def draw_instances(
         raise InputError(f"draw: image is {image.dtype} {image.shape}; it must be uint8 (height, width, 3)")
     keypoints = np.asarray(instances.keypoints)
     if keypoints.ndim != 3 or keypoints.shape[1:] != (len(skeleton), 2):
-        raise InputError(
-            f"draw: keypoints are {keypoints.shape}; they must be (N, {len(skeleton)}, 2), one view"
-        )
+        raise InputError(f"draw: keypoints are {keypoints.shape}; they must be (N, {len(skeleton)}, 2), one view")
     canvas = np.array(image, order="C")
     if not keypoints.size:
         return canvas
@@ -103,7 +101,7 @@ def draw_instances(
     return canvas
 
 
-def contact_sheet(images: Sequence[UInt8[np.ndarray, "H W 3"]], columns: int) -> UInt8[np.ndarray, "H W 3"]:
+def contact_sheet(images: Sequence[UInt8[np.ndarray, "_ _ 3"]], columns: int) -> UInt8[np.ndarray, "H W 3"]:
     """Many images as one, row by row, with a thin gap between them.
 
     Args:
@@ -117,9 +115,7 @@ def contact_sheet(images: Sequence[UInt8[np.ndarray, "H W 3"]], columns: int) ->
         InputError: There is no image or no column.
     """
     if not images or columns < 1:
-        raise InputError(
-            f"contact sheet: {len(images)} images in {columns} columns; at least one of each is needed"
-        )
+        raise InputError(f"contact sheet: {len(images)} images in {columns} columns; at least one of each is needed")
     columns = min(columns, len(images))
     gap = 4
     height = max(image.shape[0] for image in images)

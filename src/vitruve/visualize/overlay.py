@@ -60,9 +60,7 @@ def overlay(
             linewidths=thickness,
             zorder=3,
         )
-    axes.scatter(
-        found[both, 0], found[both, 1], s=22, color=_PREDICTIONS, edgecolors="black", linewidths=0.7, zorder=4
-    )
+    axes.scatter(found[both, 0], found[both, 1], s=22, color=_PREDICTIONS, edgecolors="black", linewidths=0.7, zorder=4)
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(high[1], low[1])
     return figure

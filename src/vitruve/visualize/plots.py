@@ -9,6 +9,7 @@ marker besides.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -77,9 +78,7 @@ def error_distribution(
             jitter = spread.uniform(-0.07, 0.07, values.size)
             axes.scatter(values, place + offset + jitter, s=5, color=style.color, alpha=0.3, linewidths=0)
             low, middle, high = np.percentile(values, (25, 50, 75))
-            axes.plot(
-                (low, high), (place + offset,) * 2, color=style.color, linewidth=2.6, solid_capstyle="butt"
-            )
+            axes.plot((low, high), (place + offset,) * 2, color=style.color, linewidth=2.6, solid_capstyle="butt")
             axes.plot(
                 middle,
                 place + offset,
@@ -120,11 +119,7 @@ def pck_curve(
     flat = {group: values for group, values in flat.items() if values.size}
     if not flat:
         return _nothing(figure, axes, "no labelled keypoint")
-    ends = [
-        np.percentile(values[np.isfinite(values)], 95)
-        for values in flat.values()
-        if np.isfinite(values).any()
-    ]
+    ends = [np.percentile(values[np.isfinite(values)], 95) for values in flat.values() if np.isfinite(values).any()]
     end = float(max([*ends, 2 * max(marks_px, default=5.0)]))
     for group, values in flat.items():
         style = _style(group, list(errors))
@@ -205,9 +200,7 @@ def error_against_confidence(
     return figure
 
 
-def error_over_threshold(
-    tables: Mapping[str, pd.DataFrame], title: str = "Keeping only confident keypoints"
-) -> Figure:
+def error_over_threshold(tables: Mapping[str, pd.DataFrame], title: str = "Keeping only confident keypoints") -> Figure:
     """Mean error and share kept, as the confidence threshold rises.
 
     Args:
@@ -224,14 +217,12 @@ def error_over_threshold(
     _dress(below, "")
     filled = {group: table for group, table in tables.items() if table["count"].any()}
     if not filled:
-        below.set_axis_off()
+        below.remove()
         return _nothing(figure, above, "no keypoint with a label and a confidence")
     for group, table in filled.items():
         style = _style(group, list(tables))
         for axes, column in ((above, "mean_error_px"), (below, "kept_share")):
-            axes.plot(
-                table["threshold"], table[column], style.line, color=style.color, linewidth=1.9, label=group
-            )
+            axes.plot(table["threshold"], table[column], style.line, color=style.color, linewidth=1.9, label=group)
     above.set_ylim(bottom=0)
     above.set_ylabel("Mean error (px)")
     below.set_ylim(0, 1.02)
@@ -338,6 +329,7 @@ def _dress(axes: Axes, title: str) -> None:
 
 
 def _nothing(figure: Figure, axes: Axes, reason: str) -> Figure:
+    figure.set_figheight(1.6)
     axes.set_axis_off()
     axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=FAINT, fontsize=11)
     return figure
@@ -347,6 +339,10 @@ def _error_axis(axes: Axes, which: str, label: str) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     low, high = axis.get_view_interval()
+    if high < 10 * low:  # errors alike would leave the axis without a number
+        middle = math.sqrt(low * high)
+        low, high = middle / math.sqrt(10), middle * math.sqrt(10)
+        (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
     ticks = [t for t in (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if low <= t <= high]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -24,7 +24,8 @@ class HeatmapSettings(ModelSettings):
     """Settings of ``model.model_type: heatmap``."""
 
     heatmap_loss_type: Literal["mse", "kl", "js"] = Field(
-        "kl", description="Distance of predicted and target maps: squared error, Kullback-Leibler or Jensen-Shannon."
+        "kl",
+        description="Distance of predicted and target maps: squared error, Kullback-Leibler or Jensen-Shannon.",
     )
 
 
@@ -45,7 +46,11 @@ class HeatmapNetwork(nn.Module):
         self.stride = 2**task.downsample_factor
         weights = Path(config.backbone_checkpoint) if config.backbone_checkpoint else None
         self.backbone = Backbone(
-            config.backbone, task.input_size, finest_stride=self.stride, pretrained=pretrained, weights_file=weights
+            config.backbone,
+            task.input_size,
+            finest_stride=self.stride,
+            pretrained=pretrained,
+            weights_file=weights,
         )
         coarsest = max(self.backbone.strides)
         for side, length in zip(("width", "height"), task.input_size, strict=True):
@@ -72,7 +77,7 @@ class Heatmap(ImageAlgorithm):
         assert isinstance(config, HeatmapSettings)
         self.network = HeatmapNetwork(config, task, pretrained)
         self.stride = 2**task.downsample_factor
-        self._distance = HEATMAP_LOSSES[config.heatmap_loss_type]
+        self._kind = config.heatmap_loss_type
 
     def encode(self, batch: Batch) -> Targets:
         """``heatmaps`` ``(B, V, K, h, w)`` and ``learned`` ``(B, V, K)``, of the first instance."""
@@ -91,8 +96,8 @@ class Heatmap(ImageAlgorithm):
     def loss(self, outputs: Outputs, targets: Targets) -> dict[str, torch.Tensor]:
         """``heatmap_<kind>``, the distance of predicted and target maps."""
         logits = outputs["heatmaps"][:, :, outputs["heatmaps"].shape[2] // 2]
-        distance = self._distance(logits, targets["heatmaps"], targets["learned"])
-        return {f"heatmap_{getattr(self.config, 'heatmap_loss_type')}": distance}
+        distance = HEATMAP_LOSSES[self._kind](logits, targets["heatmaps"], targets["learned"])
+        return {f"heatmap_{self._kind}": distance}
 
     def decode(self, outputs: Outputs, batch: Batch) -> Instances:
         """One instance a view, in original pixels."""

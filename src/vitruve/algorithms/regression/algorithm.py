@@ -51,7 +51,9 @@ class RegressionNetwork(nn.Module):
         width, height = (-(-side // stride) for side in task.input_size)
         self.count = len(task.skeleton)
         self.reduce = nn.Sequential(nn.Conv2d(channels, 64, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True))
-        self.head = nn.Sequential(nn.Linear(64 * width * height, 256), nn.ReLU(inplace=True), nn.Linear(256, 4 * self.count))
+        self.head = nn.Sequential(
+            nn.Linear(64 * width * height, 256), nn.ReLU(inplace=True), nn.Linear(256, 4 * self.count)
+        )
         last = self.head[-1]
         assert isinstance(last, nn.Linear)
         nn.init.normal_(last.weight, std=0.001)

@@ -1,0 +1,356 @@
+"""The verbs as functions: what the command line calls, and what a script or a notebook uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitruve.errors import ConfigError, InputError, nearest
+
+if TYPE_CHECKING:
+    from vitruve.config.schema import Config
+    from vitruve.evaluation.report import Report
+    from vitruve.formats.conversion import Conversion
+    from vitruve.inference.bench import BenchReport
+    from vitruve.inference.files import Done
+    from vitruve.inference.predictor import Predictor
+    from vitruve.structures.labels import Frame, Labels
+    from vitruve.structures.skeleton import Skeleton
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What :func:`evaluate` found.
+
+    Attributes:
+        report: All errors and tables.
+        files: The files written, by their kind.
+    """
+
+    report: Report
+    files: dict[str, Path]
+
+    @property
+    def summary(self) -> Any:
+        """One row a split, as a DataFrame."""
+        return self.report.summary
+
+
+class Run:
+    """A trained run, ready to predict. Made by :func:`load_run`.
+
+    Args:
+        path: The run directory.
+        predictor: Its network.
+        record: ``model.json``.
+        runtime: What carries the network out.
+        identity: Names weights and runtime.
+    """
+
+    def __init__(
+        self, path: Path, predictor: Predictor, record: Mapping[str, Any], runtime: str, identity: str
+    ) -> None:
+        self.path = path
+        self.predictor = predictor
+        self.record = record
+        self.runtime = runtime
+        self.identity = identity
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The keypoints that are predicted."""
+        return self.predictor.algorithm.task.skeleton
+
+    def predict(self, source: str | Path | np.ndarray | Labels | Iterable[np.ndarray] | Sequence[Path]) -> Labels:
+        """Keypoints of everything in a source.
+
+        Args:
+            source: A video, an image, a folder of images, paths of images, one uint8 RGB array ``(H, W, 3)`` or
+                ``(T, H, W, 3)``, any iterable of arrays, or labels whose images are to be predicted.
+
+        Returns:
+            One frame an image with keypoints and scores, in original pixels. For long videos :meth:`stream` keeps
+            memory constant.
+
+        Raises:
+            InputError: The source cannot be read.
+        """
+        from vitruve.structures.labels import Labels
+
+        if isinstance(source, Labels):
+            return self.predictor.predict_labels(source)
+        return Labels(self.skeleton, tuple(self.stream(source)), scorer=str(self.record["scorer"]))
+
+    def stream(self, source: str | Path | np.ndarray | Iterable[np.ndarray] | Sequence[Path]) -> Iterable[Frame]:
+        """Like :meth:`predict`, one frame after the other.
+
+        Args:
+            source: As for :meth:`predict`, but labels.
+
+        Yields:
+            Frames with keypoints and scores, in original pixels.
+        """
+        if isinstance(source, (str, Path)) and Path(source).is_dir():
+            from vitruve.media.sources import expand_sources
+
+            source = expand_sources([source])
+        yield from self.predictor.predict(source)
+
+
+def train(
+    config: str | Path | Mapping[str, Any] | Config | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    config_name: str | None = None,
+    multirun: bool = False,
+    run_dir: str | Path | None = None,
+    quiet: bool = False,
+) -> list[Path]:
+    """Train networks on labelled images.
+
+    Args:
+        config: A YAML file, its folder, a mapping, or settings; None trains the example, generated first.
+        overrides: Settings that differ, as ``key.sub=value``; ``resume=RUN`` goes on with an interrupted run.
+        config_name: Name of the file when ``config`` is its folder.
+        multirun: Train one run for each combination of values listed as ``key=a,b``.
+        run_dir: Folder of the run; by default ``outputs/<date>/<time>``, or what ``hydra.run.dir`` says.
+        quiet: Show no progress.
+
+    Returns:
+        The run directories.
+
+    Raises:
+        VitruveError: In one line, what is wrong with settings, labels or images.
+    """
+    from vitruve.config.compose import Composed, compose, compose_sweep
+    from vitruve.config.schema import Config
+    from vitruve.pipeline import resume_run, train_run
+
+    if isinstance(config, Config):
+        composed = compose(None, None, [item for item in overrides if item.startswith("hydra.")])
+        return [train_run(config, Path(run_dir) if run_dir else composed.run_dir, quiet=quiet)]
+    if isinstance(config, Mapping):
+        composed = compose(None, None, [item for item in overrides if item.startswith("hydra.")])
+        if len(overrides) > sum(item.startswith("hydra.") for item in overrides):
+            raise ConfigError("overrides go with a settings file; change the mapping itself instead")
+        settings = Config.from_mapping(config)
+        return [train_run(settings, Path(run_dir) if run_dir else composed.run_dir, quiet=quiet)]
+    resumed = [item.partition("=")[2] for item in overrides if item.lstrip("+").startswith("resume=")]
+    if resumed and resumed[-1] not in ("", "null"):
+        if len(overrides) > 1 or config is not None or config_name is not None:
+            raise ConfigError("resume: a run goes on with its own settings; give resume=RUN alone")
+        return [resume_run(Path(resumed[-1]), quiet=quiet)]
+    if config is None and config_name is None:
+        config = example("mouse") / "config.yaml"
+    path = None if config is None else str(config)
+    made: list[Composed] = (
+        compose_sweep(path, config_name, overrides) if multirun else [compose(path, config_name, overrides)]
+    )
+    if run_dir is not None:
+        if len(made) > 1:
+            raise ConfigError("run_dir: several runs cannot share one folder; use hydra.sweep.dir")
+        made = [replace(made[0], run_dir=Path(run_dir))]
+    return [train_run(item.config, item.run_dir, quiet=quiet) for item in made]
+
+
+def load_run(
+    run: str | Path,
+    *,
+    runtime: str | None = None,
+    batch_size: int | None = None,
+    frames_expected: int | None = None,
+) -> Run:
+    """Load a trained network.
+
+    Args:
+        run: The run directory; nothing else is needed.
+        runtime: What carries it out; None as the run's ``inference.runtime`` says.
+        batch_size: Images that go through the network together; None as the run's settings say.
+        frames_expected: How many images will be predicted, if known: for a few, ``auto`` does not measure first.
+
+    Returns:
+        The run, ready to predict.
+
+    Raises:
+        RunError: The directory is no finished run, or is damaged.
+    """
+    from vitruve.pipeline import open_run
+
+    opened = open_run(Path(run), runtime, batch_size, frames_expected)
+    return Run(Path(run), opened.predictor, opened.record, opened.runtime, opened.identity)
+
+
+def predict(
+    run: str | Path,
+    sources: str | Path | Sequence[str | Path],
+    *,
+    output: str | Path | None = None,
+    formats: Sequence[str] = ("csv",),
+    labeled_video: bool = False,
+    threshold: float | None = None,
+    overwrite: bool = False,
+    runtime: str | None = None,
+    batch_size: int | None = None,
+) -> list[Done]:
+    """Predict videos, images, folders of them, or the images of a label file, into files.
+
+    Args:
+        run: The run directory.
+        sources: One or several.
+        output: Folder of the files; by default ``video_preds`` or ``image_preds`` in the run.
+        formats: ``csv`` and ``h5``.
+        labeled_video: Also draw the keypoints into a copy of each video.
+        threshold: Likelihood from which keypoints are drawn; None as the run's settings say.
+        overwrite: Predict again what is there already.
+        runtime: As for :func:`load_run`.
+        batch_size: As for :func:`load_run`.
+
+    Returns:
+        What became of each source. Finished ones are skipped, interrupted ones go on.
+
+    Raises:
+        VitruveError: In one line, what is wrong with the run, a source or an output.
+    """
+    from vitruve.pipeline import predict_sources
+
+    listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    return predict_sources(
+        Path(run),
+        [Path(item) for item in listed],
+        output=None if output is None else Path(output),
+        formats=formats,
+        labeled_video=labeled_video,
+        threshold=threshold,
+        overwrite=overwrite,
+        runtime=runtime,
+        batch_size=batch_size,
+    )
+
+
+def evaluate(run: str | Path, labels: str | Path | None = None, output: str | Path | None = None) -> Evaluation:
+    """Measure how far predictions are from labels.
+
+    Args:
+        run: The run directory.
+        labels: A label file to predict and compare with; None takes the run's own labels and predictions.
+        output: Folder of the report; None takes ``evaluation`` in the run.
+
+    Returns:
+        Errors, tables, and where the page lies.
+
+    Raises:
+        VitruveError: The run or the labels are not as they should be.
+    """
+    from vitruve.pipeline import evaluate_run
+
+    return Evaluation(
+        *evaluate_run(Path(run), None if labels is None else Path(labels), None if output is None else Path(output))
+    )
+
+
+def convert(
+    source: str | Path, destination: str | Path, to: str = "lightning_pose", from_: str | None = None
+) -> Conversion:
+    """Convert labels from one format to another.
+
+    Args:
+        source: A label file or project folder.
+        destination: The file or folder to write.
+        to: A name of ``list_available("formats")``.
+        from_: The same, for the source; None recognises it.
+
+    Returns:
+        What was written, and what could not be.
+
+    Raises:
+        InputError: The source or the destination is not as it should be.
+    """
+    from vitruve.formats.conversion import convert as convert_labels
+
+    return convert_labels(source, destination, to, from_)
+
+
+def bench(run: str | Path, source: str | Path | None = None) -> BenchReport:
+    """Measure where the time of a prediction goes.
+
+    Args:
+        run: The run directory.
+        source: A video; None makes one of the run's own images.
+
+    Returns:
+        Rates of each stage and runtime, end-to-end rate and peak memory.
+
+    Raises:
+        VitruveError: The run or the video cannot be read.
+    """
+    from vitruve.pipeline import bench_run
+
+    return bench_run(Path(run), None if source is None else Path(source))
+
+
+def example(name: str = "mouse", directory: str | Path | None = None) -> Path:
+    """Write a rendered example project with exact truth.
+
+    Args:
+        name: Which one.
+        directory: Where to; None for ``example_<name>`` in the current folder.
+
+    Returns:
+        The project's folder. One that is there already is kept.
+
+    Raises:
+        InputError: There is no such example, or the folder holds something else.
+    """
+    from vitruve.example import write_example
+
+    return write_example(name, directory)
+
+
+_KINDS = ("algorithms", "backbones", "formats", "losses")
+
+
+def list_available(kind: str, pattern: str | None = None) -> list[tuple[str, str]]:
+    """What can be named in settings and on the command line.
+
+    Args:
+        kind: ``algorithms``, ``backbones``, ``formats`` or ``losses``.
+        pattern: A part of the name.
+
+    Returns:
+        Pairs of a name and what it is.
+
+    Raises:
+        InputError: There is no such kind.
+    """
+    rows: list[tuple[str, str]]
+    if kind == "algorithms":
+        from vitruve.algorithms import registry
+
+        rows = [(name, found.description) for name, found in registry.available().items()]
+    elif kind == "backbones":
+        from vitruve.networks.backbone import list_backbones
+
+        return list_backbones(pattern)
+    elif kind == "formats":
+        from vitruve.formats import hub
+
+        rows = [(name, item.DESCRIPTION) for name, item in hub.available().items()]
+    elif kind == "losses":
+        from vitruve.losses.coordinates import COORDINATE_LOSSES
+        from vitruve.losses.heatmap import HEATMAP_LOSSES
+
+        rows = [
+            (name, f"{key}: {(function.__doc__ or '').strip().splitlines()[0]}")
+            for key, losses in (
+                ("model.heatmap_loss_type", HEATMAP_LOSSES),
+                ("model.regression_loss_type", COORDINATE_LOSSES),
+            )
+            for name, function in losses.items()
+        ]
+    else:
+        raise InputError(f"list {kind}: no such kind{nearest(kind, _KINDS)}; known are {', '.join(_KINDS)}")
+    return [row for row in rows if pattern is None or pattern in row[0]]

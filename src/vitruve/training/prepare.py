@@ -1,0 +1,159 @@
+"""From settings to what training works on: checked labels with their split, and the task."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from vitruve.algorithms import registry
+from vitruve.algorithms.base import Algorithm, Task
+from vitruve.config.schema import Config
+from vitruve.data import splits
+from vitruve.data.dataset import checked
+from vitruve.errors import ConfigError, nearest
+from vitruve.formats.hub import read_labels
+from vitruve.formats.skeleton_file import read_skeleton
+from vitruve.structures.labels import Labels
+from vitruve.structures.skeleton import Skeleton
+from vitruve.training.settings import TrainingSettings
+
+_MULTIPLE = 32
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What :func:`vitruve.training.fit.fit` takes.
+
+    Attributes:
+        labels: Checked and split.
+        task: What the network is built for.
+        kind: The algorithm's class.
+    """
+
+    labels: Labels
+    task: Task
+    kind: type[Algorithm]
+
+
+def prepare(config: Config) -> Prepared:
+    """Read and check the labels, draw the split, and find out what the network has to be.
+
+    Args:
+        config: All settings.
+
+    Returns:
+        Labels, task and algorithm.
+
+    Raises:
+        ConfigError: Settings and labels do not fit, or a split is empty.
+        InputError: The label file or an image is not as it should be.
+    """
+    kind = registry.get(config.model.model_type)
+    files = config.data.label_files()
+    labels = read_labels(
+        files[0] if len(files) == 1 else files,
+        config.data.label_format,
+        config.data.data_dir,
+        config.data.view_names or (),
+    )
+    labels = checked(_with_names(labels, config))
+    labels = labels.with_splits(draw_split(labels, config.training))
+    _check_splits(labels)
+    views = len(labels[0].images)
+    if kind.needs.cameras and not labels.cameras:
+        raise ConfigError(
+            f"model.model_type={config.model.model_type}: needs calibrated cameras; these labels have none"
+        )
+    most = max(frame.instances.keypoints.shape[1] for frame in labels)
+    if most > 1 and not kind.needs.instances:
+        raise ConfigError(
+            f"model.model_type={config.model.model_type}: finds one animal an image, "
+            f"but {files[0]} labels up to {most}; "
+            "keep one individual, or choose an algorithm for several"
+        )
+    task = Task(
+        labels.skeleton,
+        _input_size(labels, config),
+        views,
+        labels.categories,
+        config.data.downsample_factor,
+        config.training.uniform_heatmaps_for_nan_keypoints,
+    )
+    return Prepared(labels, task, kind)
+
+
+def draw_split(labels: Labels, settings: TrainingSettings) -> list[str]:
+    """The split of each frame, as ``training.split`` and its neighbours ask for.
+
+    Args:
+        labels: All frames.
+        settings: The section ``training``.
+
+    Returns:
+        ``train``, ``validation``, ``test`` or ``unused`` a frame.
+
+    Raises:
+        ConfigError: A split that is needed would be empty.
+    """
+    count, seed = len(labels), settings.rng_seed_data_pt
+    shares = (settings.train_prob, settings.val_prob)
+    method = settings.split.method
+    if method == "every_nth":
+        names = splits.split_every_nth(count, settings.split.every_nth.validation, settings.split.every_nth.test)
+    elif method == "group":
+        groups = splits.group_names([frame.name for frame in labels], settings.split.group_pattern)
+        names = splits.split_by_group(groups, *shares, seed)
+    elif method == "random":
+        names = splits.split_random(count, *shares, seed)
+    else:
+        names = splits.split_lightning_pose(count, *shares, seed)
+    return splits.keep_train_frames(names, seed, settings.train_frames)
+
+
+def _check_splits(labels: Labels) -> None:
+    for name in ("train", "validation"):
+        part = labels.split(name)
+        if not len(part):
+            raise ConfigError(f"training.train_prob, training.val_prob: no labelled frame is left for {name}")
+        if not any(bool((frame.instances.visible > 0).any()) for frame in part):
+            raise ConfigError(
+                f"no keypoint is labelled in any of the {len(part)} frames of the {name} split; "
+                "label more frames or change training.rng_seed_data_pt"
+            )
+
+
+def _with_names(labels: Labels, config: Config) -> Labels:
+    """Labels whose skeleton is the one the settings describe."""
+    data, names = config.data, labels.skeleton.names
+    if data.num_keypoints is not None and data.num_keypoints != len(names):
+        raise ConfigError(f"data.num_keypoints={data.num_keypoints}: the label file has {len(names)} keypoints")
+    for name in data.keypoint_names or ():
+        if name not in names:
+            raise ConfigError(f"data.keypoint_names: '{name}' is not in the label file{nearest(name, names)}")
+    if data.keypoint_names is not None and Counter(data.keypoint_names) != Counter(names):
+        missing = next(name for name in names if name not in data.keypoint_names)
+        raise ConfigError(f"data.keypoint_names: '{missing}' of the label file is missing")
+    if data.skeleton is None:
+        return labels
+    if isinstance(data.skeleton, str):
+        skeleton = read_skeleton((data.data_dir or Path()) / data.skeleton)
+    else:
+        skeleton = Skeleton.from_dict({"names": list(names), **data.skeleton})
+    if skeleton.names != names:
+        raise ConfigError(
+            f"data.skeleton: names {', '.join(skeleton.names)}, but the label file has {', '.join(names)}; "
+            "list the same keypoints in the same order"
+        )
+    return replace(labels, skeleton=skeleton)
+
+
+def _input_size(labels: Labels, config: Config) -> tuple[int, int]:
+    dims = config.data.image_resize_dims
+    if dims.width is not None and dims.height is not None:
+        return dims.width, dims.height
+    sizes = np.array([image.size for frame in labels for image in frame.images])
+    width, height = np.median(sizes, 0)
+    return tuple(max(_MULTIPLE, round(side / _MULTIPLE) * _MULTIPLE) for side in (width, height))

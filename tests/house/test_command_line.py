@@ -1,0 +1,66 @@
+"""Every verb explains itself, and quickly."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from house.sources import PACKAGE, run_python
+from vitruve.cli.main import build, verbs
+
+PROMISED = {"train", "predict", "evaluate", "convert", "bench", "list", "example"}
+SECONDS = 0.3
+TRIES = 5
+
+
+def command(verb: str) -> Any:
+    """A verb as the parser sees it."""
+    return get_command(build()).commands[verb]  # type: ignore[attr-defined]
+
+
+def test_the_promised_verbs_are_there() -> None:
+    assert set(verbs()) >= PROMISED
+    assert set(verbs()) == {path.stem for path in (PACKAGE / "cli").glob("*.py")} - {"__init__", "main"}
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_help_names_and_explains_every_option(verb: str) -> None:
+    shown = CliRunner().invoke(build(), [verb, "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0, shown.output
+    for parameter in command(verb).params:
+        assert parameter.help, f"{parameter.name} has no help"
+        option = parameter.param_type_name == "option"
+        names = parameter.opts if option else [parameter.metavar or parameter.name.upper()]
+        assert any(name in shown.output for name in names), f"{parameter.name} is not shown"
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_an_unknown_option_ends_with_code_2(verb: str) -> None:
+    assert CliRunner().invoke(build(), [verb, "--no-such-option"]).exit_code == 2
+
+
+def test_help_is_quick() -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        done = run_python("-m", "vitruve.cli.main", "--help")
+        assert done.returncode == 0, done.stderr
+        assert all(verb in done.stdout for verb in PROMISED)
+        return time.perf_counter() - start
+
+    # The best of a few: the others measure what else the machine was doing.
+    taken = []
+    while len(taken) < TRIES and min(taken, default=SECONDS) >= SECONDS:
+        taken.append(seconds())
+    assert min(taken) < SECONDS, taken
+
+
+def test_bad_input_ends_with_one_line_and_code_2() -> None:
+    done = run_python("-m", "vitruve.cli.main", "predict", "no_such_run", "no_such_video.mp4")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert "no_such_run" in done.stderr

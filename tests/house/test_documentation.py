@@ -1,0 +1,109 @@
+"""What the documentation shows can be typed: verbs, options, settings and names that exist."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import vitruve
+from house.sources import ROOT, name
+from vitruve.cli.main import build
+from vitruve.config.compose import compose, compose_sweep
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+CHEAP = {"list", "--help", "--version"}
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    """Page and text of all fenced blocks of a language."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for found in re.finditer(rf"^( *)```{language}\b[^\n]*\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL):
+            yield name(page), found[2]
+
+
+def commands() -> list[tuple[str, str]]:
+    """Page and text of every command in a console block; a backslash at the end of a line continues it."""
+    found = []
+    for page, text in blocks("console"):
+        for line in text.replace("\\\n", " ").splitlines():
+            if line.strip() and not line.lstrip().startswith("#"):
+                found.append((page, " ".join(line.split())))
+    return found
+
+
+def test_the_first_screen_is_one_screen() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 60
+    shown = [line for page, line in commands() if page == "README.md"]
+    for start in ("make demo", "make test", "pip install", "vitruve train --config-path", "vitruve predict"):
+        assert any(line.startswith(start) for line in shown), start
+
+
+@pytest.mark.parametrize(("page", "line"), commands())
+def test_a_command_can_be_typed(page: str, line: str, tmp_path: Path) -> None:
+    words = shlex.split(line)
+    if words[0] == "vitruve":
+        _check_vitruve(words[1:], tmp_path)
+    elif words[0] == "make":
+        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        assert {word for word in words[1:] if "=" not in word} <= set(targets)
+    elif words[:2] == ["pip", "install"]:
+        for extras in re.findall(r"\[([\w,]+)\]", line):
+            assert set(extras.split(",")) <= set(EXTRAS)
+        assert all((ROOT / file).is_file() for file in re.findall(r"-c (\S+)", line))
+    else:
+        assert words[0] in ("cd", "git", "tensorboard", "pytest", "ruff", "mypy", "lint-imports", "mkdocs", "python")
+
+
+def _check_vitruve(words: list[str], folder: Path) -> None:
+    if words[0] in CHEAP:
+        assert CliRunner().invoke(build(), words).exit_code == 0
+        return
+    verb = get_command(build()).commands[words[0]]  # type: ignore[attr-defined]
+    context = verb.make_context(words[0], list(words[1:]))
+    if words[0] != "train":
+        return
+    overrides = [word for word in context.params["overrides"] or () if not word.startswith("resume=")]
+    settings = {word.partition("=")[0]: word.partition("=")[2] for word in overrides}
+    # Folders of the reader's own project are not here.
+    own = [f"{key}={value}" for key, value in settings.items() if not re.search(r"_dir$|directory$", key)]
+    assert compose_sweep(None, None, own) if context.params["multirun"] else compose(None, None, own)
+
+
+@pytest.mark.parametrize(("page", "text"), list(blocks("yaml")))
+def test_settings_shown_are_settings(page: str, text: str, tmp_path: Path) -> None:
+    text = re.sub(r"(data_dir|video_dir|test_videos_directory): .*", rf"\1: {tmp_path}", text)
+    if not re.match(r"\s*(data|training|model|eval|inference|losses|hydra):", text):
+        pytest.skip("another file than one of settings")
+    (tmp_path / "shown.yaml").write_text(text, encoding="utf-8")
+    compose(str(tmp_path), "shown", [])
+
+
+@pytest.mark.parametrize(("page", "text"), list(blocks("python")))
+def test_python_shown_names_what_there_is(page: str, text: str) -> None:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vitruve"):
+            module = importlib.import_module(node.module or "")
+            assert all(hasattr(module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "vitruve":
+            assert hasattr(vitruve, node.attr), node.attr
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    lost = [
+        f"{name(page)}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert lost == []

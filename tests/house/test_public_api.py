@@ -1,0 +1,45 @@
+"""The public face: what ``import vitruve`` offers, and nothing by accident."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+
+import pytest
+
+import vitruve
+
+OFFERED = {
+    "train",
+    "load_run",
+    "predict",
+    "evaluate",
+    "convert",
+    "bench",
+    "example",
+    "list_available",
+    "__version__",
+}
+
+
+def test_exactly_these_names_are_offered() -> None:
+    assert set(vitruve.__all__) == OFFERED
+    assert set(dir(vitruve)) >= OFFERED
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="predikt"):
+        _ = vitruve.predikt  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("offered", sorted(OFFERED - {"__version__"}))
+def test_what_is_offered_is_typed_and_documented(offered: str) -> None:
+    value = getattr(vitruve, offered)
+    text = inspect.getdoc(value)
+    assert text
+    if inspect.isfunction(value):
+        function = inspect.unwrap(value)
+        parameters = inspect.signature(function).parameters
+        assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters.values())
+        assert "return" in typing.cast("dict[str, object]", function.__annotations__)
+        assert all(f"{parameter}:" in text for parameter in parameters)
