@@ -30,6 +30,10 @@ class TrainingError(VitruveError):
     """Training cannot go on, for example because the loss is not a number."""
 
 
+class Interrupted(VitruveError):
+    """The user asked a long piece of work to stop; it stopped cleanly."""
+
+
 class MissingExtraError(VitruveError):
     """An optional library is needed that is not installed.
 

@@ -158,7 +158,7 @@ def test_damaged_hdf5(tmp_path: Path) -> None:
 def test_same_checks_as_csv(kind: str, tmp_path: Path) -> None:
     frame = table([ONE[0], ONE[1], ONE[1]])
     frame.to_hdf(tmp_path / "a.h5", key="df_with_missing", mode="w", format=kind)
-    with pytest.raises(InputError, match="img1.png' is in row 2 and in row 3"):
+    with pytest.raises(InputError, match=r"img1.png' is in row 2 and in row 3"):
         read_labels(tmp_path / "a.h5")
     flat = pd.DataFrame({"x": [1.0], "y": [2.0]}, index=["a.png"])
     flat.to_hdf(tmp_path / "b.h5", key="df_with_missing", mode="w", format=kind)

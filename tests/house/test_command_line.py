@@ -31,11 +31,12 @@ def test_the_promised_verbs_are_there() -> None:
 def test_help_names_and_explains_every_option(verb: str) -> None:
     shown = CliRunner().invoke(build(), [verb, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0, shown.output
+    text = " ".join(shown.output.split())
     for parameter in command(verb).params:
         assert parameter.help, f"{parameter.name} has no help"
-        option = parameter.param_type_name == "option"
-        names = parameter.opts if option else [parameter.metavar or parameter.name.upper()]
-        assert any(name in shown.output for name in names), f"{parameter.name} is not shown"
+        assert " ".join(parameter.help.split()) in text
+        if parameter.param_type_name == "option":
+            assert parameter.opts[0] in text
 
 
 @pytest.mark.parametrize("verb", verbs())

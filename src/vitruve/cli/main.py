@@ -7,18 +7,22 @@ A verb is a module with a function ``command``. It imports what it works with in
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import pkgutil
 import sys
+import warnings
 from typing import Annotated
 
 import typer
 
 import vitruve
-from vitruve.errors import VitruveError
+from vitruve.errors import Interrupted, VitruveError
 
 BAD_INPUT = 2
 """Exit code for input or settings that cannot be used."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells expect it."""
 
 
 def verbs() -> list[str]:
@@ -32,7 +36,7 @@ def build() -> typer.Typer:
     # Without rich for its own pages: it takes longer to import than all the rest of --help.
     app = typer.Typer(
         name="vitruve",
-        help=vitruve.__doc__,
+        help=(vitruve.__doc__ or "").partition("\n")[0],
         add_completion=False,
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -47,13 +51,33 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; errors of the input end with exit code 2, an interruption with 130."""
+    _one_line_warnings()
     try:
         build()(prog_name="vitruve")
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except VitruveError as error:
         if os.environ.get("VITRUVE_DEBUG", "0") not in ("", "0"):
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+
+
+def _one_line_warnings() -> None:
+    """Show our own warnings as one line each; those of other libraries are not the user's to mend."""
+
+    def show(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
+        print(f"warning: {message}", file=sys.stderr)
+
+    warnings.showwarning = show
+    if not os.environ.get("PYTHONWARNINGS"):
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("default", module=r"vitruve(\.|$)")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger("vitruve").addHandler(handler)
+    logging.getLogger("vitruve").setLevel(logging.INFO)
 
 
 def _show_version(wanted: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -26,6 +27,8 @@ class ImageCache:
         self._kept: dict[tuple[str, int | None], np.ndarray] = {}
         self._bytes = 0
         self._lock = threading.Lock()
+        self._videos: dict[Path, VideoReader] = {}
+        self._video_lock = threading.Lock()
 
     @property
     def nbytes(self) -> int:
@@ -50,12 +53,20 @@ class ImageCache:
         kept = self._kept.get(key)
         if kept is not None:
             return kept
-        pixels = read_image(path) if image.index is None else _video_frame(path, image.index)
+        pixels = read_image(path) if image.index is None else self._video_frame(path, image.index)
         with self._lock:
             if key not in self._kept and self._bytes + pixels.nbytes <= self._limit:
                 self._kept[key] = pixels
                 self._bytes += pixels.nbytes
         return pixels
+
+    def _video_frame(self, path: Path, index: int) -> np.ndarray:
+        # Opening a video and finding its key frames takes longer than decoding one frame: keep the reader. A reader
+        # is for one thread at a time.
+        with self._video_lock:
+            if path not in self._videos:
+                self._videos[path] = VideoReader(path)
+            return self._videos[path].read([index])[0]
 
     def fill(self, labels: Labels, images: Iterable[ImageRef]) -> None:
         """Read images ahead, several at a time, until the bound is met.
@@ -75,9 +86,3 @@ class ImageCache:
         with ThreadPoolExecutor(4) as pool:
             for _ in pool.map(one, images):
                 pass
-
-
-def _video_frame(path: object, index: int) -> np.ndarray:
-    with VideoReader(path) as video:  # type: ignore[arg-type]
-        frame: np.ndarray = video.read([index])[0]
-        return frame

@@ -161,9 +161,9 @@ def _table(path: Path, node: Any) -> _Parts:
 
 def _column_names(attribute: Any) -> list[tuple[str, ...]]:
     names = plain_literal(attribute.encode() if isinstance(attribute, str) else bytes(attribute))
-    if not (isinstance(names, list) and names and all(isinstance(name, tuple) and name for name in names)):
+    if not isinstance(names, list) or not names:
         raise ValueError("the attribute is no list of column names")
-    return [tuple(str(part) for part in name) for name in names]
+    return [tuple(map(str, name)) if isinstance(name, tuple) and name else (str(name),) for name in names]
 
 
 def _column(path: Path, names: tuple[str, ...]) -> Column:

@@ -13,16 +13,12 @@ import torch
 from safetensors.torch import save_file
 
 from vitruve.atomic import atomic_path
-from vitruve.errors import VitruveError
+from vitruve.errors import Interrupted
 from vitruve.run import RunFiles
 from vitruve.training.optim import Plan
 
 _SECONDS_BETWEEN_CHECKPOINTS = 20.0
 """A checkpoint holds the network three times over; writing one after each short epoch would cost more than it saves."""
-
-
-class Interrupted(VitruveError):
-    """The user asked training to stop."""
 
 
 class Keeper(pl.Callback):  # type: ignore[misc]
@@ -163,9 +159,14 @@ class Reporter(pl.Callback):  # type: ignore[misc]
 
 
 class Interruption(pl.Callback):  # type: ignore[misc]
-    """Turns Ctrl-C into a clean end after the batch at hand; a second Ctrl-C ends at once."""
+    """Turns Ctrl-C into a clean end after the batch at hand; a second Ctrl-C ends at once.
 
-    def __init__(self) -> None:
+    Args:
+        run: What the message says can be gone on with.
+    """
+
+    def __init__(self, run: RunFiles) -> None:
+        self._run = run
         self._asked = False
         self._before: Any = None
 
@@ -185,7 +186,10 @@ class Interruption(pl.Callback):  # type: ignore[misc]
     ) -> None:
         """End here if asked to."""
         if self._asked:
-            raise Interrupted(f"stopped by Ctrl-C in epoch {trainer.current_epoch}")
+            raise Interrupted(
+                f"stopped by Ctrl-C in epoch {trainer.current_epoch}; "
+                f"it goes on with: vitruve train resume={self._run.path}"
+            )
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         """Give the signal back."""

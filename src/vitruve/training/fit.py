@@ -132,7 +132,7 @@ def fit(
             logger=TensorBoardLogger(str(run.tensorboard), name=config.model.model_name, version=0),
             plugins=[SafetensorsCheckpoints()],
             callbacks=[
-                Interruption(),
+                Interruption(run),
                 Keeper(run, settings.ckpt_every_n_epochs),
                 Reporter(run, plan, (lambda numbers: None) if quiet else display.show),
                 *_early_stopping(settings),
