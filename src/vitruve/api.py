@@ -253,7 +253,13 @@ def evaluate(run: str | Path, labels: str | Path | None = None, output: str | Pa
 
 
 def convert(
-    source: str | Path, destination: str | Path, to: str = "lightning_pose", from_: str | None = None
+    source: str | Path,
+    destination: str | Path,
+    to: str = "lightning_pose",
+    from_: str | None = None,
+    *,
+    first_instance: bool = False,
+    overwrite: bool = False,
 ) -> Conversion:
     """Convert labels from one format to another.
 
@@ -262,6 +268,8 @@ def convert(
         destination: The file or folder to write.
         to: A name of ``list_available("formats")``.
         from_: The same, for the source; None recognises it.
+        first_instance: Where the new format has room for one animal an image, keep the first and say so.
+        overwrite: Replace what is there already.
 
     Returns:
         What was written, and what could not be.
@@ -271,7 +279,7 @@ def convert(
     """
     from vitruve.formats.conversion import convert as convert_labels
 
-    return convert_labels(source, destination, to, from_)
+    return convert_labels(source, destination, to, from_, first_instance=first_instance, overwrite=overwrite)
 
 
 def bench(run: str | Path, source: str | Path | None = None) -> BenchReport:

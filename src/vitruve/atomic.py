@@ -48,6 +48,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
         os.close(handle)
     except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
         raise _write_error(target, error) from error
     temporary = Path(name)
     try:
@@ -56,6 +58,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     except OSError as error:
+        # The block may have failed over another file: that is told as it is.
+        elsewhere = error.filename is not None and str(error.filename) not in (str(temporary), str(target))
+        if elsewhere or error.errno not in _REFUSED:
+            raise
         raise _write_error(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -99,9 +105,7 @@ def _umask() -> int:
     return mask
 
 
-def _write_error(path: Path, error: OSError) -> Exception:
-    if error.errno not in _REFUSED:
-        return error
+def _write_error(path: Path, error: OSError) -> InputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"{path}: the disk is full; nothing was replaced: free some space and run again")
     return InputError(f"{path}: cannot be written ({error.strerror or error}); choose a folder you may write to")

@@ -14,6 +14,7 @@ import numpy as np
 
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
+from vitruve.data.images import ImageCache
 from vitruve.errors import InputError, RunError
 from vitruve.evaluation.report import Report, evaluate
 from vitruve.formats.hub import read_labels, write_labels
@@ -79,7 +80,7 @@ def resume_run(directory: Path, *, quiet: bool = False) -> Path:
 
 
 def _train(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
-    from vitruve.training.fit import fit
+    from vitruve.training.fit import Fitted, fit
     from vitruve.training.prepare import prepare
 
     # All that can be wrong with settings and labels shows before the directory is made.
@@ -87,7 +88,11 @@ def _train(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
     run.path.mkdir(parents=True, exist_ok=True)
     atomic_write(run.config, config.to_yaml())
     _keep_labels(prepared.labels, config, run)
-    fitted = fit(config, prepared.labels, prepared.task, prepared.kind, run, resume=resume, quiet=quiet)
+    if resume and run.model.is_file():
+        # Training itself was over: only what follows it is missing.
+        fitted = Fitted(load_run(run.path).algorithm, ImageCache(config.data.cache_gb))
+    else:
+        fitted = fit(config, prepared.labels, prepared.task, prepared.kind, run, resume=resume, quiet=quiet)
     predictor = Predictor(fitted.algorithm, config.training.test_batch_size)
     predictions = replace(
         predictor.predict_labels(prepared.labels, fitted.cache), scorer=f"{config.model.model_type}_tracker"

@@ -49,7 +49,7 @@ def missing(function: Function) -> list[str]:
         return ["a docstring"]
     signature = inspect.signature(function)
     names = [item for item in signature.parameters if item not in ("self", "cls")]
-    if not names or re.search(r"\bas for\b", text):
+    if not names or re.search(r"\bas\s+for\b|\bLike :", text):
         return []
     lost = []
     if "Args:" in text:

@@ -6,18 +6,27 @@ import ast
 import importlib
 import re
 import shlex
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
+import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
 
 import vitruve
 from house.sources import ROOT, name
+from vitruve.algorithms.base import Task
 from vitruve.cli.main import build
 from vitruve.config.compose import compose, compose_sweep
+from vitruve.config.schema import Config
+from vitruve.structures.batch import Batch
+from vitruve.structures.instances import Instances
+from vitruve.structures.skeleton import Skeleton
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CHEAP = {"list", "--help", "--version"}
@@ -80,11 +89,12 @@ def _check_vitruve(words: list[str], folder: Path) -> None:
     assert compose_sweep(None, None, own) if context.params["multirun"] else compose(None, None, own)
 
 
-@pytest.mark.parametrize(("page", "text"), list(blocks("yaml")))
+SETTINGS = [(page, text) for page, text in blocks("yaml") if set(yaml.safe_load(text)) <= set(Config.model_fields)]
+
+
+@pytest.mark.parametrize(("page", "text"), SETTINGS)
 def test_settings_shown_are_settings(page: str, text: str, tmp_path: Path) -> None:
     text = re.sub(r"(data_dir|video_dir|test_videos_directory): .*", rf"\1: {tmp_path}", text)
-    if not re.match(r"\s*(data|training|model|eval|inference|losses|hydra):", text):
-        pytest.skip("another file than one of settings")
     (tmp_path / "shown.yaml").write_text(text, encoding="utf-8")
     compose(str(tmp_path), "shown", [])
 
@@ -107,3 +117,27 @@ def test_links_between_pages_lead_somewhere() -> None:
         if not (page.parent / target).exists()
     ]
     assert lost == []
+
+
+def test_the_algorithm_of_the_manual_works() -> None:
+    text = next(text for page, text in blocks("python") if page == "docs/extending.md")
+    module = ModuleType("manual")
+    sys.modules["manual"] = module
+    try:
+        exec(compile(text, "docs/extending.md", "exec", dont_inherit=True), vars(module))
+    finally:
+        del sys.modules["manual"]
+    torch.manual_seed(0)
+    task = Task(Skeleton(("nose", "tail")), (64, 64))
+    algorithm = module.Mean(module.MeanSettings(backbone="resnet18"), task)
+    truth = Instances.from_keypoints(torch.tensor([[[[[20.0, 30.0], [90.0, 60.0]]]]]))
+    batch = Batch(torch.zeros(1, 1, 1, 3, 64, 64), torch.diag(torch.tensor([2.0, 2.0, 1.0]))[None, None], truth)
+    outputs = algorithm(batch)
+    targets = algorithm.encode(batch)
+    assert algorithm.loss(outputs, targets)["distance"].requires_grad
+    width = outputs["maps"].shape[-1]
+    perfect = torch.full((1, 1, 1, 2, width, width), -99.0)
+    # 20 and 30 original pixels are 10 and 15 of the input, and so on: the nearest of its cells of 8 pixels.
+    perfect[0, 0, 0, 0, 1, 1] = perfect[0, 0, 0, 1, 3, 5] = 99.0
+    found = algorithm.decode({"maps": perfect}, batch).keypoints[0, 0, 0]
+    assert torch.allclose(found, torch.tensor([[23.0, 23.0], [87.0, 55.0]]))

@@ -8,9 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from house.sources import ROOT, run_python
+from vitruve.algorithms import registry
+from vitruve.algorithms.base import Task
+from vitruve.config.schema import Config
+from vitruve.media.images import write_image
+from vitruve.run import RunFiles
+from vitruve.structures.labels import Labels
+from vitruve.structures.skeleton import Skeleton
+from vitruve.training.callbacks import save_weights
+from vitruve.training.fit import model_record
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -65,6 +75,22 @@ def test_prediction_imports_no_lightning() -> None:
     loaded = loaded_by("import vitruve.inference.predictor, vitruve.inference.runtimes")
     assert "torch" in loaded
     assert loaded & {"lightning", "pytorch_lightning", "tensorboard", "hydra"} == set()
+
+
+def test_a_whole_prediction_loads_no_lightning(tmp_path: Path) -> None:
+    config = Config.from_mapping({"model": {"backbone": "resnet18"}, "inference": {"runtime": "torch"}})
+    task = Task(Skeleton(("nose", "tail")), (64, 64))
+    algorithm = registry.get(config.model.model_type)(config.model, task)
+    run = RunFiles(tmp_path / "run")
+    run.path.mkdir()
+    run.config.write_text(config.to_yaml(), encoding="utf-8")
+    save_weights(algorithm, run.weights)
+    run.write_model(model_record(config, task, Labels(task.skeleton, ())))
+    write_image(tmp_path / "image.png", np.zeros((64, 64, 3), np.uint8))
+    loaded = loaded_by(f"import vitruve; vitruve.predict({str(run.path)!r}, {str(tmp_path / 'image.png')!r})")
+    assert (run.path / "image_preds" / f"{tmp_path.name}.csv").is_file()
+    assert "torch" in loaded
+    assert loaded & {"lightning", "pytorch_lightning", "torchmetrics", "tensorboard", "typer"} == set()
 
 
 def test_settings_do_not_need_a_network() -> None:

@@ -17,11 +17,16 @@ def command(
     from_: Annotated[
         str | None, typer.Option("--from", metavar="FORMAT", help="Format to read; recognised when left out.")
     ] = None,
+    first_instance: Annotated[
+        bool,
+        typer.Option("--first-instance", help="Where the new format has room for one animal an image, keep the first."),
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")] = False,
 ) -> None:
     """Convert labels from one format to another."""
     from vitruve import api
 
-    result = api.convert(source, destination, to=to, from_=from_)
+    result = api.convert(source, destination, to=to, from_=from_, first_instance=first_instance, overwrite=overwrite)
     typer.echo(f"{destination}: {result.frames} frames, {result.keypoints} keypoints")
     for note in result.notes:
         typer.echo(f"note: {note}", err=True)

@@ -4,8 +4,8 @@ A keypoint at (x, y) is taught as a Gaussian of ``SIGMA`` heatmap pixels whose p
 becomes a probability map by a softmax over its pixels. The likelihood of a decoded keypoint is the share of that
 probability within ``RADIUS`` heatmap pixels (in x and in y) of the map's highest pixel. Networks trained with ``kl``
 learn under a proper scoring rule, so the likelihood then means: the probability the network gives to the keypoint
-being there. A map that knows nothing (a keypoint out of sight that was taught as uniform) gets 49 of its pixels' share:
-about 0.01 for a map of 64 x 64.
+being there. A map that knows nothing (a keypoint out of sight that was taught as uniform) gets the share of 49 pixels,
+or of fewer where its highest pixel lies at the border: 0.012 at most for a map of 64 x 64.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Everything here only draws numbers. The image is sampled once, by :class:`vitruv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -108,22 +109,34 @@ def augmentation(setting: str | Mapping[str, Any], hflip: bool = False) -> Augme
         raise ConfigError(
             f"training.imgaug={preset!r}: no such preset{nearest(str(preset), PRESETS)}; known are {', '.join(PRESETS)}"
         )
-    known = Augmentation.__dataclass_fields__
     for key, value in values.items():
-        if key not in known:
-            raise ConfigError(f"training.imgaug.{key}: unknown key{nearest(key, known)}; known are {', '.join(known)}")
-        default = known[key].default
-        if key == "quarter_turns":
-            if not set(value) <= {0, 90, 180, 270}:
-                raise ConfigError(f"training.imgaug.{key}={value}: may hold 0, 90, 180 and 270 only")
-            values[key] = tuple(value)
-        elif not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
-            raise ConfigError(f"training.imgaug.{key}={value!r}: must be a number of at least 0")
-        elif isinstance(default, float) and default == 0.0 and value > 1:
-            raise ConfigError(f"training.imgaug.{key}={value}: is a probability, from 0 to 1")
+        _check(key, value)
+    if "quarter_turns" in values:
+        values["quarter_turns"] = tuple(values["quarter_turns"])
     if hflip:
         values.setdefault("hflip", 0.5)
     return replace(PRESETS[preset], **values)
+
+
+def _check(key: str, value: Any) -> None:
+    known = Augmentation.__dataclass_fields__
+    where = f"training.imgaug.{key}={value!r}"
+    if key not in known:
+        raise ConfigError(f"training.imgaug.{key}: unknown key{nearest(key, known)}; known are {', '.join(known)}")
+    if key == "quarter_turns":
+        if not isinstance(value, (list, tuple)) or any(turn not in (0, 90, 180, 270) for turn in value):
+            raise ConfigError(f"{where}: must be a list of 0, 90, 180 and 270")
+    elif isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ConfigError(f"{where}: must be a number of at least 0")
+    elif key == "blur_size":
+        if not isinstance(value, int) or value < 3 or value % 2 == 0:
+            raise ConfigError(f"{where}: must be an odd whole number of at least 3")
+    elif key == "crop_pad_share" and value >= 0.5:
+        raise ConfigError(f"{where}: must be below 0.5, or nothing may be left between two borders")
+    elif key == "elastic_sigma" and value == 0:
+        raise ConfigError(f"{where}: must be above 0")
+    elif (key.endswith("_share") or known[key].default == 0.0) and value > 1:
+        raise ConfigError(f"{where}: must lie between 0 and 1")
 
 
 @dataclass(frozen=True)

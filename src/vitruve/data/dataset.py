@@ -19,6 +19,7 @@ from vitruve.errors import InputError
 from vitruve.geometry.affine import Size, resize
 from vitruve.geometry.warp import Warp
 from vitruve.media.images import image_size
+from vitruve.media.video import VideoReader
 from vitruve.structures.batch import Batch
 from vitruve.structures.camera import Camera, stack_cameras
 from vitruve.structures.instances import UNLABELLED, Instances
@@ -130,14 +131,15 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
 
     def _neighbour(self, image: ImageRef, step: int) -> ImageRef:
         if image.index is not None:
-            return replace(image, index=max(0, image.index + step))
+            other = replace(image, index=max(0, image.index + step))
+            return other if self._cache.holds(self.labels, other) else image
         digits = re.search(r"(\d+)(?!.*\d)", image.path.stem)
         if digits is None:
             return image
         number = f"{max(0, int(digits[0]) + step):0{len(digits[0])}d}"
         stem = image.path.stem[: digits.start()] + number + image.path.stem[digits.end() :]
         other = replace(image, path=image.path.with_name(stem + image.path.suffix))
-        return other if self.labels.path(other).is_file() else image
+        return other if self._cache.holds(self.labels, other) else image
 
 
 def checked(labels: Labels) -> Labels:
@@ -150,11 +152,12 @@ def checked(labels: Labels) -> Labels:
         The same frames. Keypoints beyond the image's edge are counted in a warning.
 
     Raises:
-        InputError: An image is missing, empty or not an image.
+        InputError: An image is missing, empty or not an image; a video does not decode.
     """
     outside, example, frames = 0, "", []
+    videos: dict[Path, Size] = {}
     for frame in labels.frames:
-        sizes = [_size(labels, image) for image in frame.images]
+        sizes = [_size(labels, image, videos) for image in frame.images]
         limits = np.array(sizes, np.float64)[:, None, None, :] - 0.5
         points = frame.instances.keypoints
         with np.errstate(invalid="ignore"):
@@ -182,17 +185,25 @@ def _without(instances: Instances, gone: np.ndarray) -> Instances:
     )
 
 
-def _size(labels: Labels, image: ImageRef) -> Size:
+def _size(labels: Labels, image: ImageRef, videos: dict[Path, Size]) -> Size:
+    path = labels.path(image)
+    if not path.is_file():
+        kind = "image" if image.index is None else "video"
+        raise InputError(f"{path}: no such {kind}, but the labels name it; copy it there or remove its row")
     if image.size is not None:
         return image.size
-    path: Path = labels.path(image)
-    if not path.is_file():
-        raise InputError(f"{path}: no such image, but the labels name it; copy it there or remove its row")
-    return image_size(path)
+    if image.index is None:
+        return image_size(path)
+    if path not in videos:
+        with VideoReader(path) as video:
+            videos[path] = (video.width, video.height)
+    return videos[path]
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
     """Samples as one batch; the instance axis is filled up with missing ones.
+
+    Boxes, categories and tracks are left out where not all samples have them.
 
     Args:
         samples: At least one, all from one dataset.
@@ -210,7 +221,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
             return None
         most = max(1, max(part.keypoints.shape[axis] for part in present))
         padded = [_padded(part, most, axis) for part in present]
-        names = [name for name in Instances.__dataclass_fields__ if getattr(padded[0], name) is not None]
+        names = [name for name in Instances.__dataclass_fields__ if all(getattr(p, name) is not None for p in padded)]
         return Instances(**{name: tensor([getattr(part, name) for part in padded]) for name in names})
 
     cameras = [sample.cameras for sample in samples if sample.cameras is not None]

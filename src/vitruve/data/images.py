@@ -19,11 +19,12 @@ class ImageCache:
     """Reads images once and keeps them while there is room.
 
     Args:
-        limit_gb: Bound of the memory for kept images, in GiB. 0 keeps none. What does not fit is read each time.
+        limit_gb: Bound of the memory for kept images, in GB (10^9 bytes). 0 keeps none. What does not fit is read
+            each time.
     """
 
     def __init__(self, limit_gb: float) -> None:
-        self._limit = int(limit_gb * 2**30)
+        self._limit = int(limit_gb * 10**9)
         self._kept: dict[tuple[str, int | None], np.ndarray] = {}
         self._bytes = 0
         self._lock = threading.Lock()
@@ -64,9 +65,31 @@ class ImageCache:
         # Opening a video and finding its key frames takes longer than decoding one frame: keep the reader. A reader
         # is for one thread at a time.
         with self._video_lock:
-            if path not in self._videos:
-                self._videos[path] = VideoReader(path)
-            return self._videos[path].read([index])[0]
+            return self._video(path).read([index])[0]
+
+    def _video(self, path: Path) -> VideoReader:
+        if path not in self._videos:
+            self._videos[path] = VideoReader(path)
+        return self._videos[path]
+
+    def holds(self, labels: Labels, image: ImageRef) -> bool:
+        """Whether an image is there at all: its file, or its frame within the video.
+
+        Args:
+            labels: Knows where relative paths start.
+            image: The reference.
+
+        Returns:
+            True when it is there.
+
+        Raises:
+            InputError: The video cannot be decoded.
+        """
+        path = labels.path(image)
+        if image.index is None:
+            return path.is_file()
+        with self._video_lock:
+            return 0 <= image.index < self._video(path).count()
 
     def fill(self, labels: Labels, images: Iterable[ImageRef]) -> None:
         """Read images ahead, several at a time, until the bound is met.

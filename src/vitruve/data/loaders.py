@@ -34,6 +34,11 @@ class EpochBatches(Sampler[list[Pick]]):
         self._limit = limit
         self.epoch = 0
 
+    @property
+    def sampler(self) -> EpochBatches:
+        """Itself: Lightning announces epochs to the sampler within a batch sampler, and to no batch sampler."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration is for."""
         self.epoch = epoch
@@ -45,7 +50,7 @@ class EpochBatches(Sampler[list[Pick]]):
             order = np.random.default_rng([self._seed, epoch]).permutation(self._count)
         starts = range(0, self._count, self._batch_size)
         batches = [[Pick(epoch, int(i)) for i in order[start : start + self._batch_size]] for start in starts]
-        if self._shuffle and len(batches) > 1 and len(batches[-1]) == 1:
+        if self._shuffle and self._batch_size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
             batches.pop()
         if self._limit is not None:
             keep = int(self._limit) if isinstance(self._limit, int) else int(self._limit * len(batches))

@@ -25,7 +25,7 @@ def augment_batch(images: torch.Tensor, settings: Augmentation, generator: torch
         generator: A CPU generator; the same state gives the same images.
 
     Returns:
-        Float images of the same shape, 0 to 255.
+        Float images of the same shape, 0 to 255; the images themselves where all probabilities are zero.
     """
     steps: list[tuple[float, Callable[[Images, Augmentation, torch.Generator], Images]]] = [
         (settings.motion_blur, _motion_blur),

@@ -19,7 +19,8 @@ _FEWEST_TEST = 5
 def split_lightning_pose(count: int, train: float, validation: float, seed: int) -> list[str]:
     """The split Lightning Pose draws from the same numbers, frame by frame.
 
-    Sizes are ``floor(train * count)`` and ``floor(validation * count)``; a rest below five frames goes to training,
+    Sizes are ``floor(train * count)`` and ``floor(validation * count)`` of the shares as they are written (0.29 of 100
+    is 29, although the nearest binary number to 0.29 lies below it); a rest below five frames goes to training,
     and validation has one frame at least. The order is ``torch.randperm`` under the seed.
 
     Args:
@@ -53,6 +54,8 @@ def split_random(count: int, train: float, validation: float, seed: int) -> list
         One split a frame.
     """
     trains, validates = _sizes(count, train, validation)
+    if train + validation > 1 - 1e-9:
+        trains = count - validates  # no test share was asked for, so no frame is left over for it
     _check(trains, validates, count)
     return _assign(np.random.default_rng(seed).permutation(count), trains, validates)
 

@@ -80,7 +80,7 @@ def convert(
     writer = get_format(to)
     in_folder = target.is_dir() or not target.suffix
     if not overwrite and (target.is_file() or (in_folder and any(_labels_in(target)))):
-        raise InputError(f"{target}: holds labels already; choose another place or ask to overwrite them")
+        raise InputError(f"{target}: holds labels already; choose another place, or give --overwrite")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LabelsWarning)
         labels = read_labels(place, reader.NAME)
@@ -129,7 +129,7 @@ def _one_instance(labels: Labels, to: str, first: bool, notes: list[str]) -> Lab
     if not first:
         raise InputError(
             f"{len(crowded)} of {len(labels)} images hold several instances (first: '{crowded[0].name}'); "
-            f"{to} holds one an image: convert to deeplabcut or sleap, or ask for the first instance only"
+            f"{to} holds one an image: convert to deeplabcut or sleap, or give --first-instance to keep the first only"
         )
     dropped = sum(int(frame.instances.present.any(0).sum()) - 1 for frame in crowded)
     notes.append(f"{dropped} instances in {len(crowded)} images were left out: {to} holds one an image, the first")

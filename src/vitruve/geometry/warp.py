@@ -45,17 +45,20 @@ class Warp:
             The input image.
         """
         matrix = self.matrix
-        shrink = int(1 / max(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))), 1e-6))
+        # A hair more: a matrix that shrinks by 8 must not be taken for one by 7.999.
+        shrink = int(1 / max(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))), 1e-6) + 1e-6)
         if shrink >= 2:
             image, matrix = _averaged(image, matrix, shrink)
         if self.displacement is not None:
             columns, rows = np.meshgrid(np.arange(self.size[0]), np.arange(self.size[1]))
             grid = np.stack([columns, rows], -1) + self.displacement
             where = apply_matrix(np.linalg.inv(matrix), grid).astype(np.float32)
-            return cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        if matrix[2, 0] or matrix[2, 1]:
-            return cv2.warpPerspective(image, matrix, self.size, flags=cv2.INTER_LINEAR)
-        return cv2.warpAffine(image, matrix[:2], self.size, flags=cv2.INTER_LINEAR)
+            sampled = cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        elif (matrix[2] == (0, 0, 1)).all():
+            sampled = cv2.warpAffine(image, matrix[:2], self.size, flags=cv2.INTER_LINEAR)
+        else:
+            sampled = cv2.warpPerspective(image, matrix, self.size, flags=cv2.INTER_LINEAR)
+        return sampled.reshape(*self.size[::-1], image.shape[2])  # OpenCV drops an axis of one channel
 
     def displaced(self, points: Float[np.ndarray, "*lead 2"]) -> Float[np.ndarray, "*lead 2"]:
         """Where original points lie so that :attr:`to_image` alone describes the input image.
@@ -68,12 +71,12 @@ class Warp:
         Returns:
             Original pixels, each moved by what the displacement does to it.
         """
-        if self.displacement is None:
+        if self.displacement is None or points.size == 0:
             return points
         lead = points.shape[:-1]
         aim = apply_matrix(self.matrix, points.reshape(1, -1, 2).astype(np.float64))[0]
         place = aim.copy()
-        for _ in range(4):  # p + d(p) = aim; d changes by far less than a pixel a pixel, so this contracts fast
+        for _ in range(8):  # p + d(p) = aim; d changes by less than a pixel a pixel, so this contracts
             sampled = cv2.remap(
                 self.displacement.astype(np.float32),
                 np.nan_to_num(place).astype(np.float32)[None],

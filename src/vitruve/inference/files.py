@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 from vitruve.atomic import atomic_json
 from vitruve.errors import InputError
 from vitruve.formats.table import format_rows, header_lines, read_predictions, write_h5
-from vitruve.inference.predictor import Prediction, Predictor, shots
+from vitruve.inference.predictor import Prediction, Predictor
 from vitruve.inference.progress import progress
 from vitruve.media.video import VideoReader, VideoWriter, is_video
 from vitruve.structures.instances import Instances
@@ -49,6 +49,26 @@ class Job:
         """All files that a finished job leaves."""
         more = [self.table.with_suffix(".h5")] if "h5" in self.formats else []
         return [self.table, *more, *([self.labeled_video] if self.labeled_video else [])]
+
+    @property
+    def part(self) -> Path:
+        """Hidden beside the table: the rows so far."""
+        return self.table.with_name(f".{self.table.stem}.csv.part")
+
+    @property
+    def note(self) -> Path:
+        """Says what :attr:`part` belongs to. It is there from the first row until :attr:`finished` is."""
+        return self.table.with_name(f".{self.table.stem}.part.json")
+
+    @property
+    def finished(self) -> Path:
+        """Says what the table belongs to."""
+        return self.table.with_name(f".{self.table.stem}.json")
+
+    @property
+    def drawn(self) -> Path:
+        """Says what the drawn video belongs to, and how it was drawn."""
+        return self.table.with_name(f".{self.table.stem}.drawn.json")
 
 
 @dataclass(frozen=True)
@@ -115,22 +135,28 @@ def predict_to_files(
     """
     began = time.monotonic()
     stamp = {"source": _stamp(job.source), "identity": identity, "batch_size": predictor.batch_size}
-    finished = job.table.with_name(f".{job.table.stem}.json")
-    same = _same(finished, stamp) and job.table.is_file()
-    if same and not overwrite and all(path.is_file() for path in job.outputs):
+    same = job.table.is_file() and (_same(job.finished, stamp) or (_same(job.note, stamp) and not job.part.is_file()))
+    drawn_same = same and _same(job.drawn, _drawing(stamp, look))
+    whole = same and (drawn_same or job.labeled_video is None) and ("h5" not in job.formats or _follows_table(job))
+    if whole and not overwrite and all(path.is_file() for path in job.outputs):
         return Done(job.table, job.labeled_video, tuple(job.outputs), 0, 0.0, True)
-    if not overwrite and job.table.is_file():
-        _check_owner(finished, stamp, job)
+    going_on = _same(job.note, stamp) and job.part.is_file()
+    if not overwrite and not going_on and job.table.is_file():
+        _check_owner(job.finished, stamp, job)
     if overwrite:
-        finished.unlink(missing_ok=True)
-    frames = 0
+        job.finished.unlink(missing_ok=True)
+    frames, drawn = 0, False
     if overwrite or not same:
-        frames = _write_table(predictor, job, scorer, stamp, look, overwrite)
-        atomic_json(finished, stamp)
+        frames, drawn = _write_table(predictor, job, scorer, stamp, look, overwrite)
+    # In this order a prediction that is killed here is known to be whole, by the one file or by the other.
+    atomic_json(job.finished, stamp)
+    job.note.unlink(missing_ok=True)
     if "h5" in job.formats:
         write_h5(job.table, job.table.with_suffix(".h5"))
-    if job.labeled_video is not None and (same or not job.labeled_video.is_file()) and isinstance(job.source, Path):
-        draw_video(job.source, job.table, job.labeled_video, predictor.algorithm.task.skeleton, look)
+    if job.labeled_video is not None and isinstance(job.source, Path):
+        if not drawn and not (drawn_same and not overwrite and job.labeled_video.is_file()):
+            draw_video(job.source, job.table, job.labeled_video, predictor.algorithm.task.skeleton, look)
+        atomic_json(job.drawn, _drawing(stamp, look))
     return Done(job.table, job.labeled_video, tuple(job.outputs), frames, time.monotonic() - began, False)
 
 
@@ -162,19 +188,21 @@ def draw_video(source: Path, table: Path, target: Path, skeleton: Skeleton, look
 
 def _write_table(
     predictor: Predictor, job: Job, scorer: str, stamp: dict[str, Any], look: Look, overwrite: bool
-) -> int:
-    """Append rows to the part file and rename it when it is whole; returns the rows that were added."""
+) -> tuple[int, bool]:
+    """Append rows to the part file and rename it when it is whole.
+
+    Returns:
+        The rows that were added, and whether the video was drawn as well.
+    """
     skeleton = predictor.algorithm.task.skeleton
-    part = job.table.with_name(f".{job.table.stem}.csv.part")
-    note = job.table.with_name(f".{job.table.stem}.part.json")
+    part = job.part
     header = "".join(line + "\n" for line in header_lines(scorer, skeleton.names))
     done = 0
-    if not overwrite and part.is_file() and _same(note, stamp):
+    if not overwrite and part.is_file() and _same(job.note, stamp):
         done = _keep_whole_batches(part, header, predictor.batch_size)
     if done == 0:
-        job.table.parent.mkdir(parents=True, exist_ok=True)
-        atomic_json(note, stamp)
         _start(part, header)
+        atomic_json(job.note, stamp)
     # A drawn video cannot be appended to: after an interruption it is drawn from the finished table instead.
     draw = job.labeled_video if done == 0 and isinstance(job.source, Path) else None
     added = 0
@@ -185,7 +213,7 @@ def _write_table(
             stream = part.open("a", encoding="utf-8", newline="")
             stack.enter_context(stream)
             colors = keypoint_colors(skeleton, look.colormap)
-            predictions = predictor.stream(shots(_readable(job.source), done))
+            predictions = stack.enter_context(closing(predictor.stream_source(_readable(job.source), done)))
             for group in _groups(predictions, predictor.batch_size):
                 points = np.stack([_points(prediction) for prediction in group])
                 names = [prediction.frame.images[0].name for prediction in group]
@@ -205,8 +233,7 @@ def _write_table(
             f"{part}: cannot be written ({error.strerror or error}); free some space and run again: it goes on there"
         ) from error
     part.replace(job.table)
-    note.unlink(missing_ok=True)
-    return added
+    return added, draw is not None
 
 
 def _points(prediction: Prediction) -> np.ndarray:
@@ -252,6 +279,7 @@ def _readable(source: Path | tuple[Path, ...]) -> Any:
 
 def _start(part: Path, header: str) -> None:
     try:
+        part.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(header, encoding="utf-8", newline="")
     except OSError as error:
         raise InputError(f"{part}: cannot be written ({error.strerror or error}); choose another --output") from error
@@ -279,6 +307,16 @@ def _stamp(source: Path | Sequence[Path]) -> str:
         state = path.stat()
         digest.update(f"{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _follows_table(job: Job) -> bool:
+    """Whether the HDF5 file was made from the table that is there, not from an earlier one."""
+    file = job.table.with_suffix(".h5")
+    return file.is_file() and file.stat().st_mtime_ns >= job.table.stat().st_mtime_ns
+
+
+def _drawing(stamp: dict[str, Any], look: Look) -> dict[str, Any]:
+    return {**stamp, "threshold": look.threshold, "colormap": look.colormap}
 
 
 def _same(note: Path, stamp: dict[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -12,7 +12,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def overlap(items: Iterable[T], depth: int) -> Iterator[T]:
+def overlap(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     """Draw from an iterable in a thread of its own, a bounded number of items ahead.
 
     Args:
@@ -37,8 +37,9 @@ def overlap(items: Iterable[T], depth: int) -> Iterator[T]:
         return False
 
     def work() -> None:
-        source = iter(items)
+        source: Iterator[T] | None = None
         try:
+            source = iter(items)
             for item in source:
                 if not put(item):
                     break

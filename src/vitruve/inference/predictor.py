@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,6 +24,7 @@ from vitruve.inference.overlap import overlap
 from vitruve.media.images import read_image
 from vitruve.media.video import VideoReader, is_video
 from vitruve.structures.batch import Batch
+from vitruve.structures.camera import Camera, stack_cameras
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
 
@@ -41,10 +44,12 @@ class Shot:
     Attributes:
         frame: Says what it is; its instances are not looked at.
         images: One a view, RGB.
+        cameras: One a view where they are calibrated, or none.
     """
 
     frame: Frame
     images: tuple[Image, ...]
+    cameras: tuple[Camera, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,28 +92,46 @@ class Predictor:
         Raises:
             InputError: The source cannot be read.
         """
-        for prediction in self.stream(shots(source, start)):
-            yield prediction.frame
+        with closing(self.stream_source(source, start)) as predictions:
+            for prediction in predictions:
+                yield prediction.frame
 
-    def stream(self, items: Iterable[Shot]) -> Iterator[Prediction]:
+    def stream_source(self, source: Source, start: int = 0) -> Generator[Prediction, None, None]:
+        """Like :meth:`predict`, with the images.
+
+        Args:
+            source: See :data:`Source`.
+            start: Leave out this many images at the beginning. Those that are the first ones' context are read.
+
+        Returns:
+            One prediction an image; to be closed when not read to its end.
+        """
+        lead = min(start, self.algorithm.needs.context)
+        return self.stream(shots(source, start - lead), lead)
+
+    def stream(self, items: Iterable[Shot], lead: int = 0) -> Generator[Prediction, None, None]:
         """Predictions with their images; reading, the network and whoever reads this work at the same time.
 
         Args:
             items: The instants, in order.
+            lead: The first so many serve as context alone.
 
         Yields:
             One prediction an instant, in order.
         """
-        prepared = overlap(self._batches(items), _DEPTH)
-        results = overlap(self._run(prepared), _DEPTH)
-        for part in results:
-            yield from part
+        # Closed from the end to the start: a stage must not be closed while the next one draws from it.
+        with (
+            closing(overlap(self._batches(items, lead), _DEPTH)) as prepared,
+            closing(overlap(self._run(prepared), _DEPTH)) as results,
+        ):
+            for part in results:
+                yield from part
 
-    def _batches(self, items: Iterable[Shot]) -> Iterator[tuple[list[Shot], Batch]]:
+    def _batches(self, items: Iterable[Shot], lead: int) -> Iterator[tuple[list[Shot], Batch]]:
         """Warp images and put them together."""
         reach = self.algorithm.needs.context
         group: list[tuple[Shot, ...]] = []
-        for window in _windows(items, reach):
+        for window in islice(_windows(items, reach), lead, None):
             if group and len(window[reach].images) != len(group[0][reach].images):
                 yield self._batch(group)
                 group = []
@@ -133,7 +156,13 @@ class Predictor:
                 to_image[b, v] = warp.to_image
                 for t, shot in enumerate(window):
                     pixels[b, v, t] = warp.image(shot.images[v])
-        batch = Batch(torch.from_numpy(pixels).permute(0, 1, 2, 5, 3, 4), torch.from_numpy(to_image))
+        cameras = [stack_cameras(shot.cameras) for shot in middle if shot.cameras]
+        stacked = stack_cameras(tuple(cameras)) if len(cameras) == len(middle) else None
+        batch = Batch(
+            torch.from_numpy(pixels).permute(0, 1, 2, 5, 3, 4),
+            torch.from_numpy(to_image),
+            cameras=None if stacked is None else stacked.map(lambda array: torch.from_numpy(array).float()),
+        )
         return middle, batch
 
     def _run(self, prepared: Iterable[tuple[list[Shot], Batch]]) -> Iterator[list[Prediction]]:
@@ -154,9 +183,12 @@ class Predictor:
         """
         with torch.inference_mode():
             batch = batch.to(self._device)
-            found = self.algorithm.decode(self.algorithm(batch), batch).numpy()
-        count = len(self.algorithm.task.skeleton)
-        return [_with_instances(frame, found[i], count) for i, frame in enumerate(frames)]
+            found = self.algorithm.decode(self.algorithm(batch), batch)
+            if found.keypoints.shape[-1] == 2:
+                flat = found.numpy()
+                return [replace(frame, instances=flat[i]) for i, frame in enumerate(frames)]
+            seen, solid = _seen(found, batch).numpy(), found.numpy()
+        return [replace(frame, instances=seen[i], instances_3d=solid[i]) for i, frame in enumerate(frames)]
 
     def predict_labels(self, labels: Labels, cache: ImageCache | None = None) -> Labels:
         """Predictions on labelled frames, in their order.
@@ -175,7 +207,8 @@ class Predictor:
         data = PoseDataset(labels, algorithm.task.input_size, algorithm.needs, cache or ImageCache(0))
         groups = [range(i, min(len(labels), i + self.batch_size)) for i in range(0, len(labels), self.batch_size)]
         batches = overlap(((group, collate([data[i] for i in group])) for group in groups), _DEPTH)
-        frames = [frame for group, batch in batches for frame in self.run_batch([labels[i] for i in group], batch)]
+        with closing(batches):
+            frames = [frame for group, batch in batches for frame in self.run_batch([labels[i] for i in group], batch)]
         return replace(labels, frames=tuple(frames), skeleton=algorithm.task.skeleton)
 
 
@@ -196,11 +229,14 @@ def shots(source: Source, start: int = 0) -> Iterator[Shot]:
         with VideoReader(Path(source)) as video:
             for index, image in enumerate(video.frames(start), start):
                 yield Shot(_blank(ImageRef(Path(source), index, image.shape[1::-1])), (image,))
-    elif isinstance(source, (str, Path)):
-        yield Shot(_blank(ImageRef(Path(source))), (read_image(Path(source)),))
     else:
-        arrays: Iterable[object] = source[None] if isinstance(source, np.ndarray) and source.ndim == 3 else source
-        for index, item in enumerate(arrays):
+        one = isinstance(source, (str, Path)) or (isinstance(source, np.ndarray) and source.ndim < 4)
+        items: object = [source] if one else source
+        if not isinstance(items, Iterable):
+            raise InputError(
+                f"source: {type(source).__name__}; give a video, images, an array or an iterable of arrays"
+            )
+        for index, item in enumerate(items):
             if index < start:
                 continue
             if isinstance(item, (str, Path)):
@@ -242,7 +278,18 @@ def _windows(items: Iterable[Shot], reach: int) -> Iterator[tuple[Shot, ...]]:
                 yield tuple(window)
 
 
-def _with_instances(frame: Frame, found: Instances, num_keypoints: int) -> Frame:
-    if found.keypoints.shape[-1] == 3:
-        return replace(frame, instances=Instances.empty(num_keypoints, (len(frame.images),)), instances_3d=found)
-    return replace(frame, instances=found)
+def _seen(found: Instances, batch: Batch) -> Instances:
+    """Points in space as the views see them; without cameras, no instance a view."""
+    count, most, joints, _ = found.keypoints.shape
+    if batch.cameras is None:
+        views = int(batch.images.shape[1])
+        return Instances.empty(joints, (count, views)).map(torch.from_numpy)
+    points = batch.cameras.project(found.keypoints.reshape(count, 1, most * joints, 3))
+    points = points.reshape(count, -1, most, joints, 2)
+
+    def each_view(values: torch.Tensor | None) -> torch.Tensor | None:
+        return None if values is None else values[:, None].expand(points.shape[: values.ndim + 1])
+
+    return Instances.from_keypoints(
+        points, keypoint_scores=each_view(found.keypoint_scores), scores=each_view(found.scores)
+    )

@@ -6,8 +6,10 @@ One contract: images in, a list of feature maps out, finest first, each with a k
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,8 @@ class Backbone(nn.Module):
             )
         self.name = name
         self.net, self.pretrained = _create(timm_name, input_size, finest_stride, pretrained and weights_file is None)
+        # Swin transformers keep channels last.
+        self._channels_at_end = getattr(self.net, "output_fmt", None) == "NHWC"
         info = self.net.feature_info
         # A plain transformer gives one stride only; its last map has seen everything the earlier ones have.
         reductions = [int(r) for r in info.reduction()]
@@ -87,6 +91,7 @@ class Backbone(nn.Module):
         mean, std = (config.mean, config.std) if config else ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
+        self._try(input_size)
         if weights_file is not None:
             report = load_matching(self.net, read_weights(weights_file), weights_file)
             self.pretrained = True
@@ -103,7 +108,28 @@ class Backbone(nn.Module):
         """
         normal = (images.to(self.mean.dtype) - self.mean) / self.std
         maps = self.net(normal)
+        if self._channels_at_end:
+            maps = [each.permute(0, 3, 1, 2) for each in maps]
         return [maps[i] for i in self._keep]
+
+    def _try(self, size: tuple[int, int]) -> None:
+        """Let one image through: some networks take other sizes than they say, or give other maps."""
+        multiple = math.lcm(32, *self.strides)
+        training = self.training
+        try:
+            with torch.no_grad():
+                maps = self.eval()(torch.zeros(1, 3, size[1], size[0]))
+            for found, channels, stride in zip(maps, self.channels, self.strides, strict=True):
+                wanted = (channels, -(-size[1] // stride), -(-size[0] // stride))
+                if tuple(found.shape[1:]) != wanted:
+                    raise ValueError(f"a map is {tuple(found.shape[1:])} where it should be {wanted}")
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise ConfigError(
+                f"model.backbone={self.name!r}: does not work on images of {size[0]} x {size[1]} pixels "
+                f"({_line(error)}); set data.image_resize_dims to multiples of {multiple}, or choose another backbone"
+            ) from error
+        finally:
+            self.train(training)
 
 
 def resolve_name(name: str) -> str:
@@ -137,8 +163,12 @@ def list_backbones(pattern: str | None = None) -> list[tuple[str, str]]:
         Pairs of a name and what it is.
     """
     text = pattern or ""
-    aliases = [(name, f"Lightning Pose's name for {timm_name}") for name, timm_name in _ALIASES.items() if text in name]
     wanted = text if "*" in text else f"*{text}*"
+    aliases = [
+        (name, f"Lightning Pose's name for {timm_name}")
+        for name, timm_name in _ALIASES.items()
+        if fnmatchcase(name, wanted)
+    ]
     return aliases + [(name, "timm") for name in timm.list_models(wanted)]
 
 
@@ -149,27 +179,35 @@ def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> 
         The network, and whether it has published weights.
     """
     # The first maps of a convolutional network are finer than any heatmap; leaving them out saves their memory.
-    options: dict[str, Any] = {"features_only": True, "in_chans": 3}
+    options: dict[str, Any] = {"features_only": True, "in_chans": 3, "img_size": (size[1], size[0])}
     try:
-        probe = timm.create_model(name, pretrained=False, **options)
-    except (RuntimeError, AttributeError, TypeError) as error:
+        try:
+            probe = timm.create_model(name, pretrained=False, **options)
+        except TypeError:  # a convolutional network takes any size, and no such argument
+            del options["img_size"]
+            probe = timm.create_model(name, pretrained=False, **options)
+    except (RuntimeError, AttributeError, TypeError, AssertionError, ValueError) as error:
         raise ConfigError(
-            f"model.backbone={name!r}: timm gives no feature maps of it ({error}); choose another"
+            f"model.backbone={name!r}: timm gives no feature maps of it for {size[0]} x {size[1]} pixels "
+            f"({_line(error)}); choose another"
         ) from error
     reductions = [int(r) for r in probe.feature_info.reduction()]
     keep = [i for i, r in enumerate(reductions) if r >= finest]
     if len(set(reductions)) == 1:
         keep = [len(reductions) - 1]
-        options["img_size"] = (size[1], size[0])
     options["out_indices"] = tuple(keep)
     if pretrained:
         try:
             return timm.create_model(name, pretrained=True, **options), True
         except Exception as error:  # whatever the hub's client raises without a connection: there are many kinds
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             warnings.warn(
-                f"model.backbone={name!r}: no published weights could be had ({reason}); starting from random ones. "
-                "Give model.backbone_checkpoint=FILE.safetensors, or training.backbone_pretrained=false to say so",
+                f"model.backbone={name!r}: no published weights could be had ({_line(error)}); starting from random "
+                "ones. Give model.backbone_checkpoint=FILE.safetensors, or say so by "
+                "training.backbone_pretrained=false",
                 stacklevel=3,
             )
     return timm.create_model(name, pretrained=False, **options), False
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

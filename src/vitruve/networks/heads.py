@@ -31,7 +31,8 @@ class PyramidHead(nn.Module):
         self.strides = tuple(strides)
         self.stride = stride
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1, bias=False) for c in channels)
-        # A plain transformer has one coarse map; each doubling gets a convolution of its own.
+        # A plain transformer has one coarse map; each doubling gets a convolution of its own. Patches of 14 pixels do
+        # not halve down to the stride: what is left of the way is interpolated.
         self.steps = self._plan()
         self.refine = nn.ModuleList(_block(width) for _ in self.steps)
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in channels)
@@ -64,6 +65,9 @@ class PyramidHead(nn.Module):
             if joins is not None:
                 x = x + self.norms[joins](self.lateral[joins](maps[joins]))
             x = refine(x)
+        if self.strides[-1] != self.stride * 2 ** len(self.steps):
+            size = [side * self.strides[-1] // self.stride for side in maps[-1].shape[-2:]]
+            x = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
         logits: torch.Tensor = self.predict(x)
         return logits
 

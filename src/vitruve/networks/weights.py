@@ -27,7 +27,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """
     if not path.is_file():
         raise RunError(f"{path}: no such weight file; a safetensors file is needed here")
-    head = path.open("rb").read(8)
+    with path.open("rb") as stream:
+        head = stream.read(8)
     if head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         raise RunError(
             f"{path}: this is a Python pickle, which can run any code when it is read; "
@@ -78,16 +79,26 @@ def load_matching(module: nn.Module, weights: Mapping[str, torch.Tensor], path: 
         RunError: Fewer than half of the module's tensors are in the file.
     """
     own = module.state_dict()
+    names = {_plain(name): name for name in own}
+    given = {_plain(key): key for key in weights}
+    prefixes = {""} | {key.removesuffix(name) for key in given for name in names if key.endswith(f".{name}")}
     chosen: dict[str, torch.Tensor] = {}
-    for name, tensor in own.items():
-        # The longest name that ends alike: 'backbone.net.conv1.weight' fits 'conv1.weight'.
-        for other in (name, *(key for key in weights if key.endswith(f".{name}"))):
-            if other in weights and weights[other].shape == tensor.shape:
-                chosen[name] = weights[other]
-                break
+    # One prefix for all: 'layer1.0.bn1.weight' ends like 'bn1.weight' and is another tensor.
+    for prefix in sorted(prefixes):
+        fitting = {
+            name: weights[given[prefix + plain]]
+            for plain, name in names.items()
+            if prefix + plain in given and weights[given[prefix + plain]].shape == own[name].shape
+        }
+        chosen = max(chosen, fitting, key=len)
     if 2 * len(chosen) < len(own):
         raise RunError(
             f"{path}: only {len(chosen)} of {len(own)} tensors fit this network; give the weights of the same network"
         )
     module.load_state_dict({**own, **chosen})
     return f"{len(chosen)} of {len(own)} tensors taken, the others keep their initial values"
+
+
+def _plain(name: str) -> str:
+    # Cut open for its feature maps, a timm network is wrapped (model.blocks) or flattened (stages_0 for stages.0).
+    return name.removeprefix("model.").replace("_", ".")

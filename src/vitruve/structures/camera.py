@@ -37,7 +37,7 @@ class Camera:
         """Index the leading axes."""
         return self.map(lambda array: array[index])
 
-    def project(self, points: Float[Array, "*lead N 3"]) -> Float[Array, "*lead N 2"]:
+    def project(self, points: Float[Array, "*in N 3"]) -> Float[Array, "*out N 2"]:
         """World points to original image pixels.
 
         Args:

@@ -140,7 +140,9 @@ class Instances:
         return self.map(lambda a: a if isinstance(a, np.ndarray) else a.detach().cpu().numpy())
 
 
-def apply_matrix(matrix: Float[Array, "*lead 3 3"], points: Float[Array, "*lead N K 2"]) -> Float[Array, "*lead N K 2"]:
+def apply_matrix(
+    matrix: Float[Array, "*every 3 3"], points: Float[Array, "*lead N K 2"]
+) -> Float[Array, "*lead N K 2"]:
     """Move points by 3x3 matrices, batched over leading axes.
 
     Args:
@@ -158,7 +160,8 @@ def apply_matrix(matrix: Float[Array, "*lead 3 3"], points: Float[Array, "*lead 
     if turned.ndim > 2:
         turned = turned[..., None, :, :]
     moved = points @ turned[..., :2, :2] + turned[..., 2:, :2]
-    if bool((matrix[..., 2, :2] == 0).all()):
+    bottom = matrix[..., 2, :]
+    if bool((bottom[..., :2] == 0).all()) and bool((bottom[..., 2] == 1).all()):
         return moved
     return moved / (points @ turned[..., :2, 2:] + turned[..., 2:, 2:])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import overload
 
@@ -95,11 +95,15 @@ class Labels:
     @overload
     def __getitem__(self, index: slice | Sequence[int] | np.ndarray) -> Labels: ...
     def __getitem__(self, index: int | slice | Sequence[int] | np.ndarray) -> Frame | Labels:
-        """One frame by its number, or the labels of several by a slice or a list of numbers."""
+        """One frame by its number, or the labels of several by a slice, a list of numbers or a mask."""
         if isinstance(index, (int, np.integer)):
             return self.frames[int(index)]
         if isinstance(index, slice):
             return replace(self, frames=self.frames[index])
+        if isinstance(index, np.ndarray) and index.dtype == bool:
+            if len(index) != len(self):
+                raise IndexError(f"a mask of {len(index)} for {len(self)} frames")
+            index = np.flatnonzero(index)
         return replace(self, frames=tuple(self.frames[int(i)] for i in index))
 
     def path(self, image: ImageRef) -> Path:
@@ -173,7 +177,7 @@ class Labels:
             One set, with the first one's root and scorer.
 
         Raises:
-            InputError: The keypoints differ, or an image is labelled twice.
+            InputError: The keypoints, the views or the cameras of a session differ, or an image is labelled twice.
         """
         sets = list(parts)
         if not sets:
@@ -188,12 +192,32 @@ class Labels:
                 )
             for frame in part.frames:
                 images = frame.images
+                if frames and len(images) != len(frames[0].images):
+                    raise InputError(
+                        f"{frame.name}: {len(images)} views, but {frames[0].name} has {len(frames[0].images)}; "
+                        "merge sets with the same views"
+                    )
                 if part.root != first.root:
                     images = tuple(replace(i, path=(part.root / i.path).resolve()) for i in images)
                 frames.append(replace(frame, images=images))
-        count = Counter((first.root / f.images[0].path, f.images[0].index) for f in frames)
+        count = Counter(((first.root / f.images[0].path).resolve(), f.images[0].index) for f in frames)
         twice = next((key for key, number in count.items() if number > 1), None)
         if twice is not None:
             raise InputError(f"{twice[0]}: labelled in more than one of the merged sets; keep one of them")
-        cameras = {session: cams for part in sets for session, cams in part.cameras.items()}
+        cameras: dict[str, tuple[Camera, ...]] = {}
+        for part in sets:
+            for session, views in part.cameras.items():
+                if not _same_cameras(cameras.setdefault(session, views), views):
+                    raise InputError(
+                        f"session '{session}': the merged sets have different cameras of it; give one session another "
+                        "name, or both the same calibration"
+                    )
         return replace(first, frames=tuple(frames), cameras=cameras)
+
+
+def _same_cameras(some: tuple[Camera, ...], others: tuple[Camera, ...]) -> bool:
+    return len(some) == len(others) and all(
+        np.array_equal(getattr(a, item.name), getattr(b, item.name))
+        for a, b in zip(some, others, strict=True)
+        for item in fields(Camera)
+    )

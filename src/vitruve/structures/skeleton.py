@@ -78,11 +78,14 @@ class Skeleton:
             The skeleton.
         """
         order = {name: index for index, name in enumerate(names)}
-        swaps = []
+        swaps: list[tuple[int, int]] = []
+        free = set(order)
         for name, index in order.items():
-            partner = next((order[other] for other in _mirror_names(name) if other in order), None)
-            if partner is not None and partner != index:
-                swaps.append((index, partner))
+            # A name with two sides in it (left_paw_L) has several candidates; each keypoint takes one partner.
+            partner = next((other for other in _mirror_names(name) if {name, other} <= free), None)
+            if partner is not None:
+                swaps.append((index, order[partner]))
+                free -= {name, partner}
         return cls(tuple(names), tuple(edges), tuple(swaps))
 
     @classmethod

@@ -6,19 +6,16 @@ import math
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from safetensors.torch import save_file
 
-from vitruve.atomic import atomic_path
-from vitruve.errors import Interrupted
+from vitruve.errors import Interrupted, VitruveError
 from vitruve.run import RunFiles
+from vitruve.training.checkpoint import save_tensors
 from vitruve.training.optim import Plan
-
-_SECONDS_BETWEEN_CHECKPOINTS = 20.0
-"""A checkpoint holds the network three times over; writing one after each short epoch would cost more than it saves."""
 
 
 class Keeper(pl.Callback):  # type: ignore[misc]
@@ -30,12 +27,17 @@ class Keeper(pl.Callback):  # type: ignore[misc]
         seconds: Time between two checkpoints to go on from.
     """
 
-    def __init__(self, run: RunFiles, every: int | None, seconds: float = _SECONDS_BETWEEN_CHECKPOINTS) -> None:
+    def __init__(self, run: RunFiles, every: int | None, seconds: float) -> None:
         self._run = run
         self._every = every
         self._seconds = seconds
         self._best = math.inf
+        self._stop = False
         self._saved = time.monotonic()
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Remember that training was to end, which Lightning's own checkpoint does not."""
+        trainer.should_stop = trainer.should_stop or self._stop
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Keep the weights if the validation loss has never been lower."""
@@ -49,17 +51,25 @@ class Keeper(pl.Callback):  # type: ignore[misc]
         epoch = trainer.current_epoch + 1
         if self._every and epoch % self._every == 0:
             save_weights(module.algorithm, self._run.best.with_name(f"epoch={epoch}.safetensors"))
-        if time.monotonic() - self._saved > self._seconds:
-            trainer.save_checkpoint(self._run.last)
-            self._saved = time.monotonic()
+        if time.monotonic() - self._saved >= self._seconds:
+            self._save(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Keep everything as it was at the end."""
+        self._save(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """The lowest loss so far."""
-        return {"best": self._best}
+        """The lowest loss so far, and whether training is to end."""
+        return {"best": self._best, "stop": self._stop}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the lowest loss so far."""
-        self._best = state_dict["best"]
+        """Go on from there."""
+        self._best, self._stop = state_dict["best"], state_dict["stop"]
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        self._stop = bool(trainer.should_stop)
+        trainer.save_checkpoint(self._run.last)
+        self._saved = time.monotonic()
 
 
 def save_weights(module: torch.nn.Module, path: Any) -> None:
@@ -72,9 +82,33 @@ def save_weights(module: torch.nn.Module, path: Any) -> None:
     Raises:
         InputError: The disk is full.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary)
+    save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}, path)
+
+
+class Ending(pl.Callback):  # type: ignore[misc]
+    """Ends training after the planned steps, and has its end validated whatever the interval.
+
+    Lightning's own ``max_steps`` is left alone: with it, a checkpoint at the end of an epoch does not go on exactly.
+
+    Args:
+        plan: How long training takes.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Ask for a validation in the last epoch."""
+        if trainer.check_val_every_n_epoch is not None and trainer.current_epoch + 1 >= self._plan.epochs:
+            trainer.check_val_every_n_epoch = 1
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """End when all steps are done; the least number of epochs gives way to them."""
+        if trainer.global_step >= self._plan.steps:
+            trainer.fit_loop.min_epochs = 0
+            trainer.should_stop = True
 
 
 class Reporter(pl.Callback):  # type: ignore[misc]
@@ -96,6 +130,7 @@ class Reporter(pl.Callback):  # type: ignore[misc]
         self._first_step = 0
         self._rate = math.nan
         self._shown = 0.0
+        self._validated = False
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Take up the rows of an earlier part of the same training."""
@@ -106,7 +141,7 @@ class Reporter(pl.Callback):  # type: ignore[misc]
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Start the clock of an epoch."""
-        self._images, self._mark = 0, time.monotonic()
+        self._images, self._mark, self._validated = 0, time.monotonic(), False
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -119,11 +154,14 @@ class Reporter(pl.Callback):  # type: ignore[misc]
             self._shown = now
             self._show(self._numbers(trainer))
 
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Note that this epoch has validation numbers of its own."""
+        self._validated = True
+
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Write a row and the status."""
         numbers = self._numbers(trainer)
-        validated = (trainer.current_epoch + 1) % trainer.check_val_every_n_epoch == 0
-        row = {key: value for key, value in numbers.items() if validated or not key.startswith("val_")}
+        row = {key: value for key, value in numbers.items() if self._validated or not key.startswith("val_")}
         row["epoch"] = trainer.current_epoch
         self._rows.append({key: _short(value) for key, value in row.items() if value == value})
         self._run.write_metrics(self._rows)
@@ -136,8 +174,11 @@ class Reporter(pl.Callback):  # type: ignore[misc]
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         """Say that training ended early, and why."""
-        status = "INTERRUPTED" if isinstance(exception, Interrupted) else "FAILED"
-        self._run.write_status(status, trainer.current_epoch, self._plan.epochs, message=str(exception))
+        asked = isinstance(exception, (Interrupted, KeyboardInterrupt, SystemExit))
+        status = "INTERRUPTED" if asked else "FAILED"
+        # On a full disk this fails as well; what is to be reported is the first error.
+        with suppress(VitruveError):
+            self._run.write_status(status, trainer.current_epoch, self._plan.epochs, message=str(exception))
 
     def _numbers(self, trainer: pl.Trainer) -> dict[str, float]:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
@@ -147,7 +188,6 @@ class Reporter(pl.Callback):  # type: ignore[misc]
             "epoch": float(trainer.current_epoch),
             "step": float(done),
             **metrics,
-            "learning_rate": float(trainer.optimizers[0].param_groups[-1]["lr"]),
             "images_per_second": self._rate,
             "seconds_left": pace * (self._plan.steps - done),
         }
@@ -168,6 +208,7 @@ class Interruption(pl.Callback):  # type: ignore[misc]
     def __init__(self, run: RunFiles) -> None:
         self._run = run
         self._asked = False
+        self._epoch = 0
         self._before: Any = None
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -178,21 +219,45 @@ class Interruption(pl.Callback):  # type: ignore[misc]
             self._before = None
 
     def _ask(self, number: int, frame: Any) -> None:
+        if self._asked:
+            self._stop()
         self._asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """End here if asked to."""
+        self._epoch = trainer.current_epoch
         if self._asked:
-            raise Interrupted(
-                f"stopped by Ctrl-C in epoch {trainer.current_epoch}; "
-                f"it goes on with: vitruve train resume={self._run.path}"
-            )
+            self._stop()
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """End here if asked to."""
+        if self._asked:
+            self._stop()
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        """Give the signal back: after an error, Lightning tears no callback down."""
+        self._restore()
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         """Give the signal back."""
+        self._restore()
+
+    def _stop(self) -> None:
+        raise Interrupted(
+            f"stopped by Ctrl-C in epoch {self._epoch}; it goes on with: vitruve train resume={self._run.path}"
+        )
+
+    def _restore(self) -> None:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
             self._before = None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from vitruve.atomic import atomic_path
@@ -51,8 +53,27 @@ def save_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
     """
     tensors: dict[str, torch.Tensor] = {}
     structure = _flatten(checkpoint, tensors)
+    save_tensors(tensors, path, {_STRUCTURE: json.dumps(structure)})
+
+
+def save_tensors(tensors: Mapping[str, torch.Tensor], path: str | Path, metadata: dict[str, str] | None = None) -> None:
+    """Write tensors as safetensors, replacing the file in one step.
+
+    Args:
+        tensors: Contiguous tensors by name, in main memory.
+        path: The file.
+        metadata: Texts by name, stored with them.
+
+    Raises:
+        InputError: The disk is full.
+    """
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {_STRUCTURE: json.dumps(structure)})
+        try:
+            save_file(dict(tensors), temporary, metadata)
+        except SafetensorError as error:
+            # The library wraps what the system says; unwrapped, a full disk is reported like everywhere else.
+            code = re.search(r"(?:code: |os error )(\d+)", str(error))
+            raise OSError(int(code[1]) if code else errno.EIO, str(error)) from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

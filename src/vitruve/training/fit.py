@@ -28,14 +28,15 @@ from vitruve.inference.samples import save_samples
 from vitruve.networks.weights import load_exactly, load_matching, read_weights
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Labels
-from vitruve.training.callbacks import Interruption, Keeper, Reporter, save_weights
+from vitruve.training.callbacks import Ending, Interruption, Keeper, Reporter, save_weights
 from vitruve.training.checkpoint import SafetensorsCheckpoints
 from vitruve.training.display import Display
 from vitruve.training.module import PoseModule
 from vitruve.training.optim import Plan
 from vitruve.training.settings import TrainingSettings
 
-_SAMPLES = 32
+# A checkpoint holds the network three times over: one after each short epoch would cost more than it saves.
+_CHECKPOINT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def fit(
     *,
     resume: bool = False,
     quiet: bool = False,
+    checkpoint_seconds: float = _CHECKPOINT_SECONDS,
 ) -> Fitted:
     """Train an algorithm and write what prediction needs into the run.
 
@@ -71,6 +73,7 @@ def fit(
         run: Where everything goes.
         resume: Go on from the run's last checkpoint, if it has one.
         quiet: Show nothing on the terminal.
+        checkpoint_seconds: Time between two checkpoints to go on from; they are written at the end of epochs.
 
     Returns:
         The trained algorithm.
@@ -108,20 +111,22 @@ def fit(
         return [train[pick.index].name for pick in batches.picks(epoch)[batch]]
 
     if channels_last(settings, device):
-        algorithm.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for parameter in algorithm.parameters():
+            # Not Module.to(): that refuses networks with three-dimensional convolutions, whose weights have five axes.
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     module = PoseModule(algorithm, settings, plan, changes, describe)
-    save_samples(run.samples, train, validation, val_set, _SAMPLES, PoseDataset(train, size, needs, cache))
+    save_samples(run.samples, {"train": PoseDataset(train, size, needs, cache), "validation": val_set})
     with Display(plan) as display, _silence():
         trainer = pl.Trainer(
             accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[device],
             devices=max(1, settings.num_gpus) if device == "cuda" else 1,
             precision=precision(settings, device),
-            max_epochs=settings.max_epochs if settings.max_epochs is not None else -1,
-            max_steps=settings.max_steps if settings.max_steps is not None else -1,
+            max_epochs=plan.epochs,
             min_epochs=settings.min_epochs,
             min_steps=settings.min_steps,
             accumulate_grad_batches=settings.accumulate_grad_batches,
-            check_val_every_n_epoch=_validation_every(settings, plan),
+            check_val_every_n_epoch=_validation_every(settings),
             val_check_interval=settings.val_check_interval,
             log_every_n_steps=settings.log_every_n_steps,
             profiler=settings.profiler,
@@ -133,9 +138,11 @@ def fit(
             plugins=[SafetensorsCheckpoints()],
             callbacks=[
                 Interruption(run),
-                Keeper(run, settings.ckpt_every_n_epochs),
-                Reporter(run, plan, (lambda numbers: None) if quiet else display.show),
+                Ending(plan),
                 *_early_stopping(settings),
+                # A row is written before the checkpoint that builds on it: what is there twice is cut off again.
+                Reporter(run, plan, (lambda numbers: None) if quiet else display.show),
+                Keeper(run, settings.ckpt_every_n_epochs, checkpoint_seconds),
             ],
         )
         trainer.fit(
@@ -153,7 +160,6 @@ def fit(
     algorithm.eval().to("cpu")
     save_weights(algorithm, run.weights)
     run.write_model(model_record(config, task, labels))
-    run.last.unlink(missing_ok=True)
     return Fitted(algorithm, cache)
 
 
@@ -239,15 +245,26 @@ def _workers(settings: TrainingSettings, device: str) -> int:
     return 0 if device == "cpu" else min(8, torch.get_num_threads())
 
 
-def _validation_every(settings: TrainingSettings, plan: Plan) -> int | None:
-    # A training shorter than the interval is validated at its end all the same.
-    return min(settings.check_val_every_n_epoch, plan.epochs)
+def _validation_every(settings: TrainingSettings) -> int | None:
+    interval = settings.val_check_interval
+    if interval is None:
+        return settings.check_val_every_n_epoch
+    # A share is one of every epoch; a number of batches is counted across epochs.
+    return None if isinstance(interval, int) else 1
 
 
 def _early_stopping(settings: TrainingSettings) -> list[pl.Callback]:
     if not settings.early_stopping:
         return []
-    return [EarlyStopping("val_supervised_loss", patience=settings.early_stop_patience, check_finite=False)]
+    return [
+        EarlyStopping(
+            "val_supervised_loss",
+            patience=settings.early_stop_patience,
+            check_finite=False,
+            # With validations, not with epochs: a checkpoint at the end of an epoch must know of it.
+            check_on_train_epoch_end=False,
+        )
+    ]
 
 
 def _warm_start(algorithm: Algorithm, source: Path) -> None:

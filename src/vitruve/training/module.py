@@ -17,7 +17,7 @@ from vitruve.errors import TrainingError
 from vitruve.evaluation.matching import match_instances
 from vitruve.structures.batch import Batch
 from vitruve.structures.instances import Instances
-from vitruve.training.optim import Plan, build_optimizer, freeze, learning_rate_factor
+from vitruve.training.optim import Plan, PlateauFactor, build_optimizer, freeze, learning_rate_factor
 from vitruve.training.settings import TrainingSettings
 
 
@@ -50,12 +50,19 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         self._augmentation = augmentation
         self._describe = describe
         self._errors: list[np.ndarray] = []
-        self._plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
-        self._stalled: dict[str, Any] | None = None
+        self._plateau: PlateauFactor | None = None
+        if settings.lr_scheduler == "plateau":
+            rate = settings.optimizer_params.learning_rate
+            self._plateau = PlateauFactor(settings.lr_scheduler_params.plateau, rate)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch."""
         return batch.to(device, non_blocking=True)
+
+    def on_train_epoch_start(self) -> None:
+        """Log the learning rates that the epoch begins with."""
+        for group in self.trainer.optimizers[0].param_groups:
+            self.log("learning_rate" if group["part"] == "head" else "learning_rate_backbone", float(group["lr"]))
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Decide whether the backbone learns, and seed whatever layers draw at random."""
@@ -84,8 +91,9 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
                 "or training.precision=32, or look at those images"
             )
         for name, value in losses.items():
-            self.log(f"train_{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
-        self.log("train_supervised_loss", total.detach(), on_step=True, on_epoch=True, batch_size=len(batch))
+            self.log(f"train_{name}_loss", value.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
+        self.log("train_supervised_loss", total.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
+        self.log("total_loss", total.detach(), on_step=True, on_epoch=False, batch_size=len(batch))
         return total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -93,6 +101,8 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         outputs = self.algorithm(batch)
         losses = self.algorithm.loss(outputs, self.algorithm.encode(batch))
         total = torch.stack(list(losses.values())).sum().float()
+        for name, value in losses.items():
+            self.log(f"val_{name}_loss", value.float(), batch_size=len(batch))
         self.log("val_supervised_loss", total, batch_size=len(batch))
         self._errors.append(distances(self.algorithm.decode(outputs, batch), batch))
 
@@ -108,14 +118,8 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
             self._plateau.step(float(self.trainer.callback_metrics["val_supervised_loss"]))
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """The optimiser, and its course step by step; ``plateau`` is stepped after each validation instead."""
+        """The optimiser, and its course step by step."""
         optimizer = build_optimizer(self.algorithm, self._settings)
-        if self._settings.lr_scheduler == "plateau":
-            params = self._settings.lr_scheduler_params.plateau
-            self._plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                optimizer, factor=params.factor, patience=params.patience, min_lr=params.min_lr
-            )
-            return {"optimizer": optimizer}
         curves = [self._curve(group["part"] == "backbone") for group in optimizer.param_groups]
         schedule = {"scheduler": torch.optim.lr_scheduler.LambdaLR(optimizer, curves), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
@@ -129,17 +133,14 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up what :meth:`on_save_checkpoint` kept."""
         self._plan = replace(self._plan, unfreeze=checkpoint["unfreeze"])
-        self._stalled = checkpoint.get("plateau")
-
-    def on_fit_start(self) -> None:
-        """Give the schedule its past, now that there is a schedule."""
-        if self._plateau is not None and self._stalled is not None:
-            self._plateau.load_state_dict(self._stalled)
+        if self._plateau is not None:
+            self._plateau.load_state_dict(checkpoint["plateau"])
 
     def _curve(self, backbone: bool) -> Callable[[int], float]:
         def factor(step: int) -> float:
             share = self._plan.backbone_share(step) if backbone else 1.0
-            return share * learning_rate_factor(self._settings, self._plan, step)
+            stalled = 1.0 if self._plateau is None else self._plateau.factor
+            return share * stalled * learning_rate_factor(self._settings, self._plan, step)
 
         return factor
 
@@ -161,10 +162,11 @@ def distances(decoded: Instances, batch: Batch) -> np.ndarray:
     truth = batch.truth_3d if decoded.keypoints.shape[-1] == 3 else batch.truth
     assert truth is not None
     found, wanted = decoded.numpy(), truth.numpy()
-    # Leading axes become one; an instance axis stays.
-    predicted = found.keypoints.reshape(-1, *found.keypoints.shape[-3:])
+    # Leading axes become one; an instance axis stays. (A product, because -1 is undefined where N is 0.)
+    count = int(np.prod(found.keypoints.shape[:-3]))
+    predicted = found.keypoints.reshape(count, *found.keypoints.shape[-3:])
     labelled = np.where((wanted.visible > 0)[..., None], wanted.keypoints, np.nan)
-    labelled = labelled.reshape(-1, *labelled.shape[-3:])
+    labelled = labelled.reshape(count, *labelled.shape[-3:])
     errors = []
     for one, other in zip(predicted, labelled, strict=True):
         there = other[~np.isnan(other).all((-2, -1))]

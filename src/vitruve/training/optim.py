@@ -9,11 +9,14 @@ import torch
 from torch import nn
 
 from vitruve.algorithms.base import Algorithm
-from vitruve.training.settings import TrainingSettings
+from vitruve.training.settings import Plateau, TrainingSettings
 
 # How Lightning Pose lets an unfrozen backbone catch up: a tenth of the head's rate, growing by half each epoch.
 _FIRST_SHARE = 0.1
 _GROWTH = 1.5
+
+# A loss must fall by this share to count as lower.
+_LEAST_FALL = 1e-4
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,44 @@ def learning_rate_factor(settings: TrainingSettings, plan: Plan, step: int) -> f
             return _cosine(first, 1.0, step / rise)
         return _cosine(1.0, first / cycle.final_div_factor, (step - rise) / max(1, plan.steps - rise))
     return 1.0
+
+
+class PlateauFactor:
+    """Shrinks the learning rate when the validation loss stops falling, by the rule of torch's ReduceLROnPlateau.
+
+    A factor instead of a learning rate, so that it goes together with the backbone's own share.
+
+    Args:
+        params: Factor, patience and lowest learning rate.
+        rate: The highest learning rate.
+
+    Attributes:
+        factor: The learning rate as a share of the highest, from 0 to 1.
+    """
+
+    def __init__(self, params: Plateau, rate: float) -> None:
+        self.factor = 1.0
+        self._params = params
+        self._floor = min(1.0, params.min_lr / rate)
+        self._best = math.inf
+        self._stalled = 0
+
+    def step(self, loss: float) -> None:
+        """Take notice of a validation loss."""
+        if loss < self._best - (_LEAST_FALL * abs(self._best) if math.isfinite(self._best) else 0.0):
+            self._best, self._stalled = loss, 0
+        else:
+            self._stalled += 1
+        if self._stalled > self._params.patience:
+            self.factor, self._stalled = max(self.factor * self._params.factor, self._floor), 0
+
+    def state_dict(self) -> dict[str, float]:
+        """Everything that a checkpoint has to keep."""
+        return {"factor": self.factor, "best": self._best, "stalled": self._stalled}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Take up what :meth:`state_dict` gave."""
+        self.factor, self._best, self._stalled = state["factor"], state["best"], int(state["stalled"])
 
 
 def _cosine(start: float, end: float, share: float) -> float:

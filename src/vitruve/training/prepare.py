@@ -63,10 +63,7 @@ def prepare(config: Config) -> Prepared:
     labels = labels.with_splits(draw_split(labels, config.training))
     _check_splits(labels)
     views = len(labels[0].images)
-    if kind.needs.cameras and not labels.cameras:
-        raise ConfigError(
-            f"model.model_type={config.model.model_type}: needs calibrated cameras; these labels have none"
-        )
+    check_needs(labels, kind, config.model.model_type)
     most = max(frame.instances.keypoints.shape[1] for frame in labels)
     if most > 1 and not kind.needs.instances:
         raise ConfigError(
@@ -122,6 +119,21 @@ def _check_splits(labels: Labels) -> None:
             raise ConfigError(
                 f"no keypoint is labelled in any of the {len(part)} frames of the {name} split; "
                 "label more frames or change training.rng_seed_data_pt"
+            )
+
+
+def check_needs(labels: Labels, kind: type[Algorithm], name: str) -> None:
+    """Compare what the algorithm needs with what the labels have, before the first batch does."""
+    for frame in labels:
+        if kind.needs.cameras and len(labels.cameras.get(frame.session, ())) != len(frame.images):
+            raise ConfigError(
+                f"model.model_type={name}: needs a calibrated camera for each view, but session '{frame.session}' "
+                f"({frame.name}) has {len(labels.cameras.get(frame.session, ()))} for {len(frame.images)} views"
+            )
+        if kind.needs.truth_3d and frame.instances_3d is None:
+            raise ConfigError(
+                f"model.model_type={name}: learns from points in millimetres, but {frame.name} has none; "
+                "give labels with points in space, or choose an algorithm for images"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -53,11 +54,12 @@ class HeatmapNetwork(nn.Module):
             weights_file=weights,
         )
         coarsest = max(self.backbone.strides)
+        common = math.lcm(coarsest, 32)  # 32 is what data.image_resize_dims takes
         for side, length in zip(("width", "height"), task.input_size, strict=True):
             if length % coarsest:
                 raise ConfigError(
                     f"data.image_resize_dims.{side}={length}: {config.backbone} shrinks images {coarsest} times; "
-                    f"take a multiple of {coarsest}, such as {max(1, round(length / coarsest)) * coarsest}"
+                    f"take a multiple of {coarsest} and of 32, such as {max(1, round(length / common)) * common}"
                 )
         self.head = PyramidHead(self.backbone.channels, self.backbone.strides, self.stride, len(task.skeleton))
 

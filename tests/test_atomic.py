@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from vitruve.atomic import atomic_json, atomic_path, atomic_write
+from vitruve.errors import InputError
+
+
+def test_text_and_bytes_replace_a_file_in_a_new_folder(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "a.txt"
+    atomic_write(path, "grün\n")
+    assert path.read_bytes() == "grün\n".encode()
+    atomic_write(path, b"\x00\xff")
+    assert path.read_bytes() == b"\x00\xff"
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_the_block_writes_beside_the_target_under_its_suffix(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    target.write_text("before")
+    with atomic_path(target) as temporary:
+        assert temporary.parent == tmp_path and temporary.suffix == ".mp4" and temporary != target
+        temporary.write_text("after")
+        assert target.read_text() == "before"
+    assert target.read_text() == "after"
+    assert not temporary.exists()
+
+
+@pytest.mark.parametrize("failure", [ValueError("no"), KeyboardInterrupt(), FileNotFoundError(errno.ENOENT, "gone")])
+def test_whatever_goes_wrong_the_target_stays_as_it_was(tmp_path: Path, failure: BaseException) -> None:
+    target = tmp_path / "a.csv"
+    target.write_text("before")
+    with pytest.raises(type(failure)) as caught, atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise failure
+    assert caught.value is failure and caught.value.__cause__ is None
+    assert target.read_text() == "before"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_one_line_and_replaces_nothing(tmp_path: Path, number: int) -> None:
+    target = tmp_path / "a.csv"
+    target.write_text("before")
+    with pytest.raises(InputError, match=r"a\.csv: the disk is full; nothing was replaced") as caught:
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise OSError(number, os.strerror(number))
+    assert "\n" not in str(caught.value)
+    assert target.read_text() == "before"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_disk_that_is_full_only_when_it_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="the disk is full"):
+        atomic_write(tmp_path / "a.json", "{}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_content_is_flushed_before_it_takes_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed = []
+    original = os.fsync
+
+    def spy(handle: int) -> None:
+        flushed.append((os.fstat(handle).st_size, (tmp_path / "a").exists()))
+        original(handle)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    atomic_write(tmp_path / "a", "12345")
+    assert flushed == [(5, False)]
+
+
+def test_a_folder_in_the_place_of_a_file_and_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(InputError, match="a: cannot be written"):
+        atomic_write(tmp_path / "a", "x")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match=r"b\.txt: cannot be written .*; choose a folder you may write to"):
+        atomic_write(tmp_path / "file" / "b.txt", "x")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "file"]
+
+
+def test_trouble_with_another_file_is_not_blamed_on_the_target(tmp_path: Path) -> None:
+    other = tmp_path / "other.bin"
+    with pytest.raises(PermissionError) as caught, atomic_path(tmp_path / "a"):
+        raise PermissionError(errno.EACCES, "Permission denied", str(other))
+    assert caught.value.filename == str(other)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_has_the_rights_that_open_would_give(tmp_path: Path) -> None:
+    atomic_write(tmp_path / "a", "x")
+    (tmp_path / "b").write_text("x")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode)
+
+
+def test_json_is_plain_and_refuses_what_other_languages_cannot_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    atomic_json(path, {"k": [1, None, "ü"]})
+    assert json.loads(path.read_text()) == {"k": [1, None, "ü"]}
+    with pytest.raises(ValueError):
+        atomic_json(path, {"k": float("nan")})
+    assert json.loads(path.read_text()) == {"k": [1, None, "ü"]}
