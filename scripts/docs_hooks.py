@@ -66,7 +66,9 @@ def _rows(section: type[BaseModel], prefix: str) -> Iterator[str]:
 
 def _row(key: str, field: FieldInfo) -> str:
     default = json.dumps(field.get_default(call_default_factory=True), default=str, ensure_ascii=False)
-    cells = (f"`{key}`", f"`{default}`", expectation(field), field.description or "")
+    # Long keys may be broken where their words end.
+    breakable = re.sub(r"([._])", r"\1<wbr>", key)
+    cells = (f"<code>{breakable}</code>", f"`{default}`", expectation(field), field.description or "")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -48,10 +48,10 @@ def test_whatever_goes_wrong_the_target_stays_as_it_was(tmp_path: Path, failure:
 def test_a_full_disk_is_one_line_and_replaces_nothing(tmp_path: Path, number: int) -> None:
     target = tmp_path / "a.csv"
     target.write_text("before")
-    with pytest.raises(InputError, match=r"a\.csv: the disk is full; nothing was replaced") as caught:
-        with atomic_path(target) as temporary:
-            temporary.write_text("half")
-            raise OSError(number, os.strerror(number))
+    full = pytest.raises(InputError, match=r"a\.csv: the disk is full; nothing was replaced")
+    with full as caught, atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise OSError(number, os.strerror(number))
     assert "\n" not in str(caught.value)
     assert target.read_text() == "before"
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]

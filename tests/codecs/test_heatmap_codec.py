@@ -31,38 +31,41 @@ def _slow_encode(x: float, y: float, size: tuple[int, int], sigma: float) -> np.
 
 
 def _slow_decode(logits: np.ndarray) -> tuple[np.ndarray, float]:
-    """Mean shift on a 7 x 7 window, pixel by pixel in float64."""
+    """Newton's steps on a 7 x 7 window, pixel by pixel in float64: a mean against that of a target at the estimate."""
     height, width = logits.shape
     shifted = np.exp(logits.astype(np.float64) - logits.max())
     probability = shifted / shifted.sum()
     row, column = divmod(int(logits.argmax()), width)
     window = [
-        (i, j, probability[j, i])
+        (i, j)
         for j in range(row - 3, row + 4)
         for i in range(column - 3, column + 4)
         if 0 <= i < width and 0 <= j < height
     ]
-    x, y = float(column), float(row)
+    place, start = np.array([column, row], float), np.array([column, row], float)
     for _ in range(4):
-        weights = [p * math.exp(-((i - x) ** 2 + (j - y) ** 2) / (2 * 1.25**2)) for i, j, p in window]
-        total = sum(weights)
-        mean_x = sum(w * i for w, (i, _, _) in zip(weights, window, strict=True)) / total
-        mean_y = sum(w * j for w, (_, j, _) in zip(weights, window, strict=True)) / total
-        # The product of two Gaussians of 1.25 pixels has its mean half-way between theirs.
-        x, y = x + 2 * (mean_x - x), y + 2 * (mean_y - y)
-        x, y = min(max(x, column - 1), column + 1), min(max(y, row - 1), row + 1)
-    return np.array([x, y]), sum(p for _, _, p in window)
+        near = [math.exp(-((i - place[0]) ** 2 + (j - place[1]) ** 2) / (2 * 1.25**2)) for i, j in window]
+        seen = [n * probability[j, i] for n, (i, j) in zip(near, window, strict=True)]
+        target = [n * n for n in near]  # a target at the estimate has the shape of the weights
+        moved = place.copy()
+        for axis in (0, 1):
+            mean = sum(w * p[axis] for w, p in zip(seen, window, strict=True)) / sum(seen)
+            wanted = sum(w * p[axis] for w, p in zip(target, window, strict=True)) / sum(target)
+            spread = sum(w * (p[axis] - wanted) ** 2 for w, p in zip(target, window, strict=True)) / sum(target)
+            moved[axis] += (mean - wanted) * 1.25**2 / max(spread, 0.1)
+        place = np.clip(moved, start - 1, start + 1)
+    return place, sum(probability[j, i] for i, j in window)
 
 
-def _grid(size: tuple[int, int], margin: float) -> np.ndarray:
-    fractions = np.linspace(0, 1, 41)
+def _grid(size: tuple[int, int], margin: float, steps: int = 10) -> np.ndarray:
+    fractions = np.linspace(0, 1, steps + 1)
     xs = np.concatenate([margin + fractions, size[0] // 2 + fractions, size[0] - 1 - margin - fractions])
     ys = np.concatenate([margin + fractions, size[1] // 2 + fractions, size[1] - 1 - margin - fractions])
     return np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)
 
 
 def test_every_sub_pixel_position_comes_back(record_property: Callable[[str, object], None]) -> None:
-    points = _grid(SIZE, 3.0)
+    points = _grid(SIZE, 3.0, 20)
     found, _ = decode(_encode(points).log())
     error = np.abs(found.numpy() - points).max(-1)
     record_property("worst_heatmap_px", float(error.max()))
@@ -77,17 +80,19 @@ def test_any_position_comes_back(x: float, y: float) -> None:
     assert np.abs(found.numpy() - (x, y)).max() <= TOLERANCE
 
 
-def test_near_the_border_it_is_still_within_half_a_pixel() -> None:
-    fractions = np.linspace(-0.5, 3, 36)
-    points = np.stack(np.meshgrid(fractions, fractions), -1).reshape(-1, 2)
-    found, _ = decode(_encode(points).log())
-    assert np.abs(found.numpy() - points).max() <= 0.5
+def test_at_the_border_it_comes_back_as_exactly() -> None:
+    fractions = np.linspace(-0.5, 3, 15)
+    far = SIZE[1] - 1 - fractions
+    for xs, ys in ((fractions, fractions), (fractions, far), (SIZE[0] - 1 - fractions, far)):
+        points = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)
+        found, _ = decode(_encode(points).log())
+        assert np.abs(found.numpy() - points).max() <= 0.005
 
 
 def test_targets_are_gaussians_that_add_up_to_one() -> None:
     for x, y, sigma in ((12.3, 8.9, SIGMA), (0.2, 27.4, SIGMA), (-0.5, 13.0, 2.5), (39.49, 0.0, 0.7)):
         found = _encode(np.array([x, y]), sigma=sigma)
-        np.testing.assert_allclose(found, _slow_encode(x, y, SIZE, sigma), atol=1e-7)
+        np.testing.assert_allclose(found, _slow_encode(x, y, SIZE, sigma), atol=1e-6)
     peak = _encode(np.array([32.0, 32.0]), (64, 64))
     assert float(peak.max()) == pytest.approx(0.1019, abs=5e-5)  # figures published for these targets
     assert float((peak**2).sum()) == pytest.approx(0.0509, abs=5e-5)
@@ -139,7 +144,7 @@ def test_a_map_that_knows_nothing_is_not_trusted() -> None:
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 50.0), (1.0, -300.0), (0.8, 0.0), (1.3, 7.0)])
 def test_shifts_change_nothing_and_scales_little(scale: float, shift: float) -> None:
-    points = _grid(SIZE, 5.0)[::7]
+    points = _grid(SIZE, 5.0)[::3]
     logits = _encode(points).clamp_min(1e-30).log()
     plain, plain_score = decode(logits)
     found, score = decode(scale * logits + shift)
@@ -151,7 +156,7 @@ def test_shifts_change_nothing_and_scales_little(scale: float, shift: float) -> 
 
 @pytest.mark.parametrize(("sigma", "tolerance"), [(0.8, 0.05), (2.0, 0.05), (3.0, 0.2), (4.0, 0.3)])
 def test_other_widths_keep_their_peak(sigma: float, tolerance: float) -> None:
-    points = _grid(SIZE, 10.0)[::5]
+    points = _grid(SIZE, 10.0)[::3]
     found, score = decode(_encode(points, sigma=sigma).log())
     assert np.abs(found.numpy() - points).max() <= tolerance
     mass = math.erf((RADIUS + 0.5) / (sigma * math.sqrt(2))) ** 2
@@ -159,7 +164,7 @@ def test_other_widths_keep_their_peak(sigma: float, tolerance: float) -> None:
 
 
 def test_noise_moves_a_peak_by_no_more_than_a_pixel() -> None:
-    points = _grid(SIZE, 6.0)[::11]
+    points = _grid(SIZE, 6.0)[::3]
     generator = torch.Generator().manual_seed(0)
     logits = _encode(points).clamp_min(1e-9).log() + 0.3 * torch.randn(len(points), 28, 40, generator=generator)
     error = np.linalg.norm(decode(logits)[0].numpy() - points, axis=-1)
@@ -184,7 +189,7 @@ def test_each_map_is_decoded_on_its_own() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_maps_decode_in_full_precision(dtype: torch.dtype) -> None:
-    points, scores = decode(_encode(_grid(SIZE, 6.0)[::40]).clamp_min(1e-4).log().to(dtype))
+    points, scores = decode(_encode(_grid(SIZE, 6.0)[::3]).clamp_min(1e-4).log().to(dtype))
     assert points.dtype == scores.dtype == torch.float32
     assert bool(torch.isfinite(points).all())
 

@@ -85,7 +85,7 @@ def test_an_outside_two_view_algorithm_trains_and_predicts(
             "model": {"model_type": "two_view", "half_mm": 30.0},
             "training": {
                 "train_batch_size": 8,
-                "max_epochs": 20,
+                "max_epochs": 35,
                 "imgaug": "none",
                 "precision": "32",
                 "lr_scheduler": "cosine",

@@ -110,7 +110,7 @@ def test_what_does_not_merge_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         Labels.merge([])
     with pytest.raises(InputError, match="keypoints x, b, c; the first set has a, b, c"):
         Labels.merge([labels, replace(labels, skeleton=Skeleton(("x", "b", "c")), frames=(_frame("b.png"),))])
-    with pytest.raises(InputError, match="2 views, but view0/a.png has 1"):
+    with pytest.raises(InputError, match=r"2 views, but view0/a\.png has 1"):
         Labels.merge([labels, replace(labels, frames=(_frame("b.png", views=2),))])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="labelled in more than one of the merged sets"):

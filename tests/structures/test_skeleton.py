@@ -103,5 +103,5 @@ def test_what_is_wrong_is_said_in_one_line(values: dict[str, object], message: s
 
 
 def test_an_unknown_keypoint_is_met_with_the_nearest() -> None:
-    with pytest.raises(InputError, match="no keypoint 'nos'.*did you mean 'nose'"):
+    with pytest.raises(InputError, match=r"no keypoint 'nos'.*did you mean 'nose'"):
         Skeleton(("nose", "tail")).index("nos")

@@ -18,7 +18,7 @@ SIGMA = 1.25
 RADIUS = 3
 """Half the side of the window that decoding looks at, in heatmap pixels."""
 
-# Width of the window function of the mean-shift steps: as wide as the target, so that a step is exact for a target.
+# Width of the weights about the estimate: as wide as the target, so that what lies further off says little.
 _WINDOW_SIGMA = SIGMA
 _STEPS = 4
 
@@ -72,8 +72,10 @@ def decode(
 ) -> tuple[Float[torch.Tensor, "*lead 2"], Float[torch.Tensor, "*lead"]]:
     """The most likely place of each keypoint, to a fraction of a pixel, and how likely it is.
 
-    Works on a window of 7 x 7 pixels around the highest one: mean-shift steps with a Gaussian window, each scaled so
-    that a noise-free target is met exactly (the product of two Gaussians has its mean between theirs).
+    Works on a window of 7 x 7 pixels around the highest one, weighted by a Gaussian about the present estimate. Each
+    step is one of Newton's: the mean under those weights is compared with that of a noise-free target at the estimate,
+    whose mean moves by ``variance / SIGMA^2`` with its centre. So a target is met exactly, at the map's border too,
+    where a plain mean shift would be drawn inwards.
 
     Args:
         logits: Maps before the softmax.
@@ -88,14 +90,22 @@ def decode(
     probability = torch.exp(window - flat.logsumexp(-1, keepdim=True))
     center = torch.stack([peak % width, peak // width], -1).to(probability.dtype)
     start = center
-    gain = (SIGMA**2 + _WINDOW_SIGMA**2) / _WINDOW_SIGMA**2
+    inside = torch.isfinite(window)
     for _ in range(_STEPS):
-        squared = ((places - center[..., None, :]) ** 2).sum(-1)
-        weight = probability * torch.exp(-squared / (2 * _WINDOW_SIGMA**2))
-        total = weight.sum(-1, keepdim=True).clamp_min(1e-30)
-        mean = (weight[..., None] * places).sum(-2) / total
-        center = start + (center + gain * (mean - center) - start).clamp(-1.0, 1.0)
+        away = places - center[..., None, :]
+        near = torch.exp(-(away**2).sum(-1) / (2 * _WINDOW_SIGMA**2)) * inside
+        wanted = near * torch.exp(-(away**2).sum(-1) / (2 * SIGMA**2))
+        mean, expected = _mean(probability * near, away), _mean(wanted, away)
+        variance = _mean(wanted, (away - expected[..., None, :]) ** 2)
+        step = (mean - expected) * SIGMA**2 / variance.clamp_min(0.1)
+        center = start + (center + step - start).clamp(-1.0, 1.0)
     return center, probability.sum(-1).clamp(0.0, 1.0)
+
+
+def _mean(
+    weight: Float[torch.Tensor, "*lead m"], values: Float[torch.Tensor, "*lead m 2"]
+) -> Float[torch.Tensor, "*lead 2"]:
+    return (weight[..., None] * values).sum(-2) / weight.sum(-1, keepdim=True).clamp_min(1e-30)
 
 
 def _window(

@@ -136,10 +136,13 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         digits = re.search(r"(\d+)(?!.*\d)", image.path.stem)
         if digits is None:
             return image
-        number = f"{max(0, int(digits[0]) + step):0{len(digits[0])}d}"
-        stem = image.path.stem[: digits.start()] + number + image.path.stem[digits.end() :]
-        other = replace(image, path=image.path.with_name(stem + image.path.suffix))
-        return other if self._cache.holds(self.labels, other) else image
+        number = max(0, int(digits[0]) + step)
+        for written in (f"{number:0{len(digits[0])}d}", str(number)):  # img10 comes after img09, or after img9
+            stem = image.path.stem[: digits.start()] + written + image.path.stem[digits.end() :]
+            other = replace(image, path=image.path.with_name(stem + image.path.suffix))
+            if self._cache.holds(self.labels, other):
+                return other
+        return image
 
 
 def checked(labels: Labels) -> Labels:

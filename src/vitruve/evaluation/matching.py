@@ -50,14 +50,14 @@ def align(truth: Labels, predictions: Labels) -> Labels:
     return replace(predictions, skeleton=truth.skeleton, frames=frames)
 
 
-def match_instances(truth: Float[np.ndarray, "N K 2"], predicted: Float[np.ndarray, "M K 2"]) -> Int[np.ndarray, " N"]:
+def match_instances(truth: Float[np.ndarray, "N K D"], predicted: Float[np.ndarray, "M K D"]) -> Int[np.ndarray, " N"]:
     """Which prediction belongs to each labelled instance, by the least sum of mean distances.
 
     The assignment is the optimal one (Kuhn 1955, through scipy). Pairs that share no keypoint come last.
 
     Args:
-        truth: ``(N, K, 2)`` in pixels, NaN where unlabelled.
-        predicted: ``(M, K, 2)`` in pixels, NaN where missing.
+        truth: ``(N, K, D)`` in pixels (D = 2) or millimetres (D = 3), NaN where unlabelled.
+        predicted: ``(M, K, D)`` in the same unit, NaN where missing.
 
     Returns:
         ``(N,)`` indices into the predictions, -1 where none is left. No prediction is used twice.

@@ -17,16 +17,16 @@ NORMAL_95 = 1.959963984540054
 
 
 def pixel_error(
-    predicted: Float[np.ndarray, "*#lead K 2"], truth: Float[np.ndarray, "*#lead K 2"]
+    predicted: Float[np.ndarray, "*#lead K D"], truth: Float[np.ndarray, "*#lead K D"]
 ) -> Float[np.ndarray, "*#lead K"]:
     """Euclidean distance between predicted and true keypoints.
 
     Args:
-        predicted: ``(..., K, 2)`` in original pixels.
-        truth: ``(..., K, 2)`` in original pixels; leading axes broadcast.
+        predicted: ``(..., K, D)`` in original pixels (D = 2), or in millimetres (D = 3).
+        truth: ``(..., K, D)`` in the same unit; leading axes broadcast.
 
     Returns:
-        ``(..., K)`` in original pixels, NaN where a coordinate of either is missing.
+        ``(..., K)`` in that unit, NaN where a coordinate of either is missing.
     """
     offset = np.asarray(predicted, np.float64) - np.asarray(truth, np.float64)
     return np.asarray(np.linalg.norm(offset, axis=-1))

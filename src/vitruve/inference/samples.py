@@ -40,7 +40,14 @@ class Samples:
         return len(self.splits)
 
     def of(self, split: str) -> Samples:
-        """The inputs of one split; all inputs when it has none."""
+        """The inputs of one split; all inputs when it has none.
+
+        Args:
+            split: Such as ``validation``.
+
+        Returns:
+            The samples.
+        """
         rows = [i for i, name in enumerate(self.splits) if name == split] or list(range(len(self)))
         return Samples(self.images[rows], self.to_image[rows], tuple(self.splits[i] for i in rows))
 

@@ -21,14 +21,14 @@ def mse(
 
     Args:
         logits: Predicted maps before the softmax.
-        targets: Maps that add up to one.
+        targets: Maps that add up to one; anything, also NaN, where nothing is to be learned.
         learned: Which maps count. None at all gives zero.
 
     Returns:
         The loss, from 0 to 2.
     """
     probability = logits.float().flatten(-2).softmax(-1)
-    return masked_mean(((probability - targets.flatten(-2)) ** 2).sum(-1), learned)
+    return masked_mean(((probability - _known(targets, learned)) ** 2).sum(-1), learned)
 
 
 def kl(
@@ -42,7 +42,7 @@ def kl(
     for :func:`mse`.
     """
     log_probability = logits.float().flatten(-2).log_softmax(-1)
-    target = targets.flatten(-2)
+    target = _known(targets, learned)
     return masked_mean((torch.xlogy(target, target) - target * log_probability).sum(-1), learned)
 
 
@@ -53,7 +53,7 @@ def js(
 ) -> Float[torch.Tensor, ""]:
     """Jensen-Shannon divergence of prediction and target, from 0 to log 2. Arguments as for :func:`mse`."""
     log_probability = logits.float().flatten(-2).log_softmax(-1)
-    probability, target = log_probability.exp(), targets.flatten(-2)
+    probability, target = log_probability.exp(), _known(targets, learned)
     middle = ((probability + target) / 2).clamp_min(torch.finfo(torch.float32).tiny)
     to_target = torch.xlogy(target, target) - target * middle.log()
     to_prediction = probability * (log_probability - middle.log())
@@ -62,3 +62,8 @@ def js(
 
 HEATMAP_LOSSES: dict[str, HeatmapLoss] = {"mse": mse, "kl": kl, "js": js}
 """The supervised losses of heatmaps by the name that ``model.heatmap_loss_type`` takes."""
+
+
+def _known(targets: torch.Tensor, learned: torch.Tensor) -> torch.Tensor:
+    # Through a NaN the gradient would be NaN even where the loss is masked.
+    return torch.where(learned[..., None], targets.flatten(-2), 0.0)

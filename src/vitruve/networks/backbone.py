@@ -97,7 +97,7 @@ class Backbone(nn.Module):
             self.pretrained = True
             logging.getLogger(__name__).info("%s: %s", weights_file, report)
 
-    def forward(self, images: torch.Tensor) -> list[Float[torch.Tensor, "N c h w"]]:
+    def forward(self, images: torch.Tensor) -> list[Float[torch.Tensor, "N _ _ _"]]:
         """Feature maps of RGB images.
 
         Args:

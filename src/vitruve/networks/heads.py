@@ -50,7 +50,7 @@ class PyramidHead(nn.Module):
             steps.append(self.strides.index(at) if at in self.strides else None)
         return steps
 
-    def forward(self, maps: Sequence[Float[torch.Tensor, "N c h w"]]) -> Float[torch.Tensor, "N K H W"]:
+    def forward(self, maps: Sequence[Float[torch.Tensor, "N _ _ _"]]) -> Float[torch.Tensor, "N K H W"]:
         """One map a keypoint.
 
         Args:

@@ -12,6 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
+from vitruve.data.loaders import EpochBatches
 from vitruve.errors import Interrupted, VitruveError
 from vitruve.run import RunFiles
 from vitruve.training.checkpoint import save_tensors
@@ -83,6 +84,23 @@ def save_weights(module: torch.nn.Module, path: Any) -> None:
         InputError: The disk is full.
     """
     save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}, path)
+
+
+class Order(pl.Callback):  # type: ignore[misc]
+    """Has the batches begin with the epoch that a checkpoint goes on with.
+
+    Lightning names each epoch to them as well, but this first one only after it has drawn the first batch.
+
+    Args:
+        batches: The training batches.
+    """
+
+    def __init__(self, batches: EpochBatches) -> None:
+        self._batches = batches
+
+    def on_load_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Name the epoch."""
+        self._batches.set_epoch(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
 class Ending(pl.Callback):  # type: ignore[misc]

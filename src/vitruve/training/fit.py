@@ -28,7 +28,7 @@ from vitruve.inference.samples import save_samples
 from vitruve.networks.weights import load_exactly, load_matching, read_weights
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Labels
-from vitruve.training.callbacks import Ending, Interruption, Keeper, Reporter, save_weights
+from vitruve.training.callbacks import Ending, Interruption, Keeper, Order, Reporter, save_weights
 from vitruve.training.checkpoint import SafetensorsCheckpoints
 from vitruve.training.display import Display
 from vitruve.training.module import PoseModule
@@ -138,6 +138,7 @@ def fit(
             plugins=[SafetensorsCheckpoints()],
             callbacks=[
                 Interruption(run),
+                Order(batches),
                 Ending(plan),
                 *_early_stopping(settings),
                 # A row is written before the checkpoint that builds on it: what is there twice is cut off again.

@@ -16,8 +16,8 @@ from vitruve.data.photometric import augment_batch
 from vitruve.errors import TrainingError
 from vitruve.evaluation.matching import match_instances
 from vitruve.structures.batch import Batch
-from vitruve.structures.instances import Instances
-from vitruve.training.optim import Plan, PlateauFactor, build_optimizer, freeze, learning_rate_factor
+from vitruve.structures.instances import OCCLUDED, Instances
+from vitruve.training.optim import Plan, PlateauFactor, align_state, build_optimizer, freeze, learning_rate_factor
 from vitruve.training.settings import TrainingSettings
 
 
@@ -58,6 +58,10 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch."""
         return batch.to(device, non_blocking=True)
+
+    def on_train_start(self) -> None:
+        """Bring what a checkpoint brought into the parameters' layout."""
+        align_state(self.trainer.optimizers[0])
 
     def on_train_epoch_start(self) -> None:
         """Log the learning rates that the epoch begins with."""
@@ -165,7 +169,7 @@ def distances(decoded: Instances, batch: Batch) -> np.ndarray:
     # Leading axes become one; an instance axis stays. (A product, because -1 is undefined where N is 0.)
     count = int(np.prod(found.keypoints.shape[:-3]))
     predicted = found.keypoints.reshape(count, *found.keypoints.shape[-3:])
-    labelled = np.where((wanted.visible > 0)[..., None], wanted.keypoints, np.nan)
+    labelled = np.where((wanted.visible > OCCLUDED)[..., None], wanted.keypoints, np.nan)
     labelled = labelled.reshape(count, *labelled.shape[-3:])
     errors = []
     for one, other in zip(predicted, labelled, strict=True):

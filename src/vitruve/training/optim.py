@@ -104,6 +104,22 @@ def build_optimizer(algorithm: Algorithm, settings: TrainingSettings) -> torch.o
     return kind(groups, lr=rate, fused=True)
 
 
+def align_state(optimizer: torch.optim.Optimizer) -> None:
+    """Lay an optimiser's state out in memory as its parameters are.
+
+    Fused steps walk through both in the order of memory: state that was read back in another layout than a
+    parameter's (channels innermost) would be added to the wrong weights.
+
+    Args:
+        optimizer: Its state is laid out anew where that differs.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                if value.stride() != parameter.stride():
+                    state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
 def learning_rate_factor(settings: TrainingSettings, plan: Plan, step: int) -> float:
     """The head's learning rate at a step, as a share of ``optimizer_params.learning_rate``.
 

@@ -84,7 +84,8 @@ def _distances(reference: Instances, other: Instances) -> tuple[np.ndarray, np.n
 def _images(instances: Instances) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """``(N, K, D)`` points and ``(N, K)`` scores, image by image."""
     points, scores = _points(instances)
-    yield from zip(points.reshape(-1, *points.shape[-3:]), scores.reshape(-1, *scores.shape[-2:]), strict=True)
+    for place in np.ndindex(points.shape[:-3]):
+        yield points[place], scores[place]
 
 
 def _points(instances: Instances) -> tuple[np.ndarray, np.ndarray]:

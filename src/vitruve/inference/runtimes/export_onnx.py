@@ -16,6 +16,8 @@ from vitruve.inference.runtimes.base import Outputs
 
 INPUT = "images"
 """Name of the one input."""
+OUTPUT = "output."
+"""How names of outputs begin in the file, so that no value within the network has the same."""
 
 LAYERS = ("Conv", "GroupConv", "Gemm", "MatMul")
 """How the operators that carry weights begin, in ONNX and in OpenVINO."""
@@ -44,7 +46,7 @@ def export_onnx(network: nn.Module, example: torch.Tensor, path: Path) -> None:
     probe = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     probe = probe.to(example.device)
     with torch.no_grad():
-        expected = network(probe)
+        expected = {f"{OUTPUT}{name}": value for name, value in network(probe).items()}
     two = example[:1].expand(2, *example.shape[1:]).contiguous()
     reasons = []
     for dynamo in (False, True):
@@ -70,7 +72,7 @@ class _Ordered(nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         outputs = self.network(images)
-        return tuple(outputs[name] for name in self._names)
+        return tuple(outputs[name.removeprefix(OUTPUT)] for name in self._names)
 
 
 def _export(network: nn.Module, example: torch.Tensor, names: list[str], path: Path, dynamo: bool) -> None:
@@ -98,10 +100,10 @@ def _difference(path: Path, probe: torch.Tensor, expected: Outputs) -> str | Non
     for (name, wanted), values in zip(expected.items(), found, strict=True):
         value, reference = torch.from_numpy(values).double(), wanted.cpu().double()
         if value.shape != reference.shape:
-            return f"'{name}' has shape {tuple(value.shape)}, not {tuple(reference.shape)}"
+            return f"{name} has shape {tuple(value.shape)}, not {tuple(reference.shape)}"
         scale = max(float(reference.abs().max()), 1e-6)
         if not float((value - reference).abs().max()) <= _TOLERANCE * scale:
-            return f"'{name}' differs by {float((value - reference).abs().max()):.2g}"
+            return f"{name} differs by {float((value - reference).abs().max()):.2g}"
     return None
 
 
@@ -109,13 +111,17 @@ def _difference(path: Path, probe: torch.Tensor, expected: Outputs) -> str | Non
 def quiet() -> Iterator[None]:
     """Keep what converters print, warn and log to themselves."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    # The tracing exporter prints whole graphs past Python's own streams; its switch does not turn that off.
+    prints = getattr(torch._C, "_jit_onnx_log", None)
+    logging.disable(logging.ERROR)
+    setattr(torch._C, "_jit_onnx_log", lambda *parts: None)  # noqa: B010
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(before)
+        setattr(torch._C, "_jit_onnx_log", prints)  # noqa: B010
 
 
 def last_layers(path: Path) -> list[str]:

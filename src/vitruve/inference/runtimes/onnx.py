@@ -10,7 +10,7 @@ from torch import nn
 
 from vitruve.errors import RunError
 from vitruve.inference.runtimes.base import CompiledNetwork, Outputs, Runtime
-from vitruve.inference.runtimes.export_onnx import INPUT, export_onnx, last_layers, quiet
+from vitruve.inference.runtimes.export_onnx import INPUT, OUTPUT, export_onnx, last_layers, quiet
 from vitruve.inference.runtimes.exports import fingerprint, kept
 from vitruve.inference.runtimes.processor import has_int8
 
@@ -75,7 +75,8 @@ class _Session:
 
     def __call__(self, images: torch.Tensor) -> Outputs:
         values = self._session.run(self._names, {INPUT: images.contiguous().numpy()})
-        return {name: torch.from_numpy(value) for name, value in zip(self._names, values, strict=True)}
+        pairs = zip(self._names, values, strict=True)
+        return {name.removeprefix(OUTPUT): torch.from_numpy(value) for name, value in pairs}
 
 
 def _quantise(source: Path, target: Path, calibration: torch.Tensor) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from vitruve.errors import MissingExtraError, RunError
 from vitruve.inference.runtimes.base import CompiledNetwork, Outputs, Runtime
-from vitruve.inference.runtimes.export_onnx import LAYERS, export_onnx, quiet
+from vitruve.inference.runtimes.export_onnx import LAYERS, OUTPUT, export_onnx, quiet
 from vitruve.inference.runtimes.exports import fingerprint, kept
 from vitruve.inference.runtimes.processor import has_bf16, has_int8
 
@@ -75,7 +75,7 @@ class _Requests:
         self._model: Any = core.compile_model(core.read_model(path), "CPU", hints)
         count = int(self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._requests = [self._model.create_infer_request() for _ in range(count)]
-        self._names = [output.get_any_name() for output in self._model.outputs]
+        self._names = [output.get_any_name().removeprefix(OUTPUT) for output in self._model.outputs]
         self._lock = threading.Lock()
 
     def __call__(self, images: torch.Tensor) -> Outputs:

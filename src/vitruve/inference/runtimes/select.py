@@ -99,7 +99,15 @@ def measure_and_record(
 
 
 def ranking(measurements: Sequence[Measurement], tolerance_px: float) -> list[Measurement]:
-    """Those within the tolerance, fastest first."""
+    """Those within the tolerance, fastest first.
+
+    Args:
+        measurements: One a runtime.
+        tolerance_px: Most that a runtime may deviate.
+
+    Returns:
+        The measurements in the order in which they are to be tried.
+    """
     within = [measurement for measurement in measurements if measurement.within(tolerance_px)]
     return sorted(within, key=lambda measurement: -(measurement.frames_per_second or 0.0))
 
@@ -125,7 +133,16 @@ def table(measurements: Sequence[Measurement], tolerance_px: float) -> str:
 
 
 def verdict(measurement: Measurement, tolerance_px: float, taken: bool) -> str:
-    """What becomes of a runtime, in a few words."""
+    """What becomes of a runtime, in a few words.
+
+    Args:
+        measurement: Of the runtime.
+        tolerance_px: Most that it may deviate.
+        taken: It is the one in use.
+
+    Returns:
+        The words; none for one that is right but not taken.
+    """
     if measurement.failure is not None:
         return f"not usable: {measurement.failure}"
     if measurement.deviation_px is None:

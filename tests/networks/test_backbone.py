@@ -1,0 +1,161 @@
+"""One contract over many networks: channels and strides are as stated, whatever the name."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from huggingface_hub import constants
+from safetensors.torch import save_file
+
+from vitruve.errors import ConfigError, RunError
+from vitruve.networks.backbone import Backbone, list_backbones, resolve_name
+from vitruve.networks.heads import PyramidHead
+
+SIZES = {"vit_small_patch14_dinov2": (112, 56)}
+NAMES = (
+    "test_resnet",
+    "resnet18",
+    "mobilenetv3_small_050",
+    "efficientnet_b0",
+    "convnext_atto",
+    "vit_tiny_patch16_224",
+    "vit_small_patch14_dinov2",
+    "swin_tiny_patch4_window7_224",  # a fixed grid, and channels last
+)
+
+
+def _images(size: tuple[int, int], count: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, 3, size[1], size[0]), dtype=torch.uint8, generator=generator)
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection, and nothing in the cache."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_channels_strides_and_a_head_on_top(name: str) -> None:
+    width, height = size = SIZES.get(name, (96, 64))
+    backbone = Backbone(name, size).eval()
+    assert backbone.training is False and backbone.pretrained is False
+    assert backbone.strides == sorted(set(backbone.strides)) and backbone.strides[0] >= 4
+    with torch.no_grad():
+        maps = backbone(_images(size))
+        shapes = [tuple(each.shape) for each in maps]
+        assert shapes == [
+            (2, c, height // s, width // s) for c, s in zip(backbone.channels, backbone.strides, strict=True)
+        ]
+        assert all(bool(torch.isfinite(each).all()) for each in maps)
+        for stride in (4, 8):
+            head = PyramidHead(backbone.channels, backbone.strides, stride, 5, width=8).eval()
+            assert head(maps).shape == (2, 5, height // stride, width // stride)
+
+
+@pytest.mark.parametrize(("finest", "strides"), [(2, [2, 4, 8, 16, 32]), (4, [4, 8, 16, 32]), (8, [8, 16, 32])])
+def test_maps_finer_than_asked_for_are_left_out(finest: int, strides: list[int]) -> None:
+    assert Backbone("test_resnet", (64, 64), finest_stride=finest).strides == strides
+
+
+@pytest.mark.parametrize(("name", "mean", "std"), [("resnet18", 0.485, 0.229), ("vit_tiny_patch16_224", 0.5, 0.5)])
+def test_images_are_normalised_as_the_network_was_trained(name: str, mean: float, std: float) -> None:
+    backbone = Backbone(name, (32, 32))
+    seen: list[torch.Tensor] = []
+    backbone.net.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    images = _images((32, 32))
+    with torch.no_grad():
+        backbone(images), backbone(images.float())
+    torch.testing.assert_close(seen[0][:, 0], (images[:, 0].float() / 255 - mean) / std, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(seen[0], seen[1])
+
+
+def test_building_takes_the_seed_alone_and_leaves_statistics_untouched() -> None:
+    nets = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        nets.append(Backbone("test_resnet", (64, 64)))
+    for (name, one), two in zip(nets[0].state_dict().items(), nets[1].state_dict().values(), strict=True):
+        assert torch.equal(one, two)
+        if name.endswith("running_mean"):
+            assert not one.any()
+    assert nets[0].training
+
+
+def test_an_unknown_name_is_met_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"model\.backbone='resnet81': no such network \(did you mean '.*resnet.*'"):
+        Backbone("resnet81", (64, 64))
+    assert resolve_name("resnet50_animal_ap10k") == "resnet50"
+    with pytest.raises(ConfigError, match=r"model\.backbone='resnet18\.nonsense'"):
+        Backbone("resnet18.nonsense", (64, 64))
+
+
+@pytest.mark.parametrize(("name", "size"), [("crossvit_tiny_240", (96, 64)), ("vit_small_patch14_dinov2", (96, 64))])
+def test_a_size_a_network_cannot_take_is_one_line(name: str, size: tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match=rf"model\.backbone='{name}'.* 96 x 64 pixels") as caught:
+        Backbone(name, size)
+    assert "\n" not in str(caught.value) and "data.image_resize_dims to multiples of" in str(caught.value)
+
+
+def test_every_alias_is_a_network_of_timm() -> None:
+    aliases = [name for name, kind in list_backbones() if kind != "timm"]
+    assert len(aliases) > 10
+    for name in aliases:
+        assert timm.is_model(resolve_name(name).split(".")[0])
+
+
+def test_listing_takes_a_part_of_a_name_or_a_pattern() -> None:
+    part = dict(list_backbones("resnet50_a"))
+    assert "resnet50_animal_ap10k" in part and all("resnet50_a" in name for name in part)
+    pattern = [name for name, _ in list_backbones("*_sam2")]
+    assert pattern == ["vitt_sam2", "vits_sam2", "vitb_sam2"]
+    assert ("resnet18", "timm") in list_backbones("resnet18")
+    assert list_backbones("nothing like this") == []
+
+
+@pytest.mark.usefixtures("offline")
+def test_without_a_connection_the_weights_are_random_and_a_warning_says_so() -> None:
+    torch.manual_seed(0)
+    with pytest.warns(
+        UserWarning, match=r"'test_resnet': no published weights could be had .*backbone_checkpoint="
+    ) as w:
+        backbone = Backbone("test_resnet", (64, 64), pretrained=True)
+    assert all("\n" not in str(each.message) for each in w)
+    assert backbone.pretrained is False
+    assert backbone(_images((64, 64)))[0].shape == (2, 32, 16, 16)
+
+
+@pytest.mark.usefixtures("offline")
+def test_weights_that_are_not_published_for_timm_are_named() -> None:
+    with pytest.warns(UserWarning, match="its pose weights are not published for timm; starting from resnet50's own"):
+        Backbone("resnet50_animal_ap10k", (32, 32), pretrained=True)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "convnext_atto", "test_vit"])
+@pytest.mark.parametrize("prefix", ["", "backbone.", "network.backbone.net."])
+def test_weights_of_the_whole_network_fit_under_any_prefix(tmp_path: Path, name: str, prefix: str) -> None:
+    whole = timm.create_model(name, img_size=64) if "vit" in name else timm.create_model(name)
+    file = tmp_path / "w.safetensors"
+    save_file({prefix + key: value for key, value in whole.state_dict().items()}, file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = Backbone(name, (64, 64), weights_file=file, pretrained=True)
+    assert loaded.pretrained is True
+    images = _images((64, 64))
+    with torch.no_grad():
+        found = loaded.eval()(images)[-1]
+        normal = (images - loaded.mean) / loaded.std
+        expected = whole.eval().forward_intermediates(normal, intermediates_only=True)[-1]
+    torch.testing.assert_close(found, expected)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    save_file(timm.create_model("mobilenetv3_small_050").state_dict(), file)
+    with pytest.raises(RunError, match=r"w\.safetensors: only \d+ of \d+ tensors fit this network"):
+        Backbone("test_resnet", (64, 64), weights_file=file)
