@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vitruve.atomic import atomic_json, atomic_path, atomic_write
+from vitruve.atomic import atomic_json, atomic_path, atomic_write, remove_leftovers
 from vitruve.errors import InputError
 
 
@@ -111,3 +111,17 @@ def test_json_is_plain_and_refuses_what_other_languages_cannot_read(tmp_path: Pa
     with pytest.raises(ValueError):
         atomic_json(path, {"k": float("nan")})
     assert json.loads(path.read_text()) == {"k": [1, None, "ü"]}
+
+
+def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "a.json") as temporary:
+        temporary.write_text("whole")
+        left = [tmp_path / temporary.name.replace("a.", "b.", 1), tmp_path / temporary.name]
+        for path in left:
+            path.write_text("half")
+        others = [tmp_path / ".hidden.json", tmp_path / "writing-a.json"]
+        for path in others:
+            path.write_text("someone's")
+    left[1].write_text("half")
+    remove_leftovers(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.json", *others])

@@ -128,7 +128,7 @@ def train(
     """
     from vitruve.config.compose import Composed, compose, compose_sweep
     from vitruve.config.schema import Config
-    from vitruve.pipeline import resume_run, train_run
+    from vitruve.pipeline.train import resume_run, train_run
 
     if isinstance(config, Config):
         composed = compose(None, None, [item for item in overrides if item.startswith("hydra.")])
@@ -178,7 +178,7 @@ def load_run(
     Raises:
         RunError: The directory is no finished run, or is damaged.
     """
-    from vitruve.pipeline import open_run
+    from vitruve.pipeline.predict import open_run
 
     opened = open_run(Path(run), runtime, batch_size, frames_expected)
     return Run(Path(run), opened.predictor, opened.record, opened.runtime, opened.identity)
@@ -215,7 +215,7 @@ def predict(
     Raises:
         VitruveError: In one line, what is wrong with the run, a source or an output.
     """
-    from vitruve.pipeline import predict_sources
+    from vitruve.pipeline.predict import predict_sources
 
     listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
     return predict_sources(
@@ -245,7 +245,7 @@ def evaluate(run: str | Path, labels: str | Path | None = None, output: str | Pa
     Raises:
         VitruveError: The run or the labels are not as they should be.
     """
-    from vitruve.pipeline import evaluate_run
+    from vitruve.pipeline.report import evaluate_run
 
     return Evaluation(
         *evaluate_run(Path(run), None if labels is None else Path(labels), None if output is None else Path(output))
@@ -295,7 +295,7 @@ def bench(run: str | Path, source: str | Path | None = None) -> BenchReport:
     Raises:
         VitruveError: The run or the video cannot be read.
     """
-    from vitruve.pipeline import bench_run
+    from vitruve.inference.bench import bench as bench_run
 
     return bench_run(Path(run), None if source is None else Path(source))
 

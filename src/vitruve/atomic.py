@@ -26,6 +26,10 @@ _REFUSED = (
 )
 
 
+# Tells temporary files from others that are hidden.
+_MARK = ".writing-"
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path that replaces ``path`` when the block ends well.
@@ -45,7 +49,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}{_MARK}", suffix=target.suffix, dir=target.parent)
         os.close(handle)
     except OSError as error:
         if error.errno not in _REFUSED:
@@ -92,6 +96,16 @@ def atomic_json(path: str | Path, value: Any) -> None:
         InputError: The folder cannot be written or the disk is full.
     """
     atomic_write(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove the temporary files that a killed process has left.
+
+    Args:
+        folder: Where to look, subfolders left out. No other process may be writing into it.
+    """
+    for path in Path(folder).glob(f".*{_MARK}*"):
+        path.unlink(missing_ok=True)
 
 
 def _fsync(path: Path) -> None:

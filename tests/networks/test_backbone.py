@@ -63,6 +63,11 @@ def test_maps_finer_than_asked_for_are_left_out(finest: int, strides: list[int])
     assert Backbone("test_resnet", (64, 64), finest_stride=finest).strides == strides
 
 
+def test_a_plain_transformer_is_used_to_its_last_block() -> None:
+    blocks = Backbone("vit_tiny_patch16_224", (32, 32)).net.model.blocks
+    assert len(blocks) == len(timm.create_model("vit_tiny_patch16_224").blocks) == 12
+
+
 @pytest.mark.parametrize(("name", "mean", "std"), [("resnet18", 0.485, 0.229), ("vit_tiny_patch16_224", 0.5, 0.5)])
 def test_images_are_normalised_as_the_network_was_trained(name: str, mean: float, std: float) -> None:
     backbone = Backbone(name, (32, 32))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import UInt8
 from torch import nn
 
 from vitruve.algorithms.settings import ModelSettings
@@ -152,7 +152,7 @@ class ImageAlgorithm(Algorithm):
         outputs: Outputs = self.network(batch.images.flatten(0, 2))
         return {name: value.reshape(*axes, *value.shape[1:]) for name, value in outputs.items()}
 
-    def example_input(self, count: int) -> Float[torch.Tensor, "count 3 H W"]:
+    def example_input(self, count: int) -> UInt8[torch.Tensor, "{count} 3 H W"]:
         """Black images."""
         width, height = self.task.input_size
         return torch.zeros(count, 3, height, width, dtype=torch.uint8)

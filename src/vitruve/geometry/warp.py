@@ -97,3 +97,8 @@ def _averaged(image: np.ndarray, matrix: Matrix, factor: int) -> tuple[np.ndarra
     small = (full[0] // factor, full[1] // factor)
     image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     return image, matrix @ resize(small, full)
+
+
+def use_one_thread() -> None:
+    """Keep OpenCV to the calling thread: where a network needs the cores, waiting for one another costs more."""
+    cv2.setNumThreads(1)

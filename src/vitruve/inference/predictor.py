@@ -30,7 +30,7 @@ from vitruve.structures.labels import Frame, ImageRef, Labels
 
 Image = UInt8[np.ndarray, "H W 3"]
 
-Source: TypeAlias = str | Path | np.ndarray | Iterable[Image] | Iterable[Path]
+Source: TypeAlias = str | Path | np.ndarray | Iterable[np.ndarray] | Iterable[str | Path]
 """A video, an image, paths of images, one array ``(H, W, 3)`` or ``(T, H, W, 3)``, or any iterable of arrays."""
 
 # Batches that wait between two stages: enough that neither idles, few enough that memory stays small.

@@ -192,10 +192,10 @@ def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> 
             f"({_line(error)}); choose another"
         ) from error
     reductions = [int(r) for r in probe.feature_info.reduction()]
-    keep = [i for i, r in enumerate(reductions) if r >= finest]
-    if len(set(reductions)) == 1:
-        keep = [len(reductions) - 1]
-    options["out_indices"] = tuple(keep)
+    # The probe shows some of a network's maps only (a transformer's last three): its own numbers of them are not ours.
+    places = list(zip(probe.feature_info.out_indices, reductions, strict=True))
+    keep = [index for index, reduction in places if reduction >= finest]
+    options["out_indices"] = tuple(keep[-1:] if len(set(reductions)) == 1 else keep)
     if pretrained:
         try:
             return timm.create_model(name, pretrained=True, **options), True

@@ -7,7 +7,8 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import lightning.pytorch as pl
 import torch
@@ -219,6 +220,9 @@ class Reporter(pl.Callback):  # type: ignore[misc]
 class Interruption(pl.Callback):  # type: ignore[misc]
     """Turns Ctrl-C into a clean end after the batch at hand; a second Ctrl-C ends at once.
 
+    A context manager as well: it listens while its block runs. Lightning's own hooks would not do to give the signal
+    back, because Lightning restores its handlers after them.
+
     Args:
         run: What the message says can be gone on with.
     """
@@ -229,11 +233,17 @@ class Interruption(pl.Callback):  # type: ignore[misc]
         self._epoch = 0
         self._before: Any = None
 
-    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Listen, where signals can be listened to: in the main thread."""
-        try:
+    def __enter__(self) -> Self:
+        # Signals can be listened to in the main thread only.
+        with suppress(ValueError):
             self._before = signal.signal(signal.SIGINT, self._ask)
-        except ValueError:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
             self._before = None
 
     def _ask(self, number: int, frame: Any) -> None:
@@ -262,23 +272,10 @@ class Interruption(pl.Callback):  # type: ignore[misc]
         if self._asked:
             self._stop()
 
-    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
-        """Give the signal back: after an error, Lightning tears no callback down."""
-        self._restore()
-
-    def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        """Give the signal back."""
-        self._restore()
-
     def _stop(self) -> None:
         raise Interrupted(
             f"stopped by Ctrl-C in epoch {self._epoch}; it goes on with: vitruve train resume={self._run.path}"
         )
-
-    def _restore(self) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
 
 
 def _short(value: Any) -> Any:

@@ -18,6 +18,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from vitruve import __version__
 from vitruve.algorithms.base import Algorithm, Task
+from vitruve.atomic import remove_leftovers
 from vitruve.config.schema import Config
 from vitruve.data.augment import augmentation
 from vitruve.data.dataset import PoseDataset
@@ -84,6 +85,8 @@ def fit(
         Interrupted: The user pressed Ctrl-C.
     """
     settings = config.training
+    for folder in (run.path, run.last.parent):
+        remove_leftovers(folder)
     going_on = resume and run.last.is_file()
     torch.manual_seed(settings.rng_seed_model_pt)
     algorithm = kind(config.model, task, pretrained=settings.backbone_pretrained and not going_on)
@@ -117,7 +120,7 @@ def fit(
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     module = PoseModule(algorithm, settings, plan, changes, describe)
     save_samples(run.samples, {"train": PoseDataset(train, size, needs, cache), "validation": val_set})
-    with Display(plan) as display, _silence():
+    with Display(plan) as display, _silence(), Interruption(run) as interruption:
         trainer = pl.Trainer(
             accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[device],
             devices=max(1, settings.num_gpus) if device == "cuda" else 1,
@@ -137,7 +140,7 @@ def fit(
             logger=TensorBoardLogger(str(run.tensorboard), name=config.model.model_name, version=0),
             plugins=[SafetensorsCheckpoints()],
             callbacks=[
-                Interruption(run),
+                interruption,
                 Order(batches),
                 Ending(plan),
                 *_early_stopping(settings),

@@ -88,7 +88,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         total = torch.stack(list(losses.values())).sum()
         if not bool(torch.isfinite(total)):
             names = ", ".join(self._describe(self.current_epoch, batch_idx))
-            parts = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
+            parts = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in losses.items())
             raise TrainingError(
                 f"epoch {self.current_epoch}, batch {batch_idx}: the loss is not a number ({parts}; images {names}); "
                 "the last good checkpoint is kept: lower training.optimizer_params.learning_rate, "

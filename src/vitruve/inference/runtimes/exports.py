@@ -7,14 +7,13 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from vitruve.atomic import atomic_json, atomic_path
-from vitruve.errors import InputError
 
 Build = Callable[[Path], None]
 """Writes a file, and others of the same stem beside it."""
@@ -61,43 +60,54 @@ def kept(directory: Path | None, stem: str, suffixes: Sequence[str], build: Buil
     Yields:
         The path of the first file; all of them are whole.
     """
-    if directory is None:
-        yield from _for_now(stem, suffixes, build)
+    if directory is not None and _whole(directory, stem, suffixes):
+        yield directory / f"{stem}{suffixes[0]}"
         return
-    files = [directory / f"{stem}{suffix}" for suffix in suffixes]
-    note = directory / f"{stem}.sha256.json"
-    if not _whole(files, note):
-        try:
-            _make(files, note, build)
-        except InputError:
-            yield from _for_now(stem, suffixes, build)
+    with _workshop(directory) as folder:
+        first = folder / f"{stem}{suffixes[0]}"
+        build(first)
+        if directory is None or folder.parent != directory:
+            yield first
             return
-    yield files[0]
+        _move(folder, directory, stem, suffixes)
+    yield directory / first.name
 
 
-def _for_now(stem: str, suffixes: Sequence[str], build: Build) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / f"{stem}{suffixes[0]}"
-        build(path)
-        yield path
+def _workshop(directory: Path | None) -> AbstractContextManager[Path]:
+    """A temporary folder, in the given one where that can be written, so that files move in one step."""
+    if directory is not None:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            return _temporary(tempfile.TemporaryDirectory(dir=directory, prefix=".building_"))
+        except OSError:
+            pass
+    # Windows cannot remove a file that a library still maps; the system clears its temporary folder later.
+    return _temporary(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
 
 
-def _make(files: list[Path], note: Path, build: Build) -> None:
-    """Write all files, then the note that makes them count."""
-    with atomic_path(note) as probe:  # whether the folder can be written shows before the work is done
-        probe.write_text("{}")
-    with tempfile.TemporaryDirectory(dir=note.parent, prefix=".building_") as folder:
-        built = [Path(folder) / file.name for file in files]
-        build(built[0])
-        for source, target in zip(built, files, strict=True):
-            with atomic_path(target) as temporary:
-                source.replace(temporary)
-    atomic_json(note, {file.name: _digest(file) for file in files})
+@contextmanager
+def _temporary(folder: tempfile.TemporaryDirectory[str]) -> Iterator[Path]:
+    with folder as name:
+        yield Path(name)
 
 
-def _whole(files: list[Path], note: Path) -> bool:
+def _move(folder: Path, directory: Path, stem: str, suffixes: Sequence[str]) -> None:
+    """Put all files in their place, then the note that makes them count."""
+    names = [f"{stem}{suffix}" for suffix in suffixes]
+    for name in names:
+        with atomic_path(directory / name) as temporary:
+            (folder / name).replace(temporary)
+    atomic_json(_note(directory, stem), {name: _digest(directory / name) for name in names})
+
+
+def _note(directory: Path, stem: str) -> Path:
+    return directory / f"{stem}.sha256.json"
+
+
+def _whole(directory: Path, stem: str, suffixes: Sequence[str]) -> bool:
     try:
-        return bool(json.loads(note.read_text(encoding="utf-8")) == {file.name: _digest(file) for file in files})
+        noted = json.loads(_note(directory, stem).read_text(encoding="utf-8"))
+        return bool(noted == {f"{stem}{suffix}": _digest(directory / f"{stem}{suffix}") for suffix in suffixes})
     except (OSError, ValueError):
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -117,21 +118,27 @@ def network_inputs(algorithm: Algorithm, samples: Samples, batch_size: int, devi
         device: Where the algorithm is.
 
     Returns:
-        The inputs of the network, below one another.
+        The inputs of the network's first call for each batch, below one another.
     """
     seen: list[torch.Tensor] = []
 
     def keep(module: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:
         seen.append(arguments[0].detach().clone())
+        raise _Seen
 
     handle = algorithm.network.register_forward_pre_hook(keep)
     try:
         with torch.no_grad():
             for batch in samples.batches(batch_size, device):
-                algorithm(batch)
+                with suppress(_Seen):
+                    algorithm(batch)
     finally:
         handle.remove()
     return torch.cat(seen)
+
+
+class _Seen(Exception):
+    """Ends a forward pass whose result nobody needs."""
 
 
 def rate(network: CompiledNetwork, inputs: torch.Tensor, batch_size: int) -> float:

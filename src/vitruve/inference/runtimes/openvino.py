@@ -71,6 +71,8 @@ class _Requests:
 
         # Asked for by name: OpenVINO takes bfloat16 by itself where the processor has it.
         hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
+        # Threads tied to a core would wait there for the decoding of videos while another core is free.
+        hints["ENABLE_CPU_PINNING"] = "NO"
         core = openvino.Core()
         self._model: Any = core.compile_model(core.read_model(path), "CPU", hints)
         count = int(self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))

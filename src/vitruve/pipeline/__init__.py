@@ -1,0 +1,1 @@
+"""What the verbs do, step by step, on top of training, inference and evaluation."""

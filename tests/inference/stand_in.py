@@ -1,0 +1,67 @@
+"""An algorithm without a network worth the name: it sees the brightest pixel, or how bright each frame of a window is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from vitruve.algorithms.base import ImageAlgorithm, Needs, Task
+from vitruve.algorithms.settings import ModelSettings
+from vitruve.inference.predictor import Predictor
+from vitruve.structures.instances import Instances
+from vitruve.structures.skeleton import Skeleton
+
+SKELETON = Skeleton(("spot", "other"), ((0, 1),))
+
+
+class Means(nn.Module):
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        flat = images[:, 0].float().flatten(1)
+        place = flat.argmax(-1)
+        width = images.shape[-1]
+        points = torch.stack([place % width, place // width], -1).float()
+        return {"points": points, "mean": images.float().flatten(1).mean(-1)}
+
+
+class Bright(ImageAlgorithm):
+    """Keypoint 0 is the brightest pixel of the middle frame; keypoint 1 holds the first and the last frame's mean."""
+
+    def __init__(self, context: int = 0) -> None:
+        super().__init__(ModelSettings(), Task(SKELETON, (32, 32)))
+        self.network = Means()
+        self.needs = Needs(context=context)
+
+    def encode(self, batch: Any) -> Any:
+        raise NotImplementedError
+
+    def loss(self, outputs: Any, targets: Any) -> Any:
+        raise NotImplementedError
+
+    def decode(self, outputs: Any, batch: Any) -> Instances:
+        middle = outputs["points"].shape[2] // 2
+        spot = outputs["points"][:, :, middle]
+        ends = torch.stack([outputs["mean"][:, :, 0], outputs["mean"][:, :, -1]], -1)
+        found = Instances.from_keypoints(
+            torch.stack([spot, spot], -2)[:, :, None], keypoint_scores=torch.full((*spot.shape[:2], 1, 2), 0.95)
+        ).transformed(batch.to_image)
+        found.keypoints[:, :, 0, 1] = ends
+        return found
+
+
+def predictor(batch_size: int = 4, context: int = 0) -> Predictor:
+    return Predictor(Bright(context), batch_size)
+
+
+def numbered(count: int) -> list[np.ndarray]:
+    """Images whose brightness is their number times four, with a bright pixel whose place tells it as well."""
+    images = [np.full((32, 32, 3), 4 * index, np.uint8) for index in range(count)]
+    for index, image in enumerate(images):
+        image[3 + index // 20, index % 20] = 255
+    return images
+
+
+def spots(count: int) -> np.ndarray:
+    return np.array([(index % 20, 3 + index // 20) for index in range(count)], float)
