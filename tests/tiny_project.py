@@ -1,4 +1,4 @@
-"""A project that trains in a second: small rendered images of two dots, exact truth, the smallest of timm's networks."""
+"""A project that trains in a second: small rendered images of two dots, exact truth, the smallest network of timm."""
 
 from __future__ import annotations
 

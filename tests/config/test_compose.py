@@ -50,9 +50,10 @@ def test_plain_file_with_interpolations_and_paths_beside_it(project: Path) -> No
     assert result.source == project / "config.yaml"
 
 
-def test_the_current_folder_comes_before_that_of_the_file(project: Path) -> None:
+def test_paths_in_a_file_start_at_the_file_and_typed_ones_in_the_current_folder(project: Path) -> None:
     Path("labels").mkdir()
-    assert composed(project).config.data.data_dir == Path.cwd() / "labels"
+    assert composed(project).config.data.data_dir == project / "labels"
+    assert composed(project, "data.data_dir=labels").config.data.data_dir == Path.cwd() / "labels"
 
 
 def test_nothing_is_left_behind(project: Path) -> None:

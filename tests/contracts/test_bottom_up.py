@@ -36,7 +36,7 @@ def rendered(folder: Path, count: int) -> Labels:
             angle, middle = rng.uniform(0, 2 * np.pi), cell + rng.uniform(-4, 4, 2)
             step = 9 * np.array([np.cos(angle), np.sin(angle)])
             worm[:] = middle + step, middle - step
-            ends = [tuple(int(round(v * 16)) for v in end) for end in worm]
+            ends = [tuple(round(v * 16) for v in end) for end in worm]
             cv2.line(picture, *ends, (150, 150, 150), 2, cv2.LINE_AA, 4)
             for end, color in zip(ends, ((255, 40, 40), (40, 255, 40)), strict=True):
                 cv2.circle(picture, end, 3 * 16, color, -1, cv2.LINE_AA, 4)

@@ -1,4 +1,4 @@
-"""An algorithm without a network worth the name: it sees the brightest pixel, or how bright each frame of a window is."""
+"""An algorithm with no network to speak of: it sees the brightest pixel, and how bright the frames of a window are."""
 
 from __future__ import annotations
 

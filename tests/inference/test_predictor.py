@@ -189,7 +189,7 @@ def test_labels_as_a_source(tmp_path: Path) -> None:
     means = np.array([image.mean() for image in numbered(5)])
     np.testing.assert_allclose(ends[:, 1], means[[1, 2, 3, 4, 4]], rtol=1e-5)
     missing = Labels(SKELETON, (Frame((ImageRef(Path("gone.png")),), Instances.empty(2)),), tmp_path)
-    with pytest.raises(InputError, match="gone.png"):
+    with pytest.raises(InputError, match=r"gone\.png"):
         predictor().predict_labels(missing)
 
 

@@ -33,7 +33,9 @@ def train(project: Path, tmp_path: Path) -> Callable[..., RunFiles]:
     """Trains on the project with these settings of the section ``training``."""
     count = 0
 
-    def run(*, model: dict[str, Any] | None = None, fit_with: dict[str, Any] | None = None, **training: Any) -> RunFiles:
+    def run(
+        *, model: dict[str, Any] | None = None, fit_with: dict[str, Any] | None = None, **training: Any
+    ) -> RunFiles:
         nonlocal count
         count += 1
         config = Config.from_mapping(settings(project, model, **training))

@@ -19,10 +19,10 @@ from tiny_project import settings
 from vitruve.algorithms.heatmap.algorithm import Heatmap
 from vitruve.config.schema import Config
 from vitruve.data.dataset import Pick, PoseDataset
-from vitruve.errors import InputError, Interrupted, RunError, TrainingError
+from vitruve.errors import ConfigError, InputError, Interrupted, RunError, TrainingError
 from vitruve.run import RunFiles
 from vitruve.training.callbacks import Interruption
-from vitruve.training.fit import fit
+from vitruve.training.fit import fit, pick_device
 from vitruve.training.module import PoseModule
 from vitruve.training.prepare import prepare
 
@@ -276,8 +276,7 @@ def test_a_full_disk_ends_training_and_leaves_whole_files(
     sync, epochs = os.fsync, 0
 
     def full(handle: int) -> None:
-        name = os.readlink(f"/proc/self/fd/{handle}")
-        if epochs and "best" in name:
+        if epochs and "best" in Path(f"/proc/self/fd/{handle}").readlink().name:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         sync(handle)
 
@@ -294,7 +293,7 @@ def test_a_full_disk_ends_training_and_leaves_whole_files(
         train(max_epochs=9)
     run = RunFiles(tmp_path / "run1")
     assert load_file(run.best) and not run.weights.exists()
-    assert not [path for path in run.path.rglob(".*")]
+    assert not list(run.path.rglob(".*"))
     assert json.loads(run.status.read_text())["status"] == "FAILED"
 
 
@@ -327,3 +326,11 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     interruption._ask(signal.SIGINT, None)
     with pytest.raises(Interrupted, match="stopped by Ctrl-C in epoch 0; it goes on with: vitruve train resume="):
         interruption._ask(signal.SIGINT, None)
+
+
+def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert pick_device("auto") == "cpu"
+    with pytest.raises(ConfigError, match=r"training\.device=cuda: this machine has none; it has cpu"):
+        pick_device("cuda")

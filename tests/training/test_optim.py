@@ -88,9 +88,7 @@ def test_multistep() -> None:
 
 
 def test_cosine() -> None:
-    rates = course(
-        lr_scheduler="cosine", lr_scheduler_params={"cosine": {"warmup_epochs": 2.0, "final_factor": 0.1}}
-    )
+    rates = course(lr_scheduler="cosine", lr_scheduler_params={"cosine": {"warmup_epochs": 2.0, "final_factor": 0.1}})
     # A straight rise over ten steps to 1 in the eleventh, then half a cosine to a tenth.
     for step in range(10):
         assert rates[step] == pytest.approx((step + 1) / 11)

@@ -82,7 +82,7 @@ def assert_same(run: Path, unbroken: Path) -> None:
         assert one.keys() == other.keys()
         assert all(torch.equal(one[key], other[key]) for key in one), name
     assert table(run / "metrics.csv") == table(unbroken / "metrics.csv")
-    assert not [path for path in run.rglob(".*")], "nothing half-written is left"
+    assert not list(run.rglob(".*")), "nothing half-written is left"
 
 
 # Each brings other state that has to survive: a backbone that joins late, its growing rate, random changes of the
@@ -182,7 +182,7 @@ def test_ctrl_c_ends_cleanly_and_resume_finishes(zygote: Zygote, project: Path, 
     last = log.read_text().splitlines()[-1]
     assert last.startswith("stopped by Ctrl-C") and last.endswith(f"vitruve train resume={run.path}")
     assert "Traceback" not in log.read_text()
-    assert not [path for path in run.path.rglob(".*")]
+    assert not list(run.path.rglob(".*"))
     assert not run.weights.exists()
 
     # Shortened, so that the rest does not take long; everything else is what the interrupted run left.

@@ -217,7 +217,9 @@ def _settings(composed: DictConfig, source: Path | None, overrides: Sequence[Ove
     keys = [str(override.key_or_group) for override in overrides]
     _lower_min_epochs(values, keys)
     for key in _PATHS:
-        _make_absolute(values, key, [Path.cwd(), *([source.parent] if source else [])])
+        # Who writes '.' into a file means the folder of the file; who types it means the current folder.
+        folders = [Path.cwd(), *([source.parent] if source else [])]
+        _make_absolute(values, key, folders if key in keys else folders[::-1])
     for key in _OUTPUTS:
         _make_absolute(values, key, [Path.cwd()])
     data_dir = values.get("data", {}).get("data_dir") if isinstance(values.get("data"), dict) else None

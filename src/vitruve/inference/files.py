@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,33 +207,32 @@ def _write_table(
     # A drawn video cannot be appended to: after an interruption it is drawn from the finished table instead.
     draw = job.labeled_video if done == 0 and isinstance(job.source, Path) else None
     added = 0
-    try:
-        with ExitStack() as stack:
-            writer, total = _open_writer(stack, job, draw)
-            advance = stack.enter_context(progress(_title(job), total, done))
-            stream = part.open("a", encoding="utf-8", newline="")
-            stack.enter_context(stream)
-            colors = keypoint_colors(skeleton, look.colormap)
-            predictions = stack.enter_context(closing(predictor.stream_source(_readable(job.source), done)))
-            for group in _groups(predictions, predictor.batch_size):
-                points = np.stack([_points(prediction) for prediction in group])
-                names = [prediction.frame.images[0].name for prediction in group]
-                stream.write(format_rows(names, points[..., :2], points[..., 2]))
+    with ExitStack() as stack:
+        writer, total = _open_writer(stack, job, draw)
+        advance = stack.enter_context(progress(_title(job), total, done))
+        with _saying(part):
+            stream = stack.enter_context(part.open("a", encoding="utf-8", newline=""))
+        colors = keypoint_colors(skeleton, look.colormap)
+        predictions = stack.enter_context(closing(predictor.stream_source(_readable(job.source), done)))
+        for group in _groups(predictions, predictor.batch_size):
+            points = np.stack([_points(prediction) for prediction in group])
+            names = [prediction.frame.images[0].name for prediction in group]
+            rows = format_rows(names, points[..., :2], points[..., 2])
+            with _saying(part):
+                stream.write(rows)
                 stream.flush()
-                if writer is not None:
-                    for prediction, row in zip(group, points, strict=True):
-                        one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
-                        writer.write(
-                            draw_instances(prediction.images[0], one, skeleton, threshold=look.threshold, colors=colors)
-                        )
-                added += len(group)
-                advance(len(group))
+            if writer is not None:
+                for prediction, row in zip(group, points, strict=True):
+                    one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
+                    writer.write(
+                        draw_instances(prediction.images[0], one, skeleton, threshold=look.threshold, colors=colors)
+                    )
+            added += len(group)
+            advance(len(group))
+        with _saying(part):
             os.fsync(stream.fileno())
-    except OSError as error:
-        raise InputError(
-            f"{part}: cannot be written ({error.strerror or error}); free some space and run again: it goes on there"
-        ) from error
-    part.replace(job.table)
+    with _saying(job.table):
+        part.replace(job.table)
     return added, draw is not None
 
 
@@ -278,11 +278,20 @@ def _readable(source: Path | tuple[Path, ...]) -> Any:
 
 
 def _start(part: Path, header: str) -> None:
-    try:
+    with _saying(part):
         part.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(header, encoding="utf-8", newline="")
+
+
+@contextmanager
+def _saying(path: Path) -> Iterator[None]:
+    """Say which file cannot be written, and what to do about it."""
+    try:
+        yield
     except OSError as error:
-        raise InputError(f"{part}: cannot be written ({error.strerror or error}); choose another --output") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "free some space and run again: it goes on there" if full else "choose another --output"
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); {advice}") from error
 
 
 def _keep_whole_batches(part: Path, header: str, batch_size: int) -> int:

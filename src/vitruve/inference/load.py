@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from vitruve.algorithms import registry
 from vitruve.algorithms.base import Algorithm, Task
 from vitruve.errors import RunError, VitruveError
@@ -53,6 +55,9 @@ def load_run(path: str | Path) -> Loaded:
         algorithm = kind(kind.Config.model_validate(settings), Task.from_dict(record["task"]))
     except (KeyError, TypeError, ValueError, VitruveError) as error:
         reason = str(error).splitlines()[0]
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = f"model.{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise RunError(f"{run.model}: does not describe a network ({reason}); copy the run again") from error
     load_exactly(algorithm, weights, run.weights)
     digest = hashlib.sha256(run.weights.read_bytes()).hexdigest()[:16]

@@ -7,17 +7,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
-from vitruve.errors import InputError
+from vitruve.errors import ConfigError, InputError, nearest
 from vitruve.formats.hub import read_labels
 from vitruve.formats.table import to_frame
 from vitruve.geometry.warp import use_one_thread
 from vitruve.inference.files import Done, Look, jobs_for, predict_to_files
 from vitruve.inference.load import load_run
 from vitruve.inference.predictor import Predictor
+from vitruve.inference.settings import Runtime
 from vitruve.media.images import IMAGE_SUFFIXES
 from vitruve.media.sources import expand_sources
 from vitruve.media.video import VIDEO_SUFFIXES, VideoReader, is_video
@@ -70,6 +71,11 @@ def open_run(
     from vitruve.inference.runtimes.select import choose
     from vitruve.inference.samples import load_samples
 
+    if runtime is not None and runtime not in get_args(Runtime):
+        raise ConfigError(
+            f"--runtime {runtime}: no such runtime{nearest(runtime, get_args(Runtime))}; "
+            f"known are {', '.join(get_args(Runtime))}"
+        )
     loaded = load_run(directory)
     config = Config.load(loaded.run.config)
     values = {**config.inference.model_dump(), **({"runtime": runtime} if runtime else {})}

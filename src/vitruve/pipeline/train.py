@@ -11,7 +11,6 @@ import numpy as np
 
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
-from vitruve.data.images import ImageCache
 from vitruve.errors import RunError
 from vitruve.evaluation.report import Report, evaluate
 from vitruve.formats.hub import write_labels
@@ -66,8 +65,9 @@ def resume_run(directory: Path, *, quiet: bool = False) -> Path:
         RunError: There is nothing to go on with.
     """
     run = RunFiles(directory)
-    if not run.config.is_file():
-        raise RunError(f"resume={directory}: no config.yaml there, so there is no run to go on with")
+    if not (run.config.is_file() and run.status.is_file()):
+        missing = run.status.name if run.config.is_file() else run.config.name
+        raise RunError(f"resume={directory}: no {missing} there, so there is no run to go on with")
     if run.model.is_file() and run.predictions.is_file() and run.pixel_error.is_file():
         raise RunError(f"resume={directory}: this run is finished; train a new one, or predict with it")
     return _train(Config.load(run.config), run, resume=True, quiet=quiet)
@@ -77,16 +77,29 @@ def _train(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
     from vitruve.training.fit import Fitted, fit
     from vitruve.training.prepare import prepare
 
-    # All that can be wrong with settings and labels shows before the directory is made.
     prepared = prepare(config)
-    run.path.mkdir(parents=True, exist_ok=True)
-    atomic_write(run.config, config.to_yaml())
-    _keep_labels(prepared.labels, config, run)
+
+    def begin() -> None:
+        # The status comes first: a folder without one is no run, and is not gone on with.
+        run.write_status("TRAINING", 0, config.training.max_epochs or 0)
+        atomic_write(run.config, config.to_yaml())
+        _keep_labels(prepared.labels, config, run)
+
     if resume and run.model.is_file():
         # Training itself was over: only what follows it is missing.
-        fitted = Fitted(load_run(run.path).algorithm, ImageCache(config.data.cache_gb))
+        fitted = Fitted(load_run(run.path).algorithm, prepared.cache)
     else:
-        fitted = fit(config, prepared.labels, prepared.task, prepared.kind, run, resume=resume, quiet=quiet)
+        fitted = fit(
+            config,
+            prepared.labels,
+            prepared.task,
+            prepared.kind,
+            run,
+            resume=resume,
+            quiet=quiet,
+            cache=prepared.cache,
+            begin=begin,
+        )
     predictor = Predictor(fitted.algorithm, config.training.test_batch_size)
     predictions = replace(
         predictor.predict_labels(prepared.labels, fitted.cache), scorer=f"{config.model.model_type}_tracker"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,8 @@ def fit(
     *,
     resume: bool = False,
     quiet: bool = False,
+    cache: ImageCache | None = None,
+    begin: Callable[[], None] = lambda: None,
     checkpoint_seconds: float = _CHECKPOINT_SECONDS,
 ) -> Fitted:
     """Train an algorithm and write what prediction needs into the run.
@@ -74,6 +76,8 @@ def fit(
         run: Where everything goes.
         resume: Go on from the run's last checkpoint, if it has one.
         quiet: Show nothing on the terminal.
+        cache: Decoded images, where there are some already.
+        begin: Called when all that can be wrong with settings has shown and nothing is written yet.
         checkpoint_seconds: Time between two checkpoints to go on from; they are written at the end of epochs.
 
     Returns:
@@ -85,8 +89,6 @@ def fit(
         Interrupted: The user pressed Ctrl-C.
     """
     settings = config.training
-    for folder in (run.path, run.last.parent):
-        remove_leftovers(folder)
     going_on = resume and run.last.is_file()
     torch.manual_seed(settings.rng_seed_model_pt)
     algorithm = kind(config.model, task, pretrained=settings.backbone_pretrained and not going_on)
@@ -94,7 +96,7 @@ def fit(
     if config.model.checkpoint is not None and not going_on:
         _warm_start(algorithm, Path(config.model.checkpoint))
         started = True
-    cache = ImageCache(config.data.cache_gb)
+    cache = ImageCache(config.data.cache_gb) if cache is None else cache
     changes = augmentation(settings.imgaug, settings.imgaug_hflip)
     train, validation = labels.split("train"), labels.split("validation")
     for part in (train, validation):
@@ -119,6 +121,9 @@ def fit(
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     module = PoseModule(algorithm, settings, plan, changes, describe)
+    begin()
+    for folder in (run.path, run.last.parent):
+        remove_leftovers(folder)
     save_samples(run.samples, {"train": PoseDataset(train, size, needs, cache), "validation": val_set})
     with Display(plan) as display, _silence(), Interruption(run) as interruption:
         trainer = pl.Trainer(

@@ -115,9 +115,9 @@ def align_state(optimizer: torch.optim.Optimizer) -> None:
     """
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
-            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
-                if value.stride() != parameter.stride():
-                    state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+            like = isinstance(value, torch.Tensor) and value.shape == parameter.shape
+            if like and value.stride() != parameter.stride():
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def learning_rate_factor(settings: TrainingSettings, plan: Plan, step: int) -> float:

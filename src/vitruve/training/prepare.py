@@ -13,6 +13,7 @@ from vitruve.algorithms.base import Algorithm, Task
 from vitruve.config.schema import Config
 from vitruve.data import splits
 from vitruve.data.dataset import checked
+from vitruve.data.images import ImageCache
 from vitruve.errors import ConfigError, nearest
 from vitruve.formats.hub import read_labels
 from vitruve.formats.skeleton_file import read_skeleton
@@ -31,11 +32,13 @@ class Prepared:
         labels: Checked and split.
         task: What the network is built for.
         kind: The algorithm's class.
+        cache: Holds the images, as far as its bound allows.
     """
 
     labels: Labels
     task: Task
     kind: type[Algorithm]
+    cache: ImageCache
 
 
 def prepare(config: Config) -> Prepared:
@@ -79,7 +82,10 @@ def prepare(config: Config) -> Prepared:
         config.data.downsample_factor,
         config.training.uniform_heatmaps_for_nan_keypoints,
     )
-    return Prepared(labels, task, kind)
+    # Whether an image is whole shows when it is decoded: now, before anything is written.
+    cache = ImageCache(config.data.cache_gb)
+    cache.fill(labels, [image for frame in labels if frame.split != "unused" for image in frame.images])
+    return Prepared(labels, task, kind, cache)
 
 
 def draw_split(labels: Labels, settings: TrainingSettings) -> list[str]:

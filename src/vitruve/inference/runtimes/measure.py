@@ -20,8 +20,8 @@ from vitruve.inference.samples import Samples
 from vitruve.structures.instances import Instances
 
 # The quickest of several rounds is kept: whatever else the machine does can only make a round slower.
-_ROUNDS = 5
-_SECONDS = 3.0
+_ROUNDS = 3
+_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -154,24 +154,21 @@ def rate(network: CompiledNetwork, inputs: torch.Tensor, batch_size: int) -> flo
     """
     repeated = inputs.repeat(-(-batch_size // len(inputs)), *[1] * (inputs.dim() - 1))
     batches = [part for part in torch.split(repeated, batch_size) if len(part) == batch_size]
-    _run(network, batches[:1])
-    best = float("inf")
-    end = time.perf_counter() + _SECONDS
-    for done in range(_ROUNDS):
-        if done and time.perf_counter() > end:
-            break
+    _run(network, batches[0])
+    best, rounds, end = float("inf"), 0, time.perf_counter() + _SECONDS
+    while rounds < _ROUNDS or time.perf_counter() < end:
+        rounds += 1
         for batch in batches:
             began = time.perf_counter()
-            _run(network, [batch])
+            _run(network, batch)
             best = min(best, time.perf_counter() - began)
     return batch_size / best
 
 
-def _run(network: CompiledNetwork, batches: list[torch.Tensor]) -> None:
-    for batch in batches:
-        outputs = network(batch)
-        # Graphics processors answer before they are done; fetching a number waits for them.
-        float(next(iter(outputs.values())).flatten()[0])
+def _run(network: CompiledNetwork, batch: torch.Tensor) -> None:
+    outputs = network(batch)
+    # Graphics processors answer before they are done; fetching a number waits for them.
+    float(next(iter(outputs.values())).flatten()[0])
 
 
 def reason(error: Exception) -> str:
