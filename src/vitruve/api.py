@@ -313,7 +313,7 @@ def example(name: str = "mouse", directory: str | Path | None = None) -> Path:
     Raises:
         InputError: There is no such example, or the folder holds something else.
     """
-    from vitruve.example import write_example
+    from vitruve.example_project import write_example
 
     return write_example(name, directory)
 

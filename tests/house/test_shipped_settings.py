@@ -10,7 +10,7 @@ import yaml
 from house.sources import PACKAGE
 from vitruve.config.compose import compose
 from vitruve.config.schema import Config
-from vitruve.example import EXAMPLES, write_example
+from vitruve.example_project import EXAMPLES, write_example
 
 
 def test_every_shipped_file_composes() -> None:

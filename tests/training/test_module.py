@@ -51,7 +51,7 @@ def test_none_found_and_none_there() -> None:
 
 def test_points_in_space_are_measured_in_space() -> None:
     truth = np.zeros((2, 1, 2, 3))
-    found = truth + (1, 2, 2)
+    found = truth + np.array([1, 2, 2])
     assert distances(decoded(found), batch(np.zeros((2, 1, 1, 2, 2)), truth)) == pytest.approx([3] * 4)
 
 

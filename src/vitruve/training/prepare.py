@@ -129,7 +129,16 @@ def _check_splits(labels: Labels) -> None:
 
 
 def check_needs(labels: Labels, kind: type[Algorithm], name: str) -> None:
-    """Compare what the algorithm needs with what the labels have, before the first batch does."""
+    """Compare what an algorithm needs with what the labels have, before the first batch does.
+
+    Args:
+        labels: All frames.
+        kind: The algorithm's class.
+        name: Its name, for messages.
+
+    Raises:
+        ConfigError: A view has no camera, or a frame no points in space.
+    """
     for frame in labels:
         if kind.needs.cameras and len(labels.cameras.get(frame.session, ())) != len(frame.images):
             raise ConfigError(

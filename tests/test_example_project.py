@@ -8,7 +8,7 @@ import yaml
 
 from vitruve.config.schema import Config
 from vitruve.errors import InputError
-from vitruve.example import write_example
+from vitruve.example_project import write_example
 from vitruve.formats.hub import read_labels
 from vitruve.media.images import read_image
 from vitruve.media.video import VideoReader
@@ -115,7 +115,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object, **__: object) -> None:
         raise InputError("the disk is full")
 
-    monkeypatch.setattr("vitruve.example.write_skeleton", full)
+    monkeypatch.setattr("vitruve.example_project.write_skeleton", full)
     with pytest.raises(InputError, match="the disk is full"):
         write_example("mouse", tmp_path / "mouse", frames=1, video_frames=1)
     assert not list(tmp_path.iterdir())
