@@ -76,20 +76,14 @@ def test_version_and_help() -> None:
 def test_train_takes_flags_and_overrides_in_any_order(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     api = use(monkeypatch, [Path("outputs/a")])
     assert invoke("train", *arguments) == "run: outputs/a\n"
-    settings = {
-        "config_path": "d",
-        "config_name": "f.yaml",
-        "overrides": ["a.b=1,2", "+c=3", "~e"],
-        "multirun": True,
-    }
-    assert api.calls == [("train", (), settings)]
+    overrides = ["a.b=1,2", "+c=3", "~e"]
+    assert api.calls == [("train", ("d", overrides), {"config_name": "f.yaml", "multirun": True})]
 
 
 def test_train_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     api = use(monkeypatch, [])
     invoke("train")
-    nothing = {"config_path": None, "config_name": None, "overrides": [], "multirun": False}
-    assert api.calls == [("train", (), nothing)]
+    assert api.calls == [("train", (None, []), {"config_name": None, "multirun": False})]
 
 
 @pytest.mark.parametrize("formats", [["--format", "csv,h5"], ["--format", "csv", "--format", "h5"]])
@@ -114,7 +108,15 @@ def test_predict(monkeypatch: pytest.MonkeyPatch, formats: list[str]) -> None:
 
 
 def test_evaluate_shows_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
-    summary = pd.DataFrame({"pixel_error": [1.23456, float("nan")], "frames": [9, 0]}, index=["test", "train"])
+    summary = pd.DataFrame(
+        {
+            "split": ["test", "train"],
+            "frames": [9, 0],
+            "keypoints": [90, 0],
+            "mean_error_px": [1.23456, float("nan")],
+            **dict.fromkeys(("median_error_px", "p95_error_px", "pck_5px_percent", "pck_10px_percent"), 50.0),
+        }
+    )
     api = use(monkeypatch, SimpleNamespace(summary=summary, files={"report": Path("report.html")}))
     output = invoke("evaluate", "run", "--labels", "l.csv")
     assert "1.23" in output and "nan" not in output
@@ -125,7 +127,13 @@ def test_evaluate_shows_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_convert(monkeypatch: pytest.MonkeyPatch) -> None:
     api = use(monkeypatch, SimpleNamespace(frames=3, keypoints=5, notes=["one image twice"]))
     assert "b: 3 frames, 5 keypoints" in invoke("convert", "a", "b", "--from", "sleap")
-    assert api.calls == [("convert", (Path("a"), Path("b")), {"to": "lightning_pose", "from_": "sleap"})]
+    assert api.calls == [
+        (
+            "convert",
+            (Path("a"), Path("b")),
+            {"to": "lightning_pose", "from_": "sleap", "first_instance": False, "overwrite": False},
+        )
+    ]
 
 
 def test_bench_writes_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 from inference.stand_in import Bright, numbered, predictor, spots
 from vitruve.errors import InputError
 from vitruve.formats.table import read_predictions
-from vitruve.inference.files import Done, Job, Look, jobs_for, predict_to_files
+from vitruve.inference.files import Done, Look, predict_to_files
+from vitruve.inference.jobs import Job, jobs_for
 from vitruve.inference.predictor import Predictor
 from vitruve.media.images import write_image
 from vitruve.media.video import VideoReader, VideoWriter
@@ -37,7 +38,7 @@ def write_clip(path: Path, count: int = COUNT) -> Path:
 
 
 def job(clip: Path, *, video: bool = True, formats: tuple[str, ...] = ("csv",)) -> Job:
-    (made,) = jobs_for([clip], clip.parents[1] / "out", formats=formats, labeled_video=video)
+    (made,) = jobs_for([clip], clip.parents[1] / "out", clip.parents[1] / "out", formats=formats, labeled_video=video)
     return made
 
 
@@ -237,7 +238,7 @@ def test_images_of_a_folder_fill_one_table(tmp_path: Path) -> None:
         path = tmp_path / "set" / f"img{index}.png"
         write_image(path, image)
         paths.append(path)
-    (what,) = jobs_for(paths, tmp_path / "out", formats=("csv", "h5"), labeled_video=True)
+    (what,) = jobs_for(paths, tmp_path / "out", tmp_path / "out", formats=("csv", "h5"), labeled_video=True)
     assert what.table == tmp_path / "out" / "set.csv" and what.labeled_video is None
     with pytest.raises(RuntimeError):
         run(what, Broken(1))
@@ -270,7 +271,11 @@ def test_a_source_that_breaks_is_named_and_leaves_no_table(tmp_path: Path) -> No
     write_image(tmp_path / "a.png", numbered(1)[0])
     (tmp_path / "b.png").write_bytes(b"no image")
     (what,) = jobs_for(
-        [tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "out", formats=("csv",), labeled_video=False
+        [tmp_path / "a.png", tmp_path / "b.png"],
+        tmp_path / "out",
+        tmp_path / "out",
+        formats=("csv",),
+        labeled_video=False,
     )
     with pytest.raises(InputError, match=r"b\.png: not an image"):
         run(what)
@@ -281,7 +286,7 @@ def test_a_source_that_breaks_is_named_and_leaves_no_table(tmp_path: Path) -> No
 
 def test_jobs(tmp_path: Path) -> None:
     sources = [Path("a/x.mp4"), Path("b/one.png"), Path("b/two.png"), Path("c/three.png")]
-    jobs = jobs_for(sources, Path("out"), formats=("csv", "h5"), labeled_video=True)
+    jobs = jobs_for(sources, Path("out"), Path("out"), formats=("csv", "h5"), labeled_video=True)
     assert [(each.source, each.table) for each in jobs] == [
         (Path("a/x.mp4"), Path("out/x.csv")),
         ((Path("b/one.png"), Path("b/two.png")), Path("out/b.csv")),
@@ -289,7 +294,9 @@ def test_jobs(tmp_path: Path) -> None:
     ]
     assert jobs[0].labeled_video == Path("out/labeled_videos/x_labeled.mp4")
     assert jobs[0].outputs == [Path("out/x.csv"), Path("out/x.h5"), Path("out/labeled_videos/x_labeled.mp4")]
-    assert jobs_for(sources[:1], Path("out"), formats=("csv",), labeled_video=False)[0].outputs == [Path("out/x.csv")]
+    assert jobs_for(sources[:1], Path("out"), Path("out"), formats=("csv",), labeled_video=False)[0].outputs == [
+        Path("out/x.csv")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -302,12 +309,12 @@ def test_jobs(tmp_path: Path) -> None:
 )
 def test_sources_of_one_name(sources: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        jobs_for([Path(each) for each in sources], Path("out"), formats=("csv",), labeled_video=False)
+        jobs_for([Path(each) for each in sources], Path("out"), Path("out"), formats=("csv",), labeled_video=False)
 
 
 def test_unknown_formats() -> None:
     with pytest.raises(InputError, match="--format xls: not known; predictions are written as csv and h5"):
-        jobs_for([Path("a.mp4")], Path("out"), formats=("csv", "xls"), labeled_video=False)
+        jobs_for([Path("a.mp4")], Path("out"), Path("out"), formats=("csv", "xls"), labeled_video=False)
 
 
 def test_an_empty_prediction_is_a_row_of_gaps(clip: Path) -> None:

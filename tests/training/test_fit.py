@@ -20,9 +20,10 @@ from vitruve.algorithms.heatmap.algorithm import Heatmap
 from vitruve.config.schema import Config
 from vitruve.data.dataset import Pick, PoseDataset
 from vitruve.errors import ConfigError, InputError, Interrupted, RunError, TrainingError
+from vitruve.inference.device import pick_device
 from vitruve.run import RunFiles
 from vitruve.training.callbacks import Interruption
-from vitruve.training.fit import fit, pick_device
+from vitruve.training.fit import fit
 from vitruve.training.module import PoseModule
 from vitruve.training.prepare import prepare
 
@@ -331,6 +332,6 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
 def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert pick_device("auto") == "cpu"
+    assert pick_device("auto", "training.device") == "cpu"
     with pytest.raises(ConfigError, match=r"training\.device=cuda: this machine has none; it has cpu"):
-        pick_device("cuda")
+        pick_device("cuda", "training.device")

@@ -7,6 +7,18 @@ from typing import Annotated
 
 import typer
 
+# The columns that fit on a terminal; the tables and the page hold all of them.
+_SHOWN = {
+    "split": "split",
+    "frames": "frames",
+    "keypoints": "keypoints",
+    "mean_error_px": "mean px",
+    "median_error_px": "median px",
+    "p95_error_px": "95 % px",
+    "pck_5px_percent": "within 5 px %",
+    "pck_10px_percent": "within 10 px %",
+}
+
 
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")],
@@ -28,11 +40,10 @@ def command(
     report = api.evaluate(run, labels=labels, output=output)
     summary = report.summary
     table = Table()
-    table.add_column(str(summary.index.name or ""))
-    for column in summary.columns:
-        table.add_column(str(column), justify="right")
-    for name, row in summary.iterrows():
-        table.add_row(str(name), *(_cell(value) for value in row))
+    for heading in _SHOWN.values():
+        table.add_column(heading, justify="right")
+    for _, row in summary.iterrows():
+        table.add_row(*(_cell(row[column]) for column in _SHOWN))
     Console().print(table)
     for kind, path in report.files.items():
         typer.echo(f"{kind}: {path}")

@@ -10,7 +10,9 @@ import typer
 
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Which example.")] = "mouse",
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write it to.")] = Path("vitruve_example"),
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Folder to write it to; example_NAME by default.")
+    ] = None,
 ) -> None:
     """Write a small project of rendered images with exact labels."""
     from vitruve import api

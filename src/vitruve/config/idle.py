@@ -53,6 +53,7 @@ def _idle(config: Config, needs: Needs) -> Iterator[tuple[str, str]]:
     if not needs.views:
         yield from ((key, f"{config.model.model_type} sees views one by one") for key in _SEVERAL_CAMERAS)
     yield from ((key, "no viewer") for key in _VIEWER)
+    yield "data.image_delimiter", "frame numbers are the last digits of an image's name"
     if not config.eval.predict_vids_after_training:
         yield from ((key, "predict_vids_after_training is false") for key in _VIDEOS)
     if config.model.do_context and not needs.context:

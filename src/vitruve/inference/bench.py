@@ -27,7 +27,8 @@ from vitruve.errors import InputError
 from vitruve.formats.table import format_rows
 from vitruve.geometry.affine import resize
 from vitruve.geometry.warp import Warp
-from vitruve.inference.files import Job, predict_to_files
+from vitruve.inference.files import predict_to_files
+from vitruve.inference.jobs import Job
 from vitruve.inference.load import load_run
 from vitruve.inference.predictor import Predictor
 from vitruve.inference.runtimes.deviation import PERCENTILE

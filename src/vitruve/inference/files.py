@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,57 +17,13 @@ import numpy as np
 from vitruve.atomic import atomic_json
 from vitruve.errors import InputError
 from vitruve.formats.table import format_rows, header_lines, read_predictions, write_h5
+from vitruve.inference.jobs import Job, check_owner, same_note, stamp_of, title
 from vitruve.inference.predictor import Prediction, Predictor
 from vitruve.inference.progress import progress
 from vitruve.media.video import VideoReader, VideoWriter, is_video
 from vitruve.structures.instances import Instances
 from vitruve.structures.skeleton import Skeleton
 from vitruve.visualize.draw import draw_instances, keypoint_colors
-
-FORMATS = ("csv", "h5")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One table of predictions to be made.
-
-    Attributes:
-        source: A video, or the images that fill one table.
-        table: The CSV file.
-        labeled_video: The video with keypoints drawn, or None.
-        formats: ``csv`` is always written; ``h5`` beside it where named.
-    """
-
-    source: Path | tuple[Path, ...]
-    table: Path
-    labeled_video: Path | None = None
-    formats: tuple[str, ...] = ("csv",)
-
-    @property
-    def outputs(self) -> list[Path]:
-        """All files that a finished job leaves."""
-        more = [self.table.with_suffix(".h5")] if "h5" in self.formats else []
-        return [self.table, *more, *([self.labeled_video] if self.labeled_video else [])]
-
-    @property
-    def part(self) -> Path:
-        """Hidden beside the table: the rows so far."""
-        return self.table.with_name(f".{self.table.stem}.csv.part")
-
-    @property
-    def note(self) -> Path:
-        """Says what :attr:`part` belongs to. It is there from the first row until :attr:`finished` is."""
-        return self.table.with_name(f".{self.table.stem}.part.json")
-
-    @property
-    def finished(self) -> Path:
-        """Says what the table belongs to."""
-        return self.table.with_name(f".{self.table.stem}.json")
-
-    @property
-    def drawn(self) -> Path:
-        """Says what the drawn video belongs to, and how it was drawn."""
-        return self.table.with_name(f".{self.table.stem}.drawn.json")
 
 
 @dataclass(frozen=True)
@@ -135,15 +89,16 @@ def predict_to_files(
         InputError: The source cannot be read, the outputs belong to another source, or the disk is full.
     """
     began = time.monotonic()
-    stamp = {"source": _stamp(job.source), "identity": identity, "batch_size": predictor.batch_size}
-    same = job.table.is_file() and (_same(job.finished, stamp) or (_same(job.note, stamp) and not job.part.is_file()))
-    drawn_same = same and _same(job.drawn, _drawing(stamp, look))
+    stamp = stamp_of(job, identity, predictor.batch_size)
+    renamed = same_note(job.note, stamp) and not job.part.is_file()  # killed between the rename and the note
+    same = job.table.is_file() and (same_note(job.finished, stamp) or renamed)
+    drawn_same = same and same_note(job.drawn, _drawing(stamp, look))
     whole = same and (drawn_same or job.labeled_video is None) and ("h5" not in job.formats or _follows_table(job))
     if whole and not overwrite and all(path.is_file() for path in job.outputs):
         return Done(job.table, job.labeled_video, tuple(job.outputs), 0, 0.0, True)
-    going_on = _same(job.note, stamp) and job.part.is_file()
+    going_on = same_note(job.note, stamp) and job.part.is_file()
     if not overwrite and not going_on and job.table.is_file():
-        _check_owner(job.finished, stamp, job)
+        check_owner(job.finished, stamp, job)
     if overwrite:
         job.finished.unlink(missing_ok=True)
     frames, drawn = 0, False
@@ -199,7 +154,7 @@ def _write_table(
     part = job.part
     header = "".join(line + "\n" for line in header_lines(scorer, skeleton.names))
     done = 0
-    if not overwrite and part.is_file() and _same(job.note, stamp):
+    if not overwrite and part.is_file() and same_note(job.note, stamp):
         done = _keep_whole_batches(part, header, predictor.batch_size)
     if done == 0:
         _start(part, header)
@@ -209,7 +164,7 @@ def _write_table(
     added = 0
     with ExitStack() as stack:
         writer, total = _open_writer(stack, job, draw)
-        advance = stack.enter_context(progress(_title(job), total, done))
+        advance = stack.enter_context(progress(title(job), total, done))
         with _saying(part):
             stream = stack.enter_context(part.open("a", encoding="utf-8", newline=""))
         colors = keypoint_colors(skeleton, look.colormap)
@@ -269,10 +224,6 @@ def _open_writer(stack: ExitStack, job: Job, draw: Path | None) -> tuple[VideoWr
     return (stack.enter_context(VideoWriter(draw, rate)) if draw is not None else None), total
 
 
-def _title(job: Job) -> str:
-    return job.source.name if isinstance(job.source, Path) else f"{len(job.source)} images"
-
-
 def _readable(source: Path | tuple[Path, ...]) -> Any:
     return source if isinstance(source, Path) else list(source)
 
@@ -307,17 +258,6 @@ def _keep_whole_batches(part: Path, header: str, batch_size: int) -> int:
     return keep
 
 
-def _stamp(source: Path | Sequence[Path]) -> str:
-    """Changes when a file is replaced or edited; reading whole videos to know that would take too long."""
-    digest = hashlib.sha256()
-    for path in [source] if isinstance(source, Path) else source:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; name a video, an image or a folder of them")
-        state = path.stat()
-        digest.update(f"{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
-
-
 def _follows_table(job: Job) -> bool:
     """Whether the HDF5 file was made from the table that is there, not from an earlier one."""
     file = job.table.with_suffix(".h5")
@@ -326,65 +266,3 @@ def _follows_table(job: Job) -> bool:
 
 def _drawing(stamp: dict[str, Any], look: Look) -> dict[str, Any]:
     return {**stamp, "threshold": look.threshold, "colormap": look.colormap}
-
-
-def _same(note: Path, stamp: dict[str, Any]) -> bool:
-    try:
-        return bool(json.loads(note.read_text(encoding="utf-8")) == stamp)
-    except (OSError, ValueError):
-        return False
-
-
-def _check_owner(note: Path, stamp: dict[str, Any], job: Job) -> None:
-    """Refuse to replace a table that another video of the same name, or another program, has written."""
-    try:
-        owner = json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError(
-            f"{job.table}: is there already and was not written by 'vitruve predict'; "
-            "give --overwrite to replace it, or another --output"
-        ) from None
-    if owner.get("source") != stamp["source"]:
-        raise InputError(
-            f"{job.table}: holds predictions of another file, or of {_title(job)} before it was changed; "
-            "give --overwrite to replace them, or another --output"
-        )
-
-
-def jobs_for(sources: Sequence[Path], folder: Path, *, formats: Sequence[str], labeled_video: bool) -> list[Job]:
-    """Which tables a list of videos and images makes.
-
-    Args:
-        sources: Videos and images. All images of one folder fill one table.
-        folder: Where tables go; drawn videos go to ``labeled_videos`` in it.
-        formats: ``csv``, ``h5``.
-        labeled_video: Draw videos.
-
-    Returns:
-        The jobs.
-
-    Raises:
-        InputError: A format is unknown, or two sources would be written to one table.
-    """
-    for name in formats:
-        if name not in FORMATS:
-            raise InputError(f"--format {name}: not known; predictions are written as {' and '.join(FORMATS)}")
-    jobs: list[Job] = []
-    images: dict[Path, list[Path]] = {}
-    for source in sources:
-        if is_video(source):
-            drawn = folder / "labeled_videos" / f"{source.stem}_labeled.mp4" if labeled_video else None
-            jobs.append(Job(source, folder / f"{source.stem}.csv", drawn, tuple(formats)))
-        else:
-            images.setdefault(source.parent, []).append(source)
-    for parent, group in images.items():
-        jobs.append(Job(tuple(group), folder / f"{parent.resolve().name}.csv", None, tuple(formats)))
-    tables: dict[Path, Job] = {}
-    for job in jobs:
-        if job.table in tables:
-            raise InputError(
-                f"{_title(job)} and {_title(tables[job.table])} would both be written to {job.table}; "
-                "predict them one after the other with different --output folders"
-            )
-        tables[job.table] = job
-    return jobs

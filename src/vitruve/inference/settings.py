@@ -9,7 +9,9 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictFloat, StrictInt
 
 from vitruve.settings import Section
 
-Runtime = Literal["auto", "torch", "torch_bf16", "onnx", "onnx_int8", "openvino", "openvino_bf16", "openvino_int8"]
+Runtime = Literal[
+    "auto", "torch", "torch_bf16", "torch_f16", "onnx", "onnx_int8", "openvino", "openvino_bf16", "openvino_int8"
+]
 """What carries the network out, and in which precision."""
 
 

@@ -9,15 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from vitruve.atomic import atomic_write
+from vitruve.atomic import atomic_json, atomic_write
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, InputError, nearest
 from vitruve.formats.hub import read_labels
 from vitruve.formats.table import to_frame
 from vitruve.geometry.warp import use_one_thread
-from vitruve.inference.files import Done, Look, jobs_for, predict_to_files
-from vitruve.inference.load import load_run
+from vitruve.inference.device import pick_device
+from vitruve.inference.files import Done, Look, predict_to_files
+from vitruve.inference.jobs import Job, is_finished, jobs_for, stamp_of
+from vitruve.inference.load import Loaded, load_run
 from vitruve.inference.predictor import Predictor
+from vitruve.inference.samples import Samples, load_samples
 from vitruve.inference.settings import Runtime
 from vitruve.media.images import IMAGE_SUFFIXES
 from vitruve.media.sources import expand_sources
@@ -69,7 +72,6 @@ def open_run(
         ConfigError: The runtime is unknown or cannot be used here.
     """
     from vitruve.inference.runtimes.select import choose
-    from vitruve.inference.samples import load_samples
 
     if runtime is not None and runtime not in get_args(Runtime):
         raise ConfigError(
@@ -80,17 +82,26 @@ def open_run(
     config = Config.load(loaded.run.config)
     values = {**config.inference.model_dump(), **({"runtime": runtime} if runtime else {})}
     settings = type(config.inference).model_validate(values)
+    device = pick_device(settings.device, "inference.device")
+    loaded.algorithm.to(device)
     name, network = choose(
         loaded.algorithm,
         loaded.run,
         settings,
-        load_samples(loaded.run.samples) if loaded.run.samples.is_file() else None,
+        _samples(loaded),
         _log.warning,
         frames_expected=frames_expected,
     )
     loaded.algorithm.network = network
-    predictor = Predictor(loaded.algorithm, batch_size or config.inference.batch_size)
+    predictor = Predictor(loaded.algorithm, batch_size or config.inference.batch_size, device)
     return Opened(predictor, loaded.record, config, name, f"{loaded.weights_hash} {name}")
+
+
+def _samples(loaded: Loaded) -> Samples | None:
+    """What runtimes are compared on; they cannot be where an algorithm needs more than images."""
+    if loaded.algorithm.needs.cameras or not loaded.run.samples.is_file():
+        return None
+    return load_samples(loaded.run.samples)
 
 
 def predict_sources(
@@ -126,12 +137,9 @@ def predict_sources(
     tables = [path for path in sources if _is_label_file(path)]
     files = expand_sources([path for path in sources if path not in tables]) if len(tables) < len(sources) else []
     videos = [path for path in files if is_video(path)]
-    images = [path for path in files if path not in set(videos)]
-    jobs = [
-        *jobs_for(videos, output or run.video_predictions, formats=formats, labeled_video=labeled_video),
-        *jobs_for(images, output or run.path / "image_preds", formats=formats, labeled_video=False),
-    ]
-    expected = len(images) + sum(_estimated_frames(path) for path in videos)
+    folders = (output or run.video_predictions, output or run.path / "image_preds")
+    jobs = jobs_for(files, *folders, formats=formats, labeled_video=labeled_video)
+    expected = len(files) - len(videos) + sum(_estimated_frames(path) for path in videos)
     opened = open_run(directory, runtime, batch_size, expected)
     _leave_cores_to(opened.runtime)
     look = Look(
@@ -176,12 +184,15 @@ def _predict_table(opened: Opened, run: RunFiles, table: Path, output: Path | No
     """Predict the images of a label file."""
     began = time.monotonic()
     target = (output or run.path / "image_preds" / table.stem) / "predictions.csv"
-    if target.is_file() and not overwrite:
+    job = Job(table, target)
+    stamp = stamp_of(job, opened.identity, opened.predictor.batch_size)
+    if not overwrite and is_finished(job, stamp):
         return Done(target, None, (target,), 0, 0.0, True)
     labels = labels_for(opened, table)
     predictions = replace(opened.predictor.predict_labels(labels), scorer=str(opened.record["scorer"]))
     frame = to_frame(predictions, likelihood=True, split=False)
     atomic_write(target, frame.to_csv(float_format="%.4f"))
+    atomic_json(job.finished, stamp)
     return Done(target, None, (target,), len(labels), time.monotonic() - began, False)
 
 

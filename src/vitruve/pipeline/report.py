@@ -45,7 +45,8 @@ def evaluate_run(directory: Path, labels: Path | None, output: Path | None) -> t
         predictions = replace(predictions, skeleton=truth.skeleton)
         folder = output or run.evaluation
     else:
-        opened = open_run(directory)
+        # A label file is too short to be worth measuring runtimes for.
+        opened = open_run(directory, frames_expected=0)
         config = opened.config
         truth = labels_for(opened, labels)
         predictions = replace(opened.predictor.predict_labels(truth), scorer=str(opened.record["scorer"]))

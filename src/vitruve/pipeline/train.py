@@ -6,12 +6,13 @@ import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
-from vitruve.errors import RunError
+from vitruve.errors import Interrupted, RunError, VitruveError
 from vitruve.evaluation.report import Report, evaluate
 from vitruve.formats.hub import write_labels
 from vitruve.formats.table import to_frame
@@ -21,8 +22,11 @@ from vitruve.media.sources import expand_sources
 from vitruve.media.video import is_video
 from vitruve.pipeline.predict import predict_sources
 from vitruve.pipeline.report import describe_run
-from vitruve.run import RunFiles
+from vitruve.run import RunFiles, read_json
 from vitruve.structures.labels import Frame, Labels
+
+if TYPE_CHECKING:
+    from vitruve.training.fit import Fitted
 
 _log = logging.getLogger(__name__)
 
@@ -100,23 +104,36 @@ def _train(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
             cache=prepared.cache,
             begin=begin,
         )
+    # Epochs as they really were: steps or early stopping may have ended training before max_epochs.
+    epochs = int(read_json(run.status)["progress"]["completed"])
+    try:
+        _follow_up(config, run, fitted, prepared.labels)
+    except KeyboardInterrupt:
+        run.write_status("INTERRUPTED", epochs, epochs)
+        raise Interrupted(
+            f"stopped by Ctrl-C after training; it goes on with: vitruve train resume={run.path}"
+        ) from None
+    except VitruveError as error:
+        run.write_status("FAILED", epochs, epochs, message=str(error))
+        raise
+    run.write_status("COMPLETED", epochs, epochs)
+    return run.path
+
+
+def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) -> None:
+    """Predict the labelled frames, measure the errors, predict the videos."""
     predictor = Predictor(fitted.algorithm, config.training.test_batch_size)
-    predictions = replace(
-        predictor.predict_labels(prepared.labels, fitted.cache), scorer=f"{config.model.model_type}_tracker"
-    )
+    predictions = replace(predictor.predict_labels(labels, fitted.cache), scorer=f"{config.model.model_type}_tracker")
 
     def pixels(frame: Frame) -> np.ndarray:
-        return fitted.cache.read(prepared.labels, frame.images[0])
+        return fitted.cache.read(labels, frame.images[0])
 
-    report = evaluate(prepared.labels, predictions)
+    report = evaluate(labels, predictions)
     _write_predictions(run, predictions, report)
     report.write(run.evaluation, images=pixels, about=describe_run(run, config))
     folder = config.eval.test_videos_directory
     if config.eval.predict_vids_after_training and folder is not None:
         _predict_videos(config, run, folder)
-    epochs = config.training.max_epochs or 0
-    run.write_status("COMPLETED", epochs, epochs)
-    return run.path
 
 
 def _write_predictions(run: RunFiles, predictions: Labels, report: Report) -> None:

@@ -24,7 +24,7 @@ from vitruve.data.augment import augmentation
 from vitruve.data.dataset import PoseDataset
 from vitruve.data.images import ImageCache
 from vitruve.data.loaders import EpochBatches, loader
-from vitruve.errors import ConfigError
+from vitruve.inference.device import pick_device
 from vitruve.inference.samples import save_samples
 from vitruve.networks.weights import load_exactly, load_matching, read_weights
 from vitruve.run import RunFiles
@@ -105,7 +105,7 @@ def fit(
     seed = settings.rng_seed_data_pt
     train_set = PoseDataset(train, size, needs, cache, changes, seed)
     val_set = PoseDataset(validation, size, needs, cache)
-    device = pick_device(settings.device)
+    device = pick_device(settings.device, "training.device")
     workers = _workers(settings, device)
     batches = EpochBatches(
         len(train), settings.train_batch_size, shuffle=True, seed=seed, limit=settings.limit_train_batches
@@ -202,27 +202,6 @@ def data_hash(labels: Labels) -> str:
         for array in (frame.instances.keypoints.astype("<f4"), frame.instances.visible.astype("<i1")):
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def pick_device(wanted: str) -> str:
-    """The device to work on.
-
-    Args:
-        wanted: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-
-    Returns:
-        ``cpu``, ``cuda`` or ``mps``.
-
-    Raises:
-        ConfigError: The device that was asked for is not there.
-    """
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if present[name])
-    if not present[wanted]:
-        there = ", ".join(name for name, here in present.items() if here)
-        raise ConfigError(f"training.device={wanted}: this machine has none; it has {there}")
-    return wanted
 
 
 def precision(settings: TrainingSettings, device: str) -> Any:

@@ -1,0 +1,195 @@
+"""Which tables of predictions are to be made, and whether they are there already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vitruve.errors import InputError
+from vitruve.media.video import is_video
+
+FORMATS = ("csv", "h5")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One table of predictions to be made.
+
+    Attributes:
+        source: A video, or the images that fill one table.
+        table: The CSV file.
+        labeled_video: The video with keypoints drawn, or None.
+        formats: ``csv`` is always written; ``h5`` beside it where named.
+    """
+
+    source: Path | tuple[Path, ...]
+    table: Path
+    labeled_video: Path | None = None
+    formats: tuple[str, ...] = ("csv",)
+
+    @property
+    def outputs(self) -> list[Path]:
+        """All files that a finished job leaves."""
+        more = [self.table.with_suffix(".h5")] if "h5" in self.formats else []
+        return [self.table, *more, *([self.labeled_video] if self.labeled_video else [])]
+
+    @property
+    def part(self) -> Path:
+        """Hidden beside the table: the rows so far."""
+        return self.table.with_name(f".{self.table.stem}.csv.part")
+
+    @property
+    def note(self) -> Path:
+        """Says what :attr:`part` belongs to. It is there from the first row until :attr:`finished` is."""
+        return self.table.with_name(f".{self.table.stem}.part.json")
+
+    @property
+    def finished(self) -> Path:
+        """Says what the table belongs to."""
+        return self.table.with_name(f".{self.table.stem}.json")
+
+    @property
+    def drawn(self) -> Path:
+        """Says what the drawn video belongs to, and how it was drawn."""
+        return self.table.with_name(f".{self.table.stem}.drawn.json")
+
+
+def jobs_for(
+    sources: Sequence[Path], video_folder: Path, image_folder: Path, *, formats: Sequence[str], labeled_video: bool
+) -> list[Job]:
+    """Which tables a list of videos and images makes.
+
+    Args:
+        sources: Videos and images. All images of one folder fill one table.
+        video_folder: Where tables of videos go; drawn videos go to ``labeled_videos`` in it.
+        image_folder: Where tables of images go.
+        formats: ``csv``, ``h5``.
+        labeled_video: Draw videos.
+
+    Returns:
+        The jobs.
+
+    Raises:
+        InputError: A format is unknown, or two sources would be written to one table.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise InputError(f"--format {name}: not known; predictions are written as {' and '.join(FORMATS)}")
+    jobs: list[Job] = []
+    images: dict[Path, list[Path]] = {}
+    for source in sources:
+        if is_video(source):
+            drawn = video_folder / "labeled_videos" / f"{source.stem}_labeled.mp4" if labeled_video else None
+            jobs.append(Job(source, video_folder / f"{source.stem}.csv", drawn, tuple(formats)))
+        else:
+            images.setdefault(source.parent, []).append(source)
+    for parent, group in images.items():
+        jobs.append(Job(tuple(group), image_folder / f"{parent.resolve().name}.csv", None, tuple(formats)))
+    tables: dict[Path, Job] = {}
+    for job in jobs:
+        if job.table in tables:
+            raise InputError(
+                f"{title(job)} and {title(tables[job.table])} would both be written to {job.table}; "
+                "predict them one after the other with different --output folders"
+            )
+        tables[job.table] = job
+    return jobs
+
+
+def stamp_of(job: Job, identity: str, batch_size: int) -> dict[str, Any]:
+    """What a finished table was made of and with; another stamp means that it has to be made again.
+
+    Args:
+        job: The table.
+        identity: Names the weights and the runtime.
+        batch_size: Images that went through the network together.
+
+    Returns:
+        Plain values.
+
+    Raises:
+        InputError: The source is not there.
+    """
+    return {"source": source_stamp(job.source), "identity": identity, "batch_size": batch_size}
+
+
+def is_finished(job: Job, stamp: dict[str, Any]) -> bool:
+    """Whether a table is there that has this stamp.
+
+    Args:
+        job: The table.
+        stamp: See :func:`stamp_of`.
+
+    Returns:
+        False where there is no table, or one of the same source made in another way.
+
+    Raises:
+        InputError: The table there belongs to another source.
+    """
+    if not job.table.is_file():
+        return False
+    if not same_note(job.finished, stamp):
+        check_owner(job.finished, stamp, job)
+        return False
+    return True
+
+
+def source_stamp(source: Path | Sequence[Path]) -> str:
+    """Changes when a file is replaced or edited; reading whole videos to know that would take too long."""
+    digest = hashlib.sha256()
+    for path in [source] if isinstance(source, Path) else source:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; name a video, an image or a folder of them")
+        state = path.stat()
+        digest.update(f"{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def same_note(note: Path, stamp: dict[str, Any]) -> bool:
+    """Whether a note beside a table holds this stamp.
+
+    Args:
+        note: The file.
+        stamp: See :func:`stamp_of`.
+
+    Returns:
+        False also where there is no note, or it is damaged.
+    """
+    try:
+        return bool(json.loads(note.read_text(encoding="utf-8")) == stamp)
+    except (OSError, ValueError):
+        return False
+
+
+def check_owner(note: Path, stamp: dict[str, Any], job: Job) -> None:
+    """Refuse to replace a table that another video of the same name, or another program, has written.
+
+    Args:
+        note: What says whom the table belongs to.
+        stamp: See :func:`stamp_of`.
+        job: The table.
+
+    Raises:
+        InputError: It belongs to another source, or nobody knows.
+    """
+    try:
+        owner = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(
+            f"{job.table}: is there already and was not written by 'vitruve predict'; "
+            "give --overwrite to replace it, or another --output"
+        ) from None
+    if owner.get("source") != stamp["source"]:
+        raise InputError(
+            f"{job.table}: holds predictions of another file, or of {title(job)} before it was changed; "
+            "give --overwrite to replace them, or another --output"
+        )
+
+
+def title(job: Job) -> str:
+    """What messages call a job's source."""
+    return job.source.name if isinstance(job.source, Path) else f"{len(job.source)} images"
