@@ -114,7 +114,7 @@ def stamp_of(job: Job, identity: str, batch_size: int) -> dict[str, Any]:
     Raises:
         InputError: The source is not there.
     """
-    return {"source": source_stamp(job.source), "identity": identity, "batch_size": batch_size}
+    return {"source": _source_stamp(job.source), "identity": identity, "batch_size": batch_size}
 
 
 def is_finished(job: Job, stamp: dict[str, Any]) -> bool:
@@ -138,7 +138,7 @@ def is_finished(job: Job, stamp: dict[str, Any]) -> bool:
     return True
 
 
-def source_stamp(source: Path | Sequence[Path]) -> str:
+def _source_stamp(source: Path | Sequence[Path]) -> str:
     """Changes when a file is replaced or edited; reading whole videos to know that would take too long."""
     digest = hashlib.sha256()
     for path in [source] if isinstance(source, Path) else source:
@@ -191,5 +191,12 @@ def check_owner(note: Path, stamp: dict[str, Any], job: Job) -> None:
 
 
 def title(job: Job) -> str:
-    """What messages call a job's source."""
+    """What messages call a job's source.
+
+    Args:
+        job: The table.
+
+    Returns:
+        The name of the video, or the number of images.
+    """
     return job.source.name if isinstance(job.source, Path) else f"{len(job.source)} images"
