@@ -50,9 +50,10 @@ class Warp:
         if shrink >= 2:
             image, matrix = _averaged(image, matrix, shrink)
         if self.displacement is not None:
-            columns, rows = np.meshgrid(np.arange(self.size[0]), np.arange(self.size[1]))
-            grid = np.stack([columns, rows], -1) + self.displacement
-            where = apply_matrix(np.linalg.inv(matrix), grid).astype(np.float32)
+            columns, rows = (np.arange(side, dtype=np.float32) for side in self.size)
+            grid = np.stack(np.meshgrid(columns, rows), -1) + self.displacement.astype(np.float32)
+            # OpenCV's own product: this is done for every second training image.
+            where = cv2.perspectiveTransform(grid, np.linalg.inv(matrix))
             sampled = cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         elif (matrix[2] == (0, 0, 1)).all():
             sampled = cv2.warpAffine(image, matrix[:2], self.size, flags=cv2.INTER_LINEAR)

@@ -37,7 +37,7 @@ from vitruve.training.optim import Plan
 from vitruve.training.settings import TrainingSettings
 
 # A checkpoint holds the network three times over: one after each short epoch would cost more than it saves.
-_CHECKPOINT_SECONDS = 20.0
+_CHECKPOINT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
