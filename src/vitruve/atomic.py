@@ -62,8 +62,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     except OSError as error:
-        # The block may have failed over another file: that is told as it is.
-        elsewhere = error.filename is not None and str(error.filename) not in (str(temporary), str(target))
+        # The block may have failed over another file: that is told as it is. Only what is written fills a disk, though.
+        other = error.filename is not None and str(error.filename) not in (str(temporary), str(target))
+        elsewhere = other and error.errno not in (errno.ENOSPC, errno.EDQUOT)
         if elsewhere or error.errno not in _REFUSED:
             raise
         raise _write_error(target, error) from error
