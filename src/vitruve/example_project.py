@@ -152,7 +152,7 @@ def _mouse_settings(skeleton: Skeleton) -> dict[str, Any]:
             "val_prob": 0.1,
             "backbone_pretrained": False,
             "unfreezing_epoch": 0,
-            "max_epochs": 30,
+            "max_epochs": 44,
             "check_val_every_n_epoch": 10,
             "rng_seed_data_pt": 0,
             "rng_seed_model_pt": 0,
