@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -77,8 +76,3 @@ def record(name: str, values: dict[str, Any]) -> None:
     text = json.dumps({"machine": machine(), **values}, indent=1)
     (RESULTS / f"{name}.json").write_text(text + "\n")
     print(text)
-
-
-def own_peak_mib() -> float:
-    """Peak memory of this process, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 
 from tiny_project import picture, random_points, settings, write_project, write_video
 from vitruve import api
+from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, InputError, RunError
 from vitruve.formats.hub import read_labels, write_labels
 from vitruve.run import RunFiles
@@ -191,3 +193,10 @@ def test_keypoints_in_another_order_are_put_in_the_runs(trained: Path, project: 
     write_labels(turned, project / "Turned.csv")
     found = api.evaluate(trained, labels=project / "Turned.csv", output=tmp_path)
     assert float(found.summary["mean_error_px"].iloc[-1]) < 4
+
+
+@pytest.mark.parametrize("finished", [{"training": {"max_epochs": 1}}, Config()])
+def test_overrides_beside_finished_settings_are_refused(finished: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="overrides go with a settings file"):
+        api.train(finished, ["training.max_epochs=2"], run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -130,15 +130,12 @@ def train(
     from vitruve.config.schema import Config
     from vitruve.pipeline.train import resume_run, train_run
 
-    if isinstance(config, Config):
-        composed = compose(None, None, [item for item in overrides if item.startswith("hydra.")])
-        return [train_run(config, Path(run_dir) if run_dir else composed.run_dir, quiet=quiet)]
-    if isinstance(config, Mapping):
-        composed = compose(None, None, [item for item in overrides if item.startswith("hydra.")])
-        if len(overrides) > sum(item.startswith("hydra.") for item in overrides):
-            raise ConfigError("overrides go with a settings file; change the mapping itself instead")
-        settings = Config.from_mapping(config)
-        return [train_run(settings, Path(run_dir) if run_dir else composed.run_dir, quiet=quiet)]
+    if isinstance(config, (Config, Mapping)):
+        if not all(item.startswith("hydra.") for item in overrides):
+            raise ConfigError("overrides go with a settings file; change the settings themselves instead")
+        settings = config if isinstance(config, Config) else Config.from_mapping(config)
+        folder = Path(run_dir) if run_dir else compose(None, None, overrides).run_dir
+        return [train_run(settings, folder, quiet=quiet)]
     resumed = [item.partition("=")[2] for item in overrides if item.lstrip("+").startswith("resume=")]
     if resumed and resumed[-1] not in ("", "null"):
         if len(overrides) > 1 or config is not None or config_name is not None:

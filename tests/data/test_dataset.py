@@ -12,7 +12,7 @@ from rendered import SKELETON, dot_place, label_set, picture
 
 from vitruve.algorithms.base import Needs
 from vitruve.data.augment import PRESETS, Augmentation
-from vitruve.data.dataset import Pick, PoseDataset, checked, collate, frames_with_truth
+from vitruve.data.dataset import Pick, PoseDataset, checked, collate
 from vitruve.data.images import ImageCache
 from vitruve.errors import InputError
 from vitruve.media.images import write_image
@@ -275,8 +275,3 @@ def test_a_truncated_image_is_found_when_it_is_read(tmp_path: Path) -> None:
     labels = Labels(SKELETON, (Frame((ImageRef(Path("a.png")),), Instances.empty(3)),), root=tmp_path)
     with pytest.raises(InputError, match=r"a\.png: the image file is cut short"):
         ImageCache(1).fill(checked(labels), [labels[0].images[0]])
-
-
-def test_frames_with_truth(small: Labels) -> None:
-    nothing = replace(small[0], instances=Instances.empty(3))
-    assert frames_with_truth(replace(small, frames=(nothing, small[1]))) == [small[1]]

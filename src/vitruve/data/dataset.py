@@ -23,7 +23,7 @@ from vitruve.media.video import VideoReader
 from vitruve.structures.batch import Batch
 from vitruve.structures.camera import Camera, stack_cameras
 from vitruve.structures.instances import UNLABELLED, Instances
-from vitruve.structures.labels import Frame, ImageRef, Labels
+from vitruve.structures.labels import ImageRef, Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,8 +253,3 @@ def _padded(instances: Instances, count: int, axis: int) -> Instances:
     filled = {name: fill(a, values.get(name, np.nan)) for name, a in arrays.items() if a is not None}
     filled["keypoints"] = filled["keypoints"].astype(np.float32)
     return Instances(**filled)
-
-
-def frames_with_truth(labels: Labels) -> list[Frame]:
-    """The frames in which something is labelled."""
-    return [f for f in labels.frames if bool((f.instances.visible > UNLABELLED).any())]
