@@ -11,7 +11,16 @@ from pydantic import Field, StrictFloat, StrictInt
 
 from vitruve.settings import Section
 
-UNSUPERVISED: tuple[str, ...] = ()
+UNSUPERVISED: tuple[str, ...] = (
+    "temporal",
+    "pca_singleview",
+    "pca_multiview",
+    "temporal_heatmap_mse",
+    "temporal_heatmap_kl",
+    "unimodal_mse",
+    "unimodal_kl",
+    "unimodal_js",
+)
 """The unsupervised terms that ``model.losses_to_use`` may name."""
 
 _Pixels = Annotated[StrictFloat, Field(ge=0)]
@@ -124,7 +133,7 @@ class LossesSettings(Section):
 
 
 class AnnealWeight(Section):
-    """How the common weight of the unsupervised terms grows."""
+    """How the common weight grows of the unsupervised terms, and of the supervised ones in space."""
 
     attr_name: Literal["total_unsupervised_importance"] = Field(
         default="total_unsupervised_importance", description="Name of the weight; there is one."
@@ -133,6 +142,11 @@ class AnnealWeight(Section):
     increase_factor: StrictFloat = Field(default=0.01, ge=0, description="What is added each epoch.")
     final_val: StrictFloat = Field(default=1.0, ge=0, description="Weight at which it stays.")
     freeze_until_epoch: StrictInt = Field(default=60, ge=0, description="Epoch at which the weight begins to grow.")
+
+    def importance(self, epoch: int) -> float:
+        """The common weight in an epoch."""
+        grown = max(0, epoch - self.freeze_until_epoch) * self.increase_factor
+        return max(self.init_val, min(self.init_val + grown, self.final_val))
 
 
 class CallbackSettings(Section):
