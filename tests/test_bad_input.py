@@ -40,7 +40,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_video(folder / "videos" / "clip.mp4", 6)
     config = Config.from_mapping(settings(folder, max_epochs=1))
     ready, run = prepare(config), RunFiles(folder / "run")
-    fit(config, ready.labels, ready.task, ready.kind, run, quiet=True, cache=ready.cache)
+    fit(config, ready, run, quiet=True)
     atomic_write(run.config, config.to_yaml())
     return folder
 

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
+from vitruve.algorithms.base import Needs
 from vitruve.config.schema import Config
+from vitruve.data.context import check_context
+from vitruve.data.images import ImageCache
 from vitruve.errors import InputError
 from vitruve.example_project import write_example
 from vitruve.formats.hub import read_labels
@@ -134,3 +137,29 @@ def test_wrong_arguments_are_refused(tmp_path: Path, arguments: dict[str, object
     with pytest.raises(InputError, match=message):
         write_example(directory=tmp_path / "mouse", **arguments)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+def test_cluttered_recordings_have_context_exact_truth_and_further_recordings(tmp_path: Path) -> None:
+    extent = {"frames": 3, "videos": 2, "video_frames": 2, "new_frames": 3}
+    project = write_example("cluttered_mouse", tmp_path / "c", seed=1, **extent)
+    assert {path.name for path in (project / "videos").iterdir()} == {
+        f"mouse{n:02d}{end}" for n in range(2) for end in (".mp4", "_truth.csv")
+    }
+    labels, new = read_labels(project / "CollectedData.csv"), read_labels(project / "CollectedData_new.csv")
+    assert len(labels) == len(new) == 3
+    assert {frame.session for frame in labels} == {"mouse00", "mouse01"}
+    assert not {frame.session for frame in labels} & {frame.session for frame in new}
+    cache, needs = ImageCache(0), Needs(context=2)
+    assert check_context(labels, needs, cache, "any") is None and check_context(new, needs, cache, "any") is None
+    for part, first in ((labels, 100), (new, 150)):
+        for frame in part:
+            scene = make_scene("cluttered_mouse", first + int(frame.session[-2:]))
+            number = int(frame.images[0].path.stem.removeprefix("img"))
+            for near in range(number - 2, number + 3):
+                path = labels.root / "labeled-data" / frame.session / f"img{near:08d}.png"
+                np.testing.assert_array_equal(read_image(path), scene.render(near / 25)[0][0])
+            truth = scene.render(number / 25)[1]
+            np.testing.assert_allclose(frame.instances.keypoints, truth.keypoints, atol=1e-3)
+            # People who look at the frames around label what is hidden, too; the truth to test with says that it is.
+            wanted = truth.visible if part is new else np.where(truth.visible > 0, 2, 0)
+            np.testing.assert_array_equal(frame.instances.visible, wanted)

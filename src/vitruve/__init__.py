@@ -1,7 +1,8 @@
 """Vitruve trains, runs and improves pose models.
 
-The verbs are functions of this package: ``train``, ``load_run``, ``predict``, ``evaluate``, ``convert``, ``bench``,
-``example`` and ``list_available``. They are imported when they are first used, so ``import vitruve`` is quick.
+The verbs are functions of this package: ``recommend``, ``train``, ``load_run``, ``predict``, ``evaluate``, ``convert``,
+``bench``, ``example``, ``select_frames``, ``smooth`` and ``list_available``. They are imported when they are first
+used, so ``import vitruve`` is quick.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
         Run,
         bench,
         convert,
+        create_fiftyone_dataset,
         evaluate,
         example,
         list_available,
         load_run,
         predict,
+        recommend,
+        select_frames,
+        smooth,
         train,
     )
 
@@ -29,11 +34,15 @@ __all__ = [
     "Run",
     "bench",
     "convert",
+    "create_fiftyone_dataset",
     "evaluate",
     "example",
     "list_available",
     "load_run",
     "predict",
+    "recommend",
+    "select_frames",
+    "smooth",
     "train",
 ]
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitruve.cropping import create_boxes as create_boxes
+from vitruve.cropping import crop as crop
+from vitruve.cropping import remap as remap
+from vitruve.cropping import smooth_boxes as smooth_boxes
 from vitruve.errors import ConfigError, InputError, nearest
+from vitruve.labelling import recommend as recommend
+from vitruve.labelling import select_frames as select_frames
+from vitruve.smoothing.smooth import smooth as smooth
+from vitruve.viewer.create import create_fiftyone_dataset as create_fiftyone_dataset
 
 if TYPE_CHECKING:
     from vitruve.config.schema import Config
@@ -128,19 +136,19 @@ def train(
     """
     from vitruve.config.compose import Composed, compose, compose_sweep
     from vitruve.config.schema import Config
-    from vitruve.pipeline.train import resume_run, train_run
+    from vitruve.pipeline.ensemble import resume_networks, train_networks
 
     if isinstance(config, (Config, Mapping)):
         if not all(item.startswith("hydra.") for item in overrides):
             raise ConfigError("overrides go with a settings file; change the settings themselves instead")
         settings = config if isinstance(config, Config) else Config.from_mapping(config)
         folder = Path(run_dir) if run_dir else compose(None, None, overrides).run_dir
-        return [train_run(settings, folder, quiet=quiet)]
+        return [train_networks(settings, folder, quiet=quiet)]
     resumed = [item.partition("=")[2] for item in overrides if item.lstrip("+").startswith("resume=")]
     if resumed and resumed[-1] not in ("", "null"):
         if len(overrides) > 1 or config is not None or config_name is not None:
             raise ConfigError("resume: a run goes on with its own settings; give resume=RUN alone")
-        return [resume_run(Path(resumed[-1]), quiet=quiet)]
+        return [resume_networks(Path(resumed[-1]), quiet=quiet)]
     if config is None and config_name is None:
         config = example("mouse") / "config.yaml"
     path = None if config is None else str(config)
@@ -151,7 +159,7 @@ def train(
         if len(made) > 1:
             raise ConfigError("run_dir: several runs cannot share one folder; use hydra.sweep.dir")
         made = [replace(made[0], run_dir=Path(run_dir))]
-    return [train_run(item.config, item.run_dir, quiet=quiet) for item in made]
+    return [train_networks(item.config, item.run_dir, quiet=quiet) for item in made]
 
 
 def load_run(
@@ -160,6 +168,8 @@ def load_run(
     runtime: str | None = None,
     batch_size: int | None = None,
     frames_expected: int | None = None,
+    locator: str | Path | None = None,
+    boxes: str | Path | None = None,
 ) -> Run:
     """Load a trained network.
 
@@ -168,6 +178,8 @@ def load_run(
         runtime: What carries it out; None as the run's ``inference.runtime`` says.
         batch_size: Images that go through the network together; None as the run's settings say.
         frames_expected: How many images will be predicted, if known: for a few, ``auto`` does not measure first.
+        locator: Run that says which part of an image is looked at; None for the one that the run keeps, if it does.
+        boxes: A table of boxes, or a folder of them, in place of a locator.
 
     Returns:
         The run, ready to predict.
@@ -175,9 +187,10 @@ def load_run(
     Raises:
         RunError: The directory is no finished run, or is damaged.
     """
-    from vitruve.pipeline.predict import open_run
+    from vitruve.inference.open import open_run
 
-    opened = open_run(Path(run), runtime, batch_size, frames_expected)
+    looking = {name: None if path is None else Path(path) for name, path in (("locator", locator), ("boxes", boxes))}
+    opened = open_run(Path(run), runtime, batch_size, frames_expected, **looking)
     return Run(Path(run), opened.predictor, opened.record, opened.runtime, opened.identity)
 
 
@@ -192,6 +205,8 @@ def predict(
     overwrite: bool = False,
     runtime: str | None = None,
     batch_size: int | None = None,
+    locator: str | Path | None = None,
+    boxes: str | Path | None = None,
 ) -> list[Done]:
     """Predict videos, images, folders of them, or the images of a label file, into files.
 
@@ -205,6 +220,8 @@ def predict(
         overwrite: Predict again what is there already.
         runtime: As for :func:`load_run`.
         batch_size: As for :func:`load_run`.
+        locator: As for :func:`load_run`.
+        boxes: As for :func:`load_run`.
 
     Returns:
         What became of each source. Finished ones are skipped, interrupted ones go on.
@@ -212,10 +229,12 @@ def predict(
     Raises:
         VitruveError: In one line, what is wrong with the run, a source or an output.
     """
+    from vitruve.pipeline.ensemble_predict import predict_ensemble
     from vitruve.pipeline.predict import predict_sources
+    from vitruve.run import RunFiles
 
     listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
-    return predict_sources(
+    return (predict_ensemble if RunFiles(Path(run)).members else predict_sources)(
         Path(run),
         [Path(item) for item in listed],
         output=None if output is None else Path(output),
@@ -225,6 +244,8 @@ def predict(
         overwrite=overwrite,
         runtime=runtime,
         batch_size=batch_size,
+        locator=None if locator is None else Path(locator),
+        boxes=None if boxes is None else Path(boxes),
     )
 
 
@@ -242,10 +263,13 @@ def evaluate(run: str | Path, labels: str | Path | None = None, output: str | Pa
     Raises:
         VitruveError: The run or the labels are not as they should be.
     """
+    from vitruve.pipeline.ensemble import evaluate_ensemble
     from vitruve.pipeline.report import evaluate_run
+    from vitruve.run import RunFiles
 
+    how = evaluate_ensemble if RunFiles(Path(run)).members else evaluate_run
     return Evaluation(
-        *evaluate_run(Path(run), None if labels is None else Path(labels), None if output is None else Path(output))
+        *how(Path(run), None if labels is None else Path(labels), None if output is None else Path(output))
     )
 
 
@@ -347,6 +371,7 @@ def list_available(kind: str, pattern: str | None = None) -> list[tuple[str, str
     elif kind == "losses":
         from vitruve.losses.coordinates import COORDINATE_LOSSES
         from vitruve.losses.heatmap import HEATMAP_LOSSES
+        from vitruve.losses.settings import UNSUPERVISED, LossesSettings
 
         rows = [
             (name, f"{key}: {(function.__doc__ or '').strip().splitlines()[0]}")
@@ -356,6 +381,8 @@ def list_available(kind: str, pattern: str | None = None) -> list[tuple[str, str
             )
             for name, function in losses.items()
         ]
+        sections = LossesSettings.model_fields
+        rows += [(name, f"model.losses_to_use: {sections[name].description}") for name in UNSUPERVISED]
     else:
         raise InputError(f"list {kind}: no such kind{nearest(kind, _KINDS)}; known are {', '.join(_KINDS)}")
     return [row for row in rows if pattern is None or pattern in row[0]]

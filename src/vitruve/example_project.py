@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from vitruve.formats.hub import write_labels
 from vitruve.formats.skeleton_file import write_skeleton
 from vitruve.media.images import write_image
 from vitruve.media.video import VideoWriter
+from vitruve.structures.instances import OCCLUDED, VISIBLE
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.structures.skeleton import Skeleton
 from vitruve.synthetic import make_scene
@@ -25,29 +27,70 @@ from vitruve.synthetic.scene import Scene
 
 _MARKER = "example.json"
 _FPS = 25.0
-# The labelled frames come from before this time of the scene, the video from after it.
+# The labelled frames come from before this time of a scene, the video from after it.
 _VIDEO_STARTS = 250.0
+# What a context algorithm looks at on either side of a labelled frame.
+_REACH = 2
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much an example holds.
+
+    Attributes:
+        frames: Labelled frames, 1 to 2000.
+        videos: Recordings with a video each, 1 to 50; the labelled frames are spread over the recordings.
+        video_frames: Frames of each video, 1 to 1000.
+        new_frames: Labelled frames of recordings that nothing else is of, 0 to 2000, for testing.
+        seed: Not negative; another one gives other recordings.
+    """
+
+    frames: int = 200
+    videos: int = 1
+    video_frames: int = 200
+    new_frames: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        limits = {"frames": (1, 2000), "videos": (1, 50), "video_frames": (1, 1000), "new_frames": (0, 2000)}
+        for label, (least, most) in limits.items():
+            value = getattr(self, label)
+            if not least <= value <= most:
+                raise InputError(f"example: {label}={value}; it must be from {least} to {most}")
+        if self.seed < 0:
+            raise InputError(f"example: seed={self.seed}; it must not be negative")
 
 
 def write_example(
     name: str = "mouse",
     directory: str | Path | None = None,
     *,
-    frames: int = 200,
-    video_frames: int = 200,
+    frames: int | None = None,
+    videos: int | None = None,
+    video_frames: int | None = None,
+    new_frames: int | None = None,
     seed: int = 0,
 ) -> Path:
     """Write an example project, or find the one written before.
 
     It holds ``config.yaml``, ``CollectedData.csv`` with ``labeled-data/``, ``skeleton.yaml``, and ``videos/``
-    with a video and, beside it, the exact truth of its frames.
+    with the videos and, beside each, the exact truth of its frames (``<stem>_truth.csv``).
+
+    ``mouse`` is one recording of a mouse in an arena. ``cluttered_mouse`` is many recordings (30 labelled frames, 10
+    videos of 100 frames, if nothing else is said), in each of which other things that look like parts of a mouse lie
+    about and leaves fly past the camera, so that one keypoint in seven is hidden. Its hidden keypoints are labelled
+    like the others, as people do who look at the frames before and after. Beside each labelled image lie the two
+    frames before and after it, and ``CollectedData_new.csv`` holds the exact truth of frames of as many further
+    recordings, with ``visible`` 1 where a keypoint is hidden.
 
     Args:
         name: A key of :data:`EXAMPLES`.
         directory: Where to write; by default ``example_<name>`` in the working directory.
-        frames: Number of labelled frames, 1 to 2000, spread over the recording so that no two are neighbours.
-        video_frames: Number of frames of the video, 1 to 1000.
-        seed: Another seed, not negative, gives another recording.
+        frames: See :class:`Extent`, for this and the following; None takes the example's own number.
+        videos: Number of recordings.
+        video_frames: Frames of each video.
+        new_frames: Frames of further recordings.
+        seed: Another seed gives other recordings.
 
     Returns:
         The project's directory.
@@ -58,13 +101,11 @@ def write_example(
     """
     if name not in EXAMPLES:
         raise InputError(f"no example '{name}'{nearest(name, EXAMPLES)}; there are: {', '.join(EXAMPLES)}")
-    for label, value, most in (("frames", frames, 2000), ("video_frames", video_frames, 1000)):
-        if not 1 <= value <= most:
-            raise InputError(f"example: {label}={value}; it must be from 1 to {most}")
-    if seed < 0:
-        raise InputError(f"example: seed={seed}; it must not be negative")
+    write, usual = EXAMPLES[name]
+    given = {"frames": frames, "videos": videos, "video_frames": video_frames, "new_frames": new_frames}
+    size = replace(usual, seed=seed, **{key: value for key, value in given.items() if value is not None})
     target = Path(f"example_{name}" if directory is None else directory)
-    wanted = {"name": name, "frames": frames, "video_frames": video_frames, "seed": seed}
+    wanted = {"name": name, **asdict(size)}
     if _is_finished(target, wanted):
         return target
     try:
@@ -73,7 +114,7 @@ def write_example(
     except OSError as error:
         raise _write_error(target, error) from error
     try:
-        EXAMPLES[name](temporary, frames, video_frames, seed)
+        write(temporary, size)
         files = sorted(path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file())
         atomic_json(temporary / _MARKER, {**wanted, "files": files})
         temporary.chmod(0o755)
@@ -87,46 +128,98 @@ def write_example(
     return target
 
 
-def _write_mouse(root: Path, frames: int, video_frames: int, seed: int) -> None:
-    scene = make_scene("mouse", seed)
-    rng = np.random.default_rng([seed, 2])
-    cells = (np.arange(frames) + rng.uniform(0.2, 0.8, frames)) / frames
-    indices = np.floor(cells * _VIDEO_STARTS * _FPS).astype(int).tolist()
-    labelled = _write_images(scene, root, "labeled-data/mouse", indices)
+def _write_mouse(root: Path, extent: Extent) -> None:
+    _write_recordings(root, "mouse", "mouse", extent, context=0)
+
+
+def _write_cluttered_mouse(root: Path, extent: Extent) -> None:
+    _write_recordings(root, "cluttered_mouse", "mouse", extent, context=_REACH, hidden_are_labelled=True)
+
+
+EXAMPLES: dict[str, tuple[Callable[[Path, Extent], None], Extent]] = {
+    "mouse": (_write_mouse, Extent()),
+    "cluttered_mouse": (
+        _write_cluttered_mouse,
+        Extent(frames=30, videos=10, video_frames=100, new_frames=100),
+    ),
+}
+"""What can be written: each fills an empty directory; with how much it holds if nothing else is said."""
+
+
+def _write_recordings(
+    root: Path, scene_name: str, stem: str, extent: Extent, *, context: int, hidden_are_labelled: bool = False
+) -> None:
+    """Fill a project with recordings of one kind of scene; a single one is named without a number."""
+    known, new, skeleton = [], [], Skeleton.from_names(())
+    for recording in range(extent.videos):
+        scene = make_scene(scene_name, extent.seed if extent.videos == 1 else 100 * extent.seed + recording)
+        session = stem if extent.videos == 1 else f"{stem}{recording:02d}"
+        rng = np.random.default_rng([extent.seed, 2, *([recording] if extent.videos > 1 else [])])
+        count = _share(extent.frames, recording, extent.videos)
+        known.append(_write_images(scene, root, session, _spread(count, rng), context))
+        _write_video(scene, root, f"videos/{session}.mp4", extent.video_frames)
+        skeleton = scene.skeleton
+    for recording in range(extent.videos if extent.new_frames else 0):
+        # As far from the seeds above as those of the next example are.
+        scene = make_scene(scene_name, 100 * extent.seed + 50 + recording)
+        rng = np.random.default_rng([extent.seed, 5, recording])
+        count = _share(extent.new_frames, recording, extent.videos)
+        new.append(_write_images(scene, root, f"{stem}_new{recording:02d}", _spread(count, rng), context))
+    labelled = _merged(known)
+    if hidden_are_labelled:
+        labelled = replace(labelled, frames=tuple(_all_visible(frame) for frame in labelled))
     write_labels(labelled, root / "CollectedData.csv", format="lightning_pose")
-    first = round(_VIDEO_STARTS * _FPS)
-    truth = _write_video(scene, root, "videos/mouse.mp4", range(first, first + video_frames))
-    write_labels(truth, root / "videos" / "mouse_truth.csv", format="lightning_pose")
-    write_skeleton(scene.skeleton, root / "skeleton.yaml")
-    settings = yaml.safe_dump(_mouse_settings(scene.skeleton), sort_keys=False, default_flow_style=None, width=110)
+    if new:
+        write_labels(_merged(new), root / "CollectedData_new.csv", format="lightning_pose")
+    write_skeleton(skeleton, root / "skeleton.yaml")
+    settings = yaml.safe_dump(_mouse_settings(skeleton), sort_keys=False, default_flow_style=None, width=110)
     header = "# Training settings of the example; paths are relative to this file.\n"
     atomic_write(root / "config.yaml", header + settings)
 
 
-EXAMPLES: dict[str, Callable[[Path, int, int, int], None]] = {"mouse": _write_mouse}
-"""What can be written: each fills an empty directory from frames, video frames and seed."""
+def _share(count: int, part: int, parts: int) -> int:
+    return count // parts + (part < count % parts)
 
 
-def _write_images(scene: Scene, root: Path, folder: str, indices: list[int]) -> Labels:
+def _spread(count: int, rng: np.random.Generator) -> list[int]:
+    """Frame numbers spread over the time before the video, so that no two are neighbours."""
+    cells = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / count
+    return np.floor(cells * _VIDEO_STARTS * _FPS).astype(int).tolist()
+
+
+def _merged(parts: list[Labels]) -> Labels:
+    return replace(parts[0], frames=tuple(frame for part in parts for frame in part))
+
+
+def _all_visible(frame: Frame) -> Frame:
+    visible = np.where(frame.instances.visible == OCCLUDED, VISIBLE, frame.instances.visible)
+    return replace(frame, instances=replace(frame.instances, visible=visible.astype(np.int8)))
+
+
+def _write_images(scene: Scene, root: Path, session: str, indices: list[int], context: int) -> Labels:
     frames = []
     for index in indices:
-        images, truth = scene.render(index / _FPS)
-        path = Path(folder) / f"img{index:08d}.png"
-        write_image(root / path, images[0])
-        frames.append(Frame((ImageRef(path, size=scene.size),), truth, session=path.parent.name))
+        for near in range(max(0, index - context), index + context + 1):
+            images, truth = scene.render(near / _FPS)
+            path = Path("labeled-data", session, f"img{near:08d}.png")
+            write_image(root / path, images[0])
+            if near == index:
+                frames.append(Frame((ImageRef(path, size=scene.size),), truth, session=session))
     return Labels(scene.skeleton, tuple(frames), root=root, scorer="rendered")
 
 
-def _write_video(scene: Scene, root: Path, name: str, indices: range) -> Labels:
+def _write_video(scene: Scene, root: Path, name: str, count: int) -> None:
+    """Write a video and, beside it, the truth of its frames."""
     frames = []
-    path = Path(name)
+    path, first = Path(name), round(_VIDEO_STARTS * _FPS)
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     with VideoWriter(root / path, fps=_FPS, crf=18, preset="superfast") as video:
-        for number, index in enumerate(indices):
-            images, truth = scene.render(index / _FPS)
+        for number in range(count):
+            images, truth = scene.render((first + number) / _FPS)
             video.write(images[0])
             frames.append(Frame((ImageRef(path, number, scene.size),), truth, session=path.stem))
-    return Labels(scene.skeleton, tuple(frames), root=root, scorer="rendered")
+    truths = Labels(scene.skeleton, tuple(frames), root=root, scorer="rendered")
+    write_labels(truths, (root / path).with_name(f"{path.stem}_truth.csv"), format="lightning_pose")
 
 
 def _mouse_settings(skeleton: Skeleton) -> dict[str, Any]:

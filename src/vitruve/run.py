@@ -99,9 +99,25 @@ class RunFiles:
         return self.path / "video_preds"
 
     @property
+    def locator(self) -> Path:
+        """The run that says where in the image this one looks, if there is one."""
+        return self.path / "locator"
+
+    @property
     def evaluation(self) -> Path:
         """Folder of the evaluation report."""
         return self.path / "evaluation"
+
+    @property
+    def members(self) -> list[RunFiles]:
+        """The runs of an ensemble, in order; none for a run of one network."""
+        found = (path.parent for path in self.path.glob("member_*/config.yaml"))
+        numbered = [path for path in found if path.name.removeprefix("member_").isdigit()]
+        return [RunFiles(path) for path in sorted(numbered, key=lambda path: int(path.name.removeprefix("member_")))]
+
+    def member(self, index: int) -> RunFiles:
+        """The n-th run of an ensemble, from 0 on."""
+        return RunFiles(self.path / f"member_{index}")
 
     def write_model(self, record: Mapping[str, Any]) -> None:
         """Write ``model.json``.
@@ -124,6 +140,8 @@ class RunFiles:
             raise RunError(f"{self.path}: no such run directory; give the folder that 'vitruve train' printed")
         if not self.model.is_file() or not self.weights.is_file():
             missing = self.model if not self.model.is_file() else self.weights
+            if self.members:
+                raise RunError(f"{self.path}: an ensemble of {len(self.members)} runs; name one, {self.member(0).path}")
             pickles = sorted([*self.path.glob("*.ckpt"), *self.path.glob("*.pt"), *self.path.glob("*.pth")])
             if pickles:
                 raise RunError(

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from vitruve.algorithms.base import Algorithm, Task
+from vitruve.errors import ConfigError
 from vitruve.structures.batch import Batch
 from vitruve.structures.camera import Camera
 from vitruve.structures.instances import Instances
@@ -62,4 +63,8 @@ def build(kind: type[Algorithm], name: str, views: int = 1, **changes: object) -
     torch.manual_seed(0)
     settings = {key: changes.pop(key) for key in list(changes) if key in kind.Config.model_fields}
     task = Task(SKELETON, (SIDE, SIDE), views, **changes)  # type: ignore[arg-type]
-    return kind(kind.Config(model_type=name, backbone="test_resnet", **settings), task)
+    try:
+        return kind(kind.Config(model_type=name, backbone="test_resnet", **settings), task)
+    except ConfigError:  # it asks for a transformer
+        torch.manual_seed(0)
+        return kind(kind.Config(model_type=name, backbone="test_vit", **settings), task)

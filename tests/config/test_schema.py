@@ -206,7 +206,6 @@ def test_one_warning_names_all_settings_without_effect(caplog: pytest.LogCapture
         "training": {"optimizer_params": {"momentum": 0.5}, "early_stop_patience": 9},
         "dali": {"base": {"train": {"sequence_length": 8}}},
         "losses": {"temporal": {"epsilon": 5.0}},
-        "eval": {"hydra_paths": ["a"]},
     }
     Config.from_mapping(values)
     (record,) = caplog.records
@@ -217,7 +216,6 @@ def test_one_warning_names_all_settings_without_effect(caplog: pytest.LogCapture
         "early_stop_patience",
         "dali",
         "losses.temporal",
-        "hydra_paths",
     ):
         assert key in message
     assert "\n" not in message
@@ -240,9 +238,9 @@ def test_loading_a_run_does_not_warn_again(tmp_path: Path, caplog: pytest.LogCap
 
 
 def test_settings_that_moved_or_went() -> None:
-    config, idle = Config.examine({"model": {"backbone_pretrained": False}, "training": {"gpu_id": 1}})
+    config, remarks = Config.examine({"model": {"backbone_pretrained": False}, "training": {"gpu_id": 1}})
     assert not config.training.backbone_pretrained
-    assert any("training.gpu_id" in key for key in idle)
+    assert any("training.gpu_id" in key for key in remarks.idle)
     both = {"model": {"backbone_pretrained": False}, "training": {"backbone_pretrained": True}}
     assert "are one setting; keep training.backbone_pretrained" in fails(both)
 
@@ -294,3 +292,22 @@ def test_missing_file_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("")
     with pytest.raises(ConfigError, match=r"did you mean 'config\.yaml'"):
         Config.load(tmp_path / "confg.yaml")
+
+
+def test_do_context_of_older_files_is_a_model_type(caplog: pytest.LogCaptureFixture) -> None:
+    config = Config.from_mapping({"model": {"model_type": "heatmap", "do_context": True}})
+    assert config.model.model_type == "heatmap_mhcrnn" and type(config.model).__name__ == "HeatmapMHCRNNSettings"
+    assert [r.getMessage() for r in caplog.records] == [
+        "model.do_context=true: model.model_type=heatmap becomes heatmap_mhcrnn"
+    ]
+    caplog.clear()
+    # What a run keeps says the same without a word.
+    assert Config.from_mapping(yaml.safe_load(config.to_yaml())) == config and not caplog.records
+    assert Config.from_mapping({"model": {"do_context": True}}).model.model_type == "heatmap_mhcrnn"
+    for values in ({"do_context": False}, {"do_context": None}, {"do_context": True, "model_type": "regression"}):
+        assert Config.from_mapping({"model": values}).model.model_type == values.get("model_type", "heatmap")
+
+
+def test_a_context_model_without_context_is_a_contradiction() -> None:
+    message = fails({"model": {"model_type": "heatmap_mhcrnn", "do_context": False}})
+    assert message.startswith("config.yaml: model.do_context=false: heatmap_mhcrnn looks at neighbouring frames")

@@ -53,14 +53,14 @@ class BottomUp(ImageAlgorithm):
         return {"heat": torch.exp(-far.amin(2) / 2), "offsets": offsets, "near": far.amin(2) < 2}
 
     def loss(self, outputs, targets):
-        maps = outputs["maps"][:, :, 0].flatten(3).transpose(-1, -2)  # (B, V, P, 1 + 2 K)
+        maps = outputs["maps"].flatten(3).transpose(-1, -2)  # (B, V, P, 1 + 2 K)
         heat = F.binary_cross_entropy_with_logits(maps[..., 0], targets["heat"])
         offsets = maps[..., 1:].unflatten(-1, (-1, 2))
         known = targets["near"][..., None, None] & ~targets["offsets"].isnan()
         return {"centers": 5 * heat, "offsets": (offsets - targets["offsets"].nan_to_num())[known].abs().mean()}
 
     def decode(self, outputs, batch):
-        maps = outputs["maps"][:, :, 0].float()
+        maps = outputs["maps"].float()
         heat = maps[:, :, 0].sigmoid()
         heat = torch.where(heat == F.max_pool2d(heat, 5, 1, 2), heat, 0).flatten(2)
         scores, cells = heat.topk(self.config.most, -1)  # (B, V, N)
@@ -72,4 +72,4 @@ class BottomUp(ImageAlgorithm):
         found = Instances.from_keypoints(
             points, keypoint_scores=scores[..., None].expand(points.shape[:-1]), scores=scores
         )
-        return found.transformed(batch.to_image)
+        return found.transformed(batch.to_image_of(len(points)))

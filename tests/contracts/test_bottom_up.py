@@ -11,6 +11,7 @@ from vitruve.algorithms import registry
 from vitruve.algorithms.base import Task
 from vitruve.config.schema import Config
 from vitruve.data.dataset import checked
+from vitruve.data.images import ImageCache
 from vitruve.evaluation.matching import align
 from vitruve.inference.load import load_run
 from vitruve.inference.predictor import Predictor
@@ -20,6 +21,7 @@ from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.structures.skeleton import Skeleton
 from vitruve.training.fit import fit
+from vitruve.training.prepare import Prepared
 
 SIZE = (96, 80)
 SKELETON = Skeleton(("head", "tail"), ((0, 1),))
@@ -78,7 +80,7 @@ def test_an_outside_bottom_up_algorithm_trains_and_predicts(
     torch.manual_seed(0)
     untrained = Predictor(kind(config.model, task)).predict_labels(held_out)
     run = RunFiles(tmp_path / "run")
-    fit(config, labels, task, kind, run, quiet=True)
+    fit(config, Prepared(labels, task, kind, ImageCache(1)), run, quiet=True)
 
     predictor = Predictor(load_run(run.path).algorithm, 5)
     predicted = predictor.predict_labels(held_out)

@@ -13,6 +13,7 @@ from vitruve.algorithms import registry
 from vitruve.algorithms.base import Task
 from vitruve.config.schema import Config
 from vitruve.data.dataset import checked
+from vitruve.data.images import ImageCache
 from vitruve.errors import ConfigError
 from vitruve.inference.load import load_run
 from vitruve.inference.predictor import Predictor, Shot
@@ -23,7 +24,7 @@ from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.structures.skeleton import Skeleton
 from vitruve.training.fit import fit
-from vitruve.training.prepare import check_needs
+from vitruve.training.prepare import Prepared, check_needs
 
 SIZE = (80, 60)
 COLORS = ((255, 60, 60), (60, 90, 255))
@@ -100,7 +101,7 @@ def test_an_outside_two_view_algorithm_trains_and_predicts(
     held_out = labels.split("validation")
     untrained = Predictor(kind(config.model, task), 5).predict_labels(held_out)
     run = RunFiles(tmp_path / "run")
-    fit(config, labels, task, kind, run, quiet=True)
+    fit(config, Prepared(labels, task, kind, ImageCache(1)), run, quiet=True)
 
     predictor = Predictor(load_run(run.path).algorithm, 5)
     predicted = predictor.predict_labels(held_out)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from house.sources import PACKAGE, run_python
 from vitruve.cli.main import build, verbs
 
-PROMISED = {"train", "predict", "evaluate", "convert", "bench", "list", "example"}
+PROMISED = {"train", "predict", "evaluate", "convert", "bench", "list", "example", "recommend", "select-frames"}
 SECONDS = 0.3
 TRIES = 5
 
@@ -24,7 +24,9 @@ def command(verb: str) -> Any:
 
 def test_the_promised_verbs_are_there() -> None:
     assert set(verbs()) >= PROMISED
-    assert set(verbs()) == {path.stem for path in (PACKAGE / "cli").glob("*.py")} - {"__init__", "main"}
+    assert set(verbs()) == {
+        path.stem.replace("_", "-") for path in (PACKAGE / "cli").glob("*.py") if path.stem not in ("__init__", "main")
+    }
 
 
 @pytest.mark.parametrize("verb", verbs())

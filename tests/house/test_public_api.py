@@ -15,9 +15,13 @@ OFFERED = {
     "predict",
     "evaluate",
     "convert",
+    "create_fiftyone_dataset",
     "bench",
     "example",
     "list_available",
+    "recommend",
+    "select_frames",
+    "smooth",
     "Evaluation",
     "Run",
 }

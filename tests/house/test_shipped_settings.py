@@ -20,7 +20,7 @@ def test_every_shipped_file_composes() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_settings_of_an_example_compose(example: str, tmp_path: Path) -> None:
-    project = write_example(example, tmp_path / example, frames=5, video_frames=2)
+    project = write_example(example, tmp_path / example, frames=5, videos=2, video_frames=2, new_frames=2)
     config = compose(str(project), "config", []).config
     assert config.data.data_dir == project
     assert all(file.is_file() for file in config.data.label_files())

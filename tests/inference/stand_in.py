@@ -18,12 +18,18 @@ SKELETON = Skeleton(("spot", "other"), ((0, 1),))
 
 
 class Means(nn.Module):
+    def __init__(self, reach: int) -> None:
+        super().__init__()
+        self.reach = reach
+
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         flat = images[:, 0].float().flatten(1)
         place = flat.argmax(-1)
         width = images.shape[-1]
         points = torch.stack([place % width, place // width], -1).float()
-        return {"points": points, "mean": images.float().flatten(1).mean(-1)}
+        mean, frames = images.float().flatten(1).mean(-1), torch.arange(len(images))
+        ends = [mean[(frames + step).clamp(0, len(images) - 1)] for step in (-self.reach, self.reach)]
+        return {"points": points, "ends": torch.stack(ends, -1)}
 
 
 class Bright(ImageAlgorithm):
@@ -31,7 +37,7 @@ class Bright(ImageAlgorithm):
 
     def __init__(self, context: int = 0) -> None:
         super().__init__(ModelSettings(), Task(SKELETON, (32, 32)))
-        self.network = Means()
+        self.network = Means(context)
         self.needs = Needs(context=context)
 
     def encode(self, batch: Any) -> Any:
@@ -41,12 +47,10 @@ class Bright(ImageAlgorithm):
         raise NotImplementedError
 
     def decode(self, outputs: Any, batch: Any) -> Instances:
-        middle = outputs["points"].shape[2] // 2
-        spot = outputs["points"][:, :, middle]
-        ends = torch.stack([outputs["mean"][:, :, 0], outputs["mean"][:, :, -1]], -1)
+        spot, ends = outputs["points"], outputs["ends"]
         found = Instances.from_keypoints(
             torch.stack([spot, spot], -2)[:, :, None], keypoint_scores=torch.full((*spot.shape[:2], 1, 2), 0.95)
-        ).transformed(batch.to_image)
+        ).transformed(batch.to_image_of(len(spot)))
         found.keypoints[:, :, 0, 1] = ends
         return found
 

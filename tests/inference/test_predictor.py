@@ -12,7 +12,7 @@ import pytest
 from inference.stand_in import SKELETON, numbered, predictor, spots
 from vitruve.errors import InputError
 from vitruve.inference.predictor import Prediction, Shot, shots
-from vitruve.media.images import write_image
+from vitruve.media.images import read_image, write_image
 from vitruve.media.video import VideoReader, VideoWriter
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
@@ -104,6 +104,77 @@ def test_several_views_and_views_that_come_and_go() -> None:
     assert [frame.instances.keypoints.shape[0] for frame in frames] == [2, 2, 1, 1, 1, 2]
     for i, frame in enumerate(frames):
         np.testing.assert_allclose(frame.instances.keypoints[:, 0, 0], spots(8)[i : i + len(frame.images)], atol=1e-4)
+
+
+def test_context_of_image_files_goes_by_their_numbers_not_by_their_place_in_a_list(tmp_path: Path) -> None:
+    images = numbered(14)
+    paths = [tmp_path / f"img{index:03d}.png" for index in range(14)]
+    for index in set(range(14)) - {9}:
+        write_image(paths[index], images[index])
+    means = np.array([image.mean() for image in images])
+    for listed in ([2, 6, 7, 8], [8, 2, 12, 6], [7], [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13]):
+        frames = list(predictor(3, 2).predict([paths[index] for index in listed]))
+        np.testing.assert_allclose(found(frames), spots(14)[listed], atol=1e-4)
+        # Numbers stop at 0, and an image stands in for a neighbour that is not on disk.
+        before = [index if index - 2 == 9 else max(index - 2, 0) for index in listed]
+        after = [index if index + 2 in (9, 14, 15) else index + 2 for index in listed]
+        np.testing.assert_allclose(found(frames, keypoint=1), np.stack([means[before], means[after]], -1), rtol=1e-5)
+
+
+def test_every_image_file_is_read_once_when_its_neighbours_are_in_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"img{index:03d}.png" for index in range(9)]
+    for path, image in zip(paths, numbered(9), strict=True):
+        write_image(path, image)
+    reads: list[Path] = []
+
+    def counted(path: Path) -> np.ndarray:
+        reads.append(path)
+        return read_image(path)
+
+    monkeypatch.setattr("vitruve.inference.predictor.read_image", counted)
+    list(predictor(4, 2).predict(paths))
+    assert reads == paths
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 16])
+def test_context_ends_where_the_size_of_images_changes(batch_size: int) -> None:
+    images = numbered(9)
+    wide = [np.repeat(image, 2, 1) if 3 <= index < 7 else image for index, image in enumerate(images)]
+    frames = list(predictor(batch_size, 2).predict(wide))
+    means = np.array([image.mean() for image in images])
+    bounds = np.array([(0, 2)] * 3 + [(3, 6)] * 4 + [(7, 8)] * 2)
+    numbers = np.arange(9)
+    before, after = np.maximum(numbers - 2, bounds[:, 0]), np.minimum(numbers + 2, bounds[:, 1])
+    np.testing.assert_allclose(found(frames, keypoint=1), np.stack([means[before], means[after]], -1), rtol=1e-5)
+    places = spots(9)
+    places[3:7, 0] = 2 * places[3:7, 0] + 0.5  # two pixels of the original are one of the input
+    np.testing.assert_allclose(found(frames), places, atol=1e-4)
+
+
+@pytest.mark.parametrize("context", [0, 2])
+def test_batches_are_the_same_wherever_one_goes_on(context: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [
+        Shot(Frame((ImageRef(Path(), i),) * views, Instances.empty(2)), (image,) * views)
+        for i, (image, views) in enumerate(zip(numbered(14), [1] * 5 + [2] * 9, strict=True))
+    ]
+    network, batches = predictor(4, context), list[list[int | None]]()
+    run = network.run_batch
+
+    def noted(frames: list[Frame], batch: object) -> list[Frame]:
+        batches.append([frame.images[0].index for frame in frames])
+        return run(frames, batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(network, "run_batch", noted)
+    list(network.stream(items))
+    assert batches == [[0, 1, 2, 3], [4], [5, 6, 7], [8, 9, 10, 11], [12, 13]]
+    for start in (4, 8, 12):
+        whole = [batch for batch in batches if batch[0] is not None and batch[0] >= start]
+        batches.clear()
+        list(network.stream(items[start - context :], lead=context))
+        assert batches == whole
+        batches[:] = [[0, 1, 2, 3], [4], [5, 6, 7], [8, 9, 10, 11], [12, 13]]
 
 
 @pytest.mark.parametrize(

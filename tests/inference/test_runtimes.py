@@ -113,6 +113,7 @@ def test_a_backbone_goes_through(name: str, exports: Path) -> None:
         wanted = algorithm.network(images)["heatmaps"]
     found = compiled(name, algorithm, exports, images)(images)["heatmaps"]
     assert (found - wanted).abs().max() <= 1e-5 * wanted.abs().max()
+    assert not any(module.training for module in algorithm.network.modules())  # exporting leaves it as it was
 
 
 @pytest.mark.parametrize("name", ["onnx", "onnx_int8", "openvino", "openvino_int8"])

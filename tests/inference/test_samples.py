@@ -58,3 +58,14 @@ def test_a_damaged_file_is_one_line(damage: str, tmp_path: Path) -> None:
         file.write_bytes(file.read_bytes()[:-10] if damage == "cut" else b"text")
     with pytest.raises(RunError, match=r"s\.safetensors: .*copy the run again"):
         load_samples(file)
+
+
+def test_inputs_of_several_frames_are_kept_whole_and_are_fewer(tmp_path: Path) -> None:
+    single = dataset(tmp_path, 21)
+    several = PoseDataset(single.labels, (32, 32), Needs(context=2), ImageCache(0))
+    save_samples(tmp_path / "s.safetensors", {"train": several}, limit=50)
+    samples = load_samples(tmp_path / "s.safetensors")
+    assert samples.images.shape == (10, 1, 5, 3, 32, 32)
+    assert samples.images[5, 0, :, 0, 0, 0].tolist() == [9, 10, 11, 12, 13]
+    save_samples(tmp_path / "s.safetensors", {"train": several}, limit=20)
+    assert len(load_samples(tmp_path / "s.safetensors")) == 8, "a few are needed, however large they are"

@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 from inference.blobs import SCALE, STRIDE, blob_algorithm, blob_samples
+from inference.stand_in import Bright
 from vitruve.algorithms.base import Algorithm
 from vitruve.errors import ConfigError
 from vitruve.inference.runtimes import measure, registry, select
 from vitruve.inference.runtimes.base import CompiledNetwork, Outputs, Runtime
 from vitruve.inference.runtimes.deviation import deviation
-from vitruve.inference.runtimes.measure import Measurement
+from vitruve.inference.runtimes.measure import Measurement, inputs_a_frame
 from vitruve.inference.runtimes.select import choose, table
 from vitruve.inference.samples import Samples
 from vitruve.inference.settings import InferenceSettings
@@ -276,3 +277,9 @@ def test_lost_keypoints_are_said_to_be_lost() -> None:
     text = table([Measurement("torch", 10.0, 0.0), Measurement("onnx", 20.0, None)], 0.2)
     assert text.splitlines()[2].endswith("loses keypoints")
     assert text.splitlines()[1].endswith("taken")
+
+
+def test_frames_of_a_video_share_their_context() -> None:
+    assert inputs_a_frame(Bright(0), 16) == 1
+    # A sample has five frames; sixteen frames in a row have four more around them.
+    assert inputs_a_frame(Bright(2), 16) == pytest.approx((20 / 16) / 5)

@@ -61,3 +61,51 @@ def test_points_behind_the_camera_are_missing(torched: bool) -> None:
     else:
         pixels = camera.project(points)
     assert np.isfinite(pixels[0]).all() and np.isnan(pixels[1:]).all()
+
+
+@pytest.mark.parametrize("coefficients", [0, 4, 5, 8])
+@pytest.mark.parametrize("seed", range(5))
+def test_undistorted_pixels_are_rays_to_the_points(seed: int, coefficients: int) -> None:
+    camera, points = _random_camera(seed, coefficients), _points(seed)
+    inside = points @ camera.rotation.T + camera.translation
+    pixels = camera.project(points)
+    np.testing.assert_allclose(camera.undistort(pixels), inside[:, :2] / inside[:, 2:], atol=1e-12)
+    single = camera.map(torch.from_numpy).map(torch.Tensor.float).undistort(torch.from_numpy(pixels).float())
+    np.testing.assert_allclose(single, inside[:, :2] / inside[:, 2:], atol=2e-6)
+
+
+def test_undistortion_has_the_derivatives_of_the_inverse() -> None:
+    camera = stack_cameras(tuple(_random_camera(seed, 8) for seed in range(2))).map(torch.from_numpy)
+    pixels = camera.project(torch.from_numpy(_points(0, 4))).requires_grad_()
+    lens = camera.distortion.clone().requires_grad_()
+
+    def undistorted(pixels: torch.Tensor, lens: torch.Tensor) -> torch.Tensor:
+        return Camera(camera.intrinsics, camera.rotation, camera.translation, lens, camera.size).undistort(pixels)
+
+    assert torch.autograd.gradcheck(undistorted, (pixels, lens))
+    with torch.no_grad():
+        pixels[0, 1] = torch.nan
+    camera.undistort(pixels).nansum().backward()
+    assert torch.isfinite(pixels.grad).all() and (pixels.grad[0, 1] == 0).all()
+
+
+def test_pixels_that_no_direction_reaches_are_missing() -> None:
+    camera = _random_camera(0, 0)
+    barrel = Camera(
+        camera.intrinsics, camera.rotation, camera.translation, np.array([-0.5, 0, 0, 0, 0, 0, 0, 0.0]), camera.size
+    )
+    # x (1 - x^2 / 2) is 0.544 at the most, where the model folds over.
+    focal = camera.intrinsics[0, 0]
+    pixels = np.array([[320 + focal * 0.54, 240.0], [320 + focal * 0.55, 240.0], [np.nan, 240.0]])
+    plane = barrel.undistort(pixels)
+    assert np.isnan(plane[1:]).all()
+    assert abs(plane[0, 0] * (1 - plane[0, 0] ** 2 / 2) - 0.54) < 1e-12 and plane[0, 0] < np.sqrt(2 / 3)
+
+
+def test_the_jacobian_is_the_derivative_of_the_projection() -> None:
+    rig = stack_cameras(tuple(_random_camera(seed, 8) for seed in range(3)))
+    points = _points(0)
+    step = 1e-4
+    moves = step * np.eye(3)
+    numeric = np.stack([(rig.project(points + m) - rig.project(points - m)) / (2 * step) for m in moves], -1)
+    np.testing.assert_allclose(rig.project_jacobian(points), numeric, atol=1e-7)

@@ -41,7 +41,7 @@ def train(project: Path, tmp_path: Path) -> Callable[..., RunFiles]:
         config = Config.from_mapping(settings(project, model, **training))
         ready = prepare(config)
         files = RunFiles(tmp_path / f"run{count}")
-        fit(config, ready.labels, ready.task, ready.kind, files, quiet=True, **(fit_with or {}))
+        fit(config, ready, files, quiet=True, **(fit_with or {}))
         return files
 
     return run

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def test_two_batches_of_four_are_one_of_eight(project: Path, tmp_path: Path) -> 
             )
         )
         ready, run = prepare(config), RunFiles(tmp_path / str(size))
-        fit(config, ready.labels, ready.task, Plain, run, quiet=True)
+        fit(config, replace(ready, kind=Plain), run, quiet=True)
         assert run.read_metrics()[-1]["step"] == "4"
         ends.append(load_file(run.weights))
     start = Plain(config.model, ready.task).state_dict()

@@ -56,7 +56,7 @@ def _work(request: dict[str, Any]) -> int:
     config = Config.from_mapping(request["settings"])
     ready, run = prepare(config), RunFiles(Path(request["run"]))
     seconds = request.get("checkpoint_seconds", 0.0)
-    fit(config, ready.labels, ready.task, ready.kind, run, resume=True, quiet=True, checkpoint_seconds=seconds)
+    fit(config, ready, run, resume=True, quiet=True, checkpoint_seconds=seconds)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,10 +26,11 @@ class Needs:
 
     Attributes:
         views: It works on the views of one instant together; otherwise each view is an image of its own.
-        cameras: It needs calibrated cameras.
+        cameras: It needs calibrated cameras; one that works on several views is given them wherever there are some.
         truth_3d: It learns from points in millimetres.
-        context: Frames before and after the one to be predicted.
+        context: Frames before and after each one to be predicted.
         instances: It finds any number of instances; otherwise exactly one a view.
+        masking: It learns from images in which ``training.patch_mask`` blanks squares.
     """
 
     views: bool = False
@@ -36,6 +38,7 @@ class Needs:
     truth_3d: bool = False
     context: int = 0
     instances: bool = False
+    masking: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ class Algorithm(nn.Module, ABC):
     """A network with its targets, its loss and the way its outputs become keypoints.
 
     Subclasses set :attr:`network`: the part that turns an image tensor into named maps. Runtimes exchange it for a
-    compiled one; nothing else of an algorithm may work on whole images.
+    compiled one; nothing else of an algorithm may work on whole images. :attr:`gives_heatmaps` says that the outputs
+    hold ``heatmaps`` ``(B * P, V, K, h, w)`` before the softmax, one map a keypoint. :attr:`terms` names sections of
+    ``losses`` that it can learn with beside its own loss; the trainer sets :attr:`term_weights` before each epoch.
 
     Args:
         config: The settings of this algorithm.
@@ -98,16 +103,23 @@ class Algorithm(nn.Module, ABC):
     Config: ClassVar[type[ModelSettings]] = ModelSettings
     description: ClassVar[str] = ""
     needs: Needs = Needs()
+    gives_heatmaps: ClassVar[bool] = False
+    terms: ClassVar[tuple[str, ...]] = ()
     network: nn.Module
 
     def __init__(self, config: ModelSettings, task: Task, pretrained: bool = False) -> None:
         super().__init__()
         self.config = config
         self.task = task
+        self.term_weights: Mapping[str, float] = {}
 
     @abstractmethod
     def forward(self, batch: Batch) -> Outputs:
-        """Outputs of the network, by name; every tensor starts with the batch axis."""
+        """Outputs of the network, by name.
+
+        Every tensor starts with ``B * P``: from each entry of the batch the P frames that have their context within
+        its T frames, in order. A labelled frame comes with its context alone, so there P is 1.
+        """
 
     @abstractmethod
     def encode(self, batch: Batch) -> Targets:
@@ -119,10 +131,10 @@ class Algorithm(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, outputs: Outputs, batch: Batch) -> Instances:
-        """Predictions with scores.
+        """Predictions with scores, of the frames that :meth:`forward` gives outputs for.
 
         Returns:
-            ``(B, V, N, K, 2)`` in original pixels, or ``(B, N, K, 3)`` in millimetres.
+            ``(B * P, V, N, K, 2)`` in original pixels, or ``(B * P, N, K, 3)`` in millimetres.
         """
 
     @abstractmethod
@@ -143,14 +155,21 @@ class Algorithm(nn.Module, ABC):
 class ImageAlgorithm(Algorithm):
     """An algorithm that looks at one image at a time: views and time are folded into the batch here, and only here.
 
-    :attr:`network` takes ``(N, 3, H, W)`` and gives maps that start with N.
+    :attr:`network` takes ``(N, 3, H, W)`` and gives maps that start with N. Where the algorithm has a context, the
+    frames of a window follow one another, and what the network gives for the first and the last of them is not used.
     """
 
     def forward(self, batch: Batch) -> Outputs:
-        """Outputs with the axes ``(B, V, T, ...)``."""
-        axes = batch.images.shape[:3]
+        """Outputs with the axes ``(B * P, V, ...)``."""
+        count, views, length = batch.images.shape[:3]
+        reach = self.needs.context
         outputs: Outputs = self.network(batch.images.flatten(0, 2))
-        return {name: value.reshape(*axes, *value.shape[1:]) for name, value in outputs.items()}
+
+        def inner(value: torch.Tensor) -> torch.Tensor:
+            windows = value.reshape(count, views, length, *value.shape[1:])[:, :, reach : length - reach]
+            return windows.transpose(1, 2).flatten(0, 1)
+
+        return {name: inner(value) for name, value in outputs.items()}
 
     def example_input(self, count: int) -> UInt8[torch.Tensor, "{count} 3 H W"]:
         """Black images."""

@@ -40,5 +40,6 @@ class ModelSettings(Section):
     )
     do_context: StrictBool | None = Field(
         default=None,
-        description="Show the network the neighbouring frames; null to do as the algorithm needs.",
+        description="Older files' way to ask for neighbouring frames: true makes model_type heatmap heatmap_mhcrnn; "
+        "null to do as the algorithm needs.",
     )

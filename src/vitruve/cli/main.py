@@ -12,7 +12,8 @@ import os
 import pkgutil
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -26,9 +27,11 @@ INTERRUPTED = 130
 
 
 def verbs() -> list[str]:
-    """The names of the verbs, without importing them."""
+    """The names of the verbs, without importing them: those of the modules, with hyphens."""
     package = importlib.import_module("vitruve.cli")
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "main")
+    return sorted(
+        module.name.replace("_", "-") for module in pkgutil.iter_modules(package.__path__) if module.name != "main"
+    )
 
 
 def build() -> typer.Typer:
@@ -45,15 +48,24 @@ def build() -> typer.Typer:
     )
     app.callback()(_options)
     for verb in verbs():
-        app.command(verb)(importlib.import_module(f"vitruve.cli.{verb}").command)
+        app.command(verb)(importlib.import_module(f"vitruve.cli.{verb.replace('-', '_')}").command)
     return app
 
 
 def main() -> None:
-    """Run the command line; errors of the input end with exit code 2, an interruption with 130."""
+    """Run the command line."""
+    guarded(lambda: build()(prog_name="vitruve"))
+
+
+def guarded(work: Callable[[], Any]) -> None:
+    """Do the work of a program; errors of the input end it with exit code 2 and one line, an interruption with 130.
+
+    Args:
+        work: What the program does.
+    """
     _one_line_warnings()
     try:
-        build()(prog_name="vitruve")
+        work()
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -51,6 +51,14 @@ def command(
     batch_size: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Frames that pass through the network together.")
     ] = None,
+    locator: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Run that finds the animal, for crops; by default the one the run keeps."),
+    ] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Table of boxes to crop to, or a folder with <video>_bbox.csv files."),
+    ] = None,
 ) -> None:
     """Predict keypoints in videos and images."""
     from vitruve import api
@@ -66,6 +74,8 @@ def command(
         overwrite=overwrite,
         runtime=runtime,
         batch_size=batch_size,
+        locator=locator,
+        boxes=boxes,
     )
     for result in results:
         if result.skipped:

@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from vitruve.config.schema import Config, warn_idle
+from vitruve.config.schema import Config, Remarks
 from vitruve.config.yaml_file import nearest_file, read_yaml, yaml_error
 from vitruve.errors import ConfigError
 
@@ -30,6 +30,7 @@ _PATHS = (
     "eval.test_videos_directory",
     "model.checkpoint",
     "model.backbone_checkpoint",
+    "crop.locator",
     "resume",
 )
 _OUTPUTS = ("eval.saved_vid_preds_dir",)
@@ -76,9 +77,9 @@ def compose(config_path: str | None = None, config_name: str | None = None, over
                 "or write [a,b] for one list"
             )
     with _hydra(source, parsed) as composed:
-        config, idle = _settings(composed, source, parsed)
+        config, remarks = _settings(composed, source, parsed)
         run_dir = _folder(composed, "hydra.run.dir")
-    warn_idle(idle, source.name if source else None)
+    remarks.warn(source.name if source else None)
     return Composed(config, run_dir, source)
 
 
@@ -109,7 +110,7 @@ def compose_sweep(
     swept = _parse([f"{key}={value}" for key, value in listed.items()])
     runs: list[Composed] = []
     taken: dict[Path, int] = {}
-    idle: dict[str, None] = {}
+    remarks = Remarks()
     for number, combination in enumerate(itertools.product(*(_values(item) for item in [*swept, *parsed]))):
         chosen = _parse(combination)
         with _hydra(source, chosen) as composed:
@@ -123,10 +124,10 @@ def compose_sweep(
                     "put ${hydra.job.num} into it"
                 )
             taken[folder] = number
-            config, without_effect = _settings(composed, source, chosen)
-            idle.update(dict.fromkeys(without_effect))
+            config, found = _settings(composed, source, chosen)
+            remarks |= found
             runs.append(Composed(config, folder, source))
-    warn_idle(list(idle), source.name if source else None)
+    remarks.warn(source.name if source else None)
     return runs
 
 
@@ -212,7 +213,7 @@ def _addable(override: Override, folder: Path | None) -> str:
     return f"++{text}" if plain and not group and not str(override.key_or_group).startswith("hydra") else text
 
 
-def _settings(composed: DictConfig, source: Path | None, overrides: Sequence[Override]) -> tuple[Config, list[str]]:
+def _settings(composed: DictConfig, source: Path | None, overrides: Sequence[Override]) -> tuple[Config, Remarks]:
     values = _plain(composed)
     keys = [str(override.key_or_group) for override in overrides]
     _lower_min_epochs(values, keys)

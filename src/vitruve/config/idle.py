@@ -14,15 +14,12 @@ if TYPE_CHECKING:
     from vitruve.config.schema import Config
 
 _SEVERAL_CAMERAS = (
-    "data.view_names",
     "data.camera_params_file",
     "training.imgaug_3d",
-    "training.patch_mask",
     "losses.supervised_reprojection_heatmap_mse",
     "losses.supervised_pairwise_projections",
 )
 _VIDEOS = ("eval.save_vids_after_training", "eval.predict_vids_after_training_save_heatmaps")
-_VIEWER = ("eval.hydra_paths", "eval.fiftyone")
 _PCA = ("data.mirrored_column_matches", "data.columns_for_singleview_pca")
 
 
@@ -47,13 +44,23 @@ def _idle(config: Config, needs: Needs) -> Iterator[tuple[str, str]]:
             yield f"losses.{loss}", "not in model.losses_to_use"
     if not named:
         yield "dali", "no unlabelled video; batches of prediction are inference.batch_size"
-        yield "callbacks.anneal_weight", "no unsupervised loss"
+        if not needs.views:
+            yield "callbacks.anneal_weight", "no unsupervised loss"
     if not any(name.startswith("pca_") for name in UNSUPERVISED):
         yield from ((key, "no PCA loss") for key in _PCA)
     if not needs.views:
         yield from ((key, f"{config.model.model_type} sees views one by one") for key in _SEVERAL_CAMERAS)
-    yield from ((key, "no viewer") for key in _VIEWER)
+        if isinstance(config.data.csv_file, str):
+            yield "data.view_names", "one label file"
+    if not needs.masking:
+        yield "training.patch_mask", f"{config.model.model_type} learns from whole images"
     yield "data.image_delimiter", "frame numbers are the last digits of an image's name"
+    if not config.cropped:
+        yield "crop", "whole images: set crop.locator, crop.from_labels or data.bbox_file"
+    elif not config.crop.from_labels:
+        yield "crop.jitter", "from_labels is false"
+    elif config.data.bbox_file is not None:
+        yield "crop.from_labels", "data.bbox_file has the boxes"
     if not config.eval.predict_vids_after_training:
         yield from ((key, "predict_vids_after_training is false") for key in _VIDEOS)
     if config.model.do_context and not needs.context:

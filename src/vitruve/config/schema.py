@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, SerializeAsAny, ValidationError
+from pydantic import BaseModel, Field, SerializeAsAny, StrictInt, ValidationError
 
 from vitruve.algorithms.settings import ModelSettings
 from vitruve.config.explain import config_error, place, unknown_key
 from vitruve.config.foreign import adopt
 from vitruve.config.idle import idle_settings
 from vitruve.config.yaml_file import read_yaml
+from vitruve.data.crop_settings import CropSettings
 from vitruve.data.dali_settings import DaliSettings
 from vitruve.data.settings import DataSettings
 from vitruve.errors import ConfigError, nearest
@@ -32,6 +34,36 @@ _log = logging.getLogger(__name__)
 _LEFT_OPEN = "???"
 
 
+@dataclass(frozen=True)
+class Remarks:
+    """What there is to say of settings that are valid.
+
+    Attributes:
+        changed: One line for each setting that was converted.
+        idle: Full keys without effect in this run, each with its reason.
+    """
+
+    changed: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
+
+    def __or__(self, other: Remarks) -> Remarks:
+        """Everything that either says, once."""
+        changed, idle = (dict.fromkeys((*getattr(self, n), *getattr(other, n))) for n in ("changed", "idle"))
+        return Remarks(tuple(changed), tuple(idle))
+
+    def warn(self, source: str | None = None) -> None:
+        """Say it: one line for each converted setting, and one line for all that have no effect.
+
+        Args:
+            source: The file the settings come from.
+        """
+        start = f"{source}: " if source else ""
+        for line in self.changed:
+            _log.warning("%s%s", start, line)
+        if self.idle:
+            _log.warning("%sno effect in this run: %s", start, "; ".join(self.idle))
+
+
 class Config(Section):
     """All settings of a run. Made by :meth:`from_mapping`, :meth:`load` or ``vitruve.config.compose``."""
 
@@ -42,11 +74,15 @@ class Config(Section):
     model: SerializeAsAny[ModelSettings] = Field(
         default=ModelSettings(), description="Algorithm, backbone and weights."
     )
+    crop: CropSettings = Field(default=CropSettings(), description="Looking at the animal alone.")
     dali: DaliSettings = Field(default=DaliSettings(), description="Batches of unlabelled video.")
     losses: LossesSettings = Field(default=LossesSettings(), description="Terms on unlabelled video.")
     eval: EvalSettings = Field(default=EvalSettings(), description="What follows training.")
     callbacks: CallbackSettings = Field(default=CallbackSettings(), description="What happens between epochs.")
     inference: InferenceSettings = Field(default=InferenceSettings(), description="How the network is run.")
+    ensemble: StrictInt = Field(
+        default=1, ge=1, description="Networks that are trained, which differ in training.rng_seed_model_pt."
+    )
     resume: Path | None = Field(default=None, description="Run that goes on; null to begin a new one.")
 
     @classmethod
@@ -55,7 +91,8 @@ class Config(Section):
     ) -> Config:
         """Check settings and fill in the defaults.
 
-        Settings that have no effect in this run are collected into one warning of the logger.
+        Settings of older files whose meaning has changed are converted, with one warning of the logger each. Settings
+        that have no effect in this run are collected into one more.
 
         Args:
             mapping: Sections as nested mappings.
@@ -69,20 +106,21 @@ class Config(Section):
             ConfigError: A key is unknown, a value has the wrong type or range, values contradict one another,
                 or a loss or algorithm is named that there is not.
         """
-        config, idle = cls.examine(mapping, source, overridden)
-        warn_idle(idle, source)
+        config, remarks = cls.examine(mapping, source, overridden)
+        remarks.warn(source)
         return config
 
     @classmethod
     def examine(
         cls, mapping: Mapping[str, Any], source: str | None = None, overridden: Collection[str] = ()
-    ) -> tuple[Config, list[str]]:
-        """Like :meth:`from_mapping`, but hand back the settings without effect instead of warning of them.
+    ) -> tuple[Config, Remarks]:
+        """Like :meth:`from_mapping`, but hand back what there is to warn of.
 
         Returns:
-            The settings, and the keys without effect, each with its reason.
+            The settings, and what was changed or has no effect.
         """
-        values, dropped = adopt(mapping)
+        adopted = adopt(mapping, overridden)
+        values, dropped = adopted.values, adopted.idle
         _check_leaves(values, source, overridden)
         values = _without_empty(values, cls)
         _default_videos(values)
@@ -94,8 +132,9 @@ class Config(Section):
             model_values = _own_keys(model_values, algorithm.Config, source, overridden, dropped)
         model = _validated(algorithm.Config, model_values, source, overridden, prefix="model")
         _check_losses(model, source, overridden)
+        _check_context(model, algorithm, source, overridden)
         config = config.model_copy(update={"model": model})
-        return config, [*dropped, *idle_settings(config, algorithm.needs)]
+        return config, Remarks(tuple(adopted.changed), (*dropped, *idle_settings(config, algorithm.needs)))
 
     @classmethod
     def load(cls, path: str | Path) -> Config:
@@ -112,20 +151,14 @@ class Config(Section):
         """
         return cls.examine(read_yaml(Path(path)), str(path))[0]
 
+    @property
+    def cropped(self) -> bool:
+        """Whether the network looks at boxes instead of whole images."""
+        return self.data.bbox_file is not None or self.crop.from_labels or self.crop.locator is not None
+
     def to_yaml(self) -> str:
         """All settings, defaults too, as YAML that :meth:`load` reads back to an equal object."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
-
-
-def warn_idle(idle: Sequence[str], source: str | None = None) -> None:
-    """Say in one line which settings have no effect in this run.
-
-    Args:
-        idle: What :meth:`Config.examine` found.
-        source: The file the settings come from.
-    """
-    if idle:
-        _log.warning("%sno effect in this run: %s", f"{source}: " if source else "", "; ".join(idle))
 
 
 def _validated(section: type[_S], values: Any, source: str | None, overridden: Collection[str], prefix: str = "") -> _S:
@@ -180,6 +213,16 @@ def _check_losses(model: ModelSettings, source: str | None, overridden: Collecti
         there = f"available are {', '.join(UNSUPERVISED)}" if UNSUPERVISED else "none is available: write []"
         where = place("model.losses_to_use", source, overridden)
         raise ConfigError(f"{where}model.losses_to_use={list(model.losses_to_use)}: '{name}' {problem}; {there}")
+
+
+def _check_context(
+    model: ModelSettings, algorithm: type[Algorithm], source: str | None, overridden: Collection[str]
+) -> None:
+    if model.do_context is False and algorithm.needs.context:
+        raise ConfigError(
+            f"{place('model.do_context', source, overridden)}model.do_context=false: {model.model_type} looks at "
+            "neighbouring frames; take model.model_type=heatmap, or leave do_context out"
+        )
 
 
 def _without_empty(values: Mapping[str, Any], section: type[BaseModel]) -> dict[str, Any]:

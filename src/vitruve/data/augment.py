@@ -80,12 +80,26 @@ _DLC = Augmentation(
     emboss=0.1,
 )
 
+
+def without_geometry(settings: Augmentation) -> Augmentation:
+    """The changes that leave every keypoint where it is.
+
+    Args:
+        settings: Probabilities and strengths.
+
+    Returns:
+        The same without rotation, crop, turns, mirror images and elastic changes.
+    """
+    return replace(settings, rotate=0.0, crop_pad=0.0, quarter_turns=(), hflip=0.0, elastic=0.0)
+
+
 PRESETS: Mapping[str, Augmentation] = {
     "none": Augmentation(),
     "default": Augmentation(),
     "dlc": _DLC,
     "dlc-lr": replace(_DLC, quarter_turns=(0, 180)),
     "dlc-top-down": replace(_DLC, quarter_turns=(0, 90, 180, 270)),
+    "dlc-mv": without_geometry(_DLC),
 }
 """What ``training.imgaug`` takes by name."""
 

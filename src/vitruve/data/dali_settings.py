@@ -5,7 +5,7 @@ The section is named after the reader Lightning Pose uses; the key names are kep
 
 from __future__ import annotations
 
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictInt, model_validator
 
 from vitruve.settings import Section
 
@@ -19,7 +19,22 @@ class GeneralDali(Section):
 class TrainSequence(Section):
     """Unlabelled batches of models that see single frames."""
 
-    sequence_length: StrictInt = Field(default=32, ge=2, description="Consecutive frames an unlabelled batch.")
+    sequence_length: StrictInt = Field(default=32, ge=2, description="Frames of video an unlabelled batch.")
+    windows: StrictInt = Field(
+        default=4,
+        ge=1,
+        description="Windows of consecutive frames they come from, each from a random place of a random video; 1 for "
+        "one long window.",
+    )
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> TrainSequence:
+        if self.sequence_length < 2 * self.windows:
+            raise ValueError(
+                f"sequence_length={self.sequence_length} frames in windows={self.windows} windows: a window needs two "
+                "frames at least"
+            )
+        return self
 
 
 class PredictSequence(Section):
@@ -32,7 +47,7 @@ class TrainContext(Section):
     """Unlabelled batches of models that see neighbouring frames."""
 
     batch_size: StrictInt = Field(
-        default=16, ge=5, description="Consecutive frames; the first and last two are context."
+        default=16, ge=5, description="Consecutive frames of one window; the first and last two are context."
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +12,12 @@ import torch
 from jaxtyping import Float, UInt8
 
 from vitruve.algorithms.base import Needs
-from vitruve.data.augment import Augmentation, draw
+from vitruve.data.augment import Augmentation, draw, without_geometry
+from vitruve.data.context import window
 from vitruve.data.images import ImageCache
+from vitruve.data.scenes import Scenes
 from vitruve.errors import InputError
-from vitruve.geometry.affine import Size, resize
+from vitruve.geometry.affine import Matrix, Size, area
 from vitruve.geometry.warp import Warp
 from vitruve.media.images import image_size
 from vitruve.media.video import VideoReader
@@ -39,10 +40,17 @@ class Sample:
 
 @dataclass(frozen=True)
 class Pick:
-    """Which frame to take, and in which epoch: together they decide the augmentation, whatever came before."""
+    """Which frame to take, and when: together they decide the augmentation, whatever came before.
+
+    Attributes:
+        epoch: The epoch.
+        index: Number of the frame.
+        turn: How often the frame was taken before in this epoch.
+    """
 
     epoch: int
     index: int
+    turn: int = 0
 
 
 class PoseDataset(torch.utils.data.Dataset[Sample]):
@@ -55,6 +63,8 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         cache: Where pixels come from.
         augmentation: Changes at random; None for validation and testing.
         seed: Together with epoch and index the seed of every draw.
+        move_scenes: Where there is augmentation and cameras are calibrated, move what is labelled in space, in place of
+            geometric changes of single views.
     """
 
     def __init__(
@@ -65,14 +75,21 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         cache: ImageCache,
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        move_scenes: bool = False,
     ) -> None:
         self.labels = labels
         self._size = size
-        self._needs = needs
+        self.needs = needs
         self._cache = cache
         self._augmentation = augmentation
         self._seed = seed
         self._permutation = labels.skeleton.flip_permutation
+        sees = needs.views or needs.cameras
+        calibrated = sees and bool(labels.cameras) and all(frame.session in labels.cameras for frame in labels)
+        self._scenes = Scenes(labels) if calibrated else None
+        self._moves = move_scenes and calibrated and augmentation not in (None, Augmentation())
+        if self._moves and augmentation is not None:
+            self._augmentation = without_geometry(augmentation)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -81,8 +98,11 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         """The sample of a frame; a plain number means epoch 0."""
         pick = pick if isinstance(pick, Pick) else Pick(0, pick)
         frame = self.labels[pick.index]
-        rng = np.random.default_rng([self._seed, pick.epoch, pick.index])
-        views = [self._view(image, frame.instances[view], rng) for view, image in enumerate(frame.images)]
+        turn = [pick.turn] if pick.turn else []
+        rng = np.random.default_rng([self._seed, pick.epoch, pick.index, *turn])
+        scenes = self._scenes
+        moves = scenes.moved(pick.index, rng) if self._moves and scenes else [None] * len(frame.images)
+        views = [self._view(image, frame.instances[view], rng, moves[view]) for view, image in enumerate(frame.images)]
         truth = Instances(
             np.stack([instances.keypoints for _, _, instances in views]),
             np.stack([instances.visible for _, _, instances in views]),
@@ -92,27 +112,28 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
                 if getattr(frame.instances, name) is not None
             },
         )
-        cameras = self.labels.cameras.get(frame.session)
         return Sample(
             np.stack([images for images, _, _ in views]),
             np.stack([to_image for _, to_image, _ in views]).astype(np.float32),
             truth,
-            frame.instances_3d,
-            stack_cameras(cameras) if cameras and self._needs.cameras else None,
+            # Only training learns in space.
+            frame.instances_3d if scenes is None or self._augmentation is None else scenes.truth(pick.index),
+            None if scenes is None else scenes.cameras(pick.index),
         )
 
     def _view(
-        self, image: ImageRef, truth: Instances, rng: np.random.Generator
+        self, image: ImageRef, truth: Instances, rng: np.random.Generator, move: Matrix | None
     ) -> tuple[np.ndarray, np.ndarray, Instances]:
         pixels = self._cache.read(self.labels, image)
-        base = resize((pixels.shape[1], pixels.shape[0]), self._size)
+        base = area((pixels.shape[1], pixels.shape[0]), self._size, image.box)
+        if move is not None:
+            base = base @ move
         if self._augmentation is None:
             warp, mirrored = Warp(base, self._size), False
         else:
             drawn = draw(self._augmentation, base, self._size, rng)
             warp, mirrored = drawn.warp, drawn.mirrored
-        window = [self._cache.read(self.labels, each) for each in self._window(image)]
-        images = np.stack([warp.image(each).transpose(2, 0, 1) for each in window])
+        images = np.stack([warp.image(each).transpose(2, 0, 1) for each in self._window(image, pixels)])
         truth = replace(truth, keypoints=warp.displaced(truth.keypoints))
         if mirrored:
             truth = replace(
@@ -122,27 +143,13 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
             )
         return images, warp.to_image, truth
 
-    def _window(self, image: ImageRef) -> list[ImageRef]:
-        """The image with its neighbours in time; a missing neighbour is replaced by the image itself."""
-        reach = self._needs.context
-        if reach == 0:
-            return [image]
-        return [self._neighbour(image, step) if step else image for step in range(-reach, reach + 1)]
-
-    def _neighbour(self, image: ImageRef, step: int) -> ImageRef:
-        if image.index is not None:
-            other = replace(image, index=max(0, image.index + step))
-            return other if self._cache.holds(self.labels, other) else image
-        digits = re.search(r"(\d+)(?!.*\d)", image.path.stem)
-        if digits is None:
-            return image
-        number = max(0, int(digits[0]) + step)
-        for written in (f"{number:0{len(digits[0])}d}", str(number)):  # img10 comes after img09, or after img9
-            stem = image.path.stem[: digits.start()] + written + image.path.stem[digits.end() :]
-            other = replace(image, path=image.path.with_name(stem + image.path.suffix))
-            if self._cache.holds(self.labels, other):
-                return other
-        return image
+    def _window(self, image: ImageRef, pixels: UInt8[np.ndarray, "H W 3"]) -> list[UInt8[np.ndarray, "H W 3"]]:
+        """The image with its neighbours in time; one of another size is not of this recording."""
+        if self.needs.context == 0:
+            return [pixels]
+        refs = window(image, self.needs.context, lambda each: self._cache.holds(self.labels, each))
+        read = [pixels if each == image else self._cache.read(self.labels, each) for each in refs]
+        return [each if each.shape == pixels.shape else pixels for each in read]
 
 
 def checked(labels: Labels) -> Labels:

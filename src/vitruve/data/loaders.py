@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from vitruve.data.dataset import Pick, PoseDataset, collate
-from vitruve.structures.batch import Batch
+from vitruve.data.dataset import Pick, PoseDataset, Sample, collate
+from vitruve.data.windows import VideoWindows, WindowPick
+from vitruve.structures.batch import Batch, TrainingBatch
+
+Picks = list[Pick | WindowPick]
+"""What one batch is made of."""
 
 
-class EpochBatches(Sampler[list[Pick]]):
+class EpochBatches(Sampler[Picks]):
     """The picks of each batch of an epoch.
 
     Args:
@@ -22,16 +28,31 @@ class EpochBatches(Sampler[list[Pick]]):
         shuffle: Draw a new order each epoch; otherwise the frames' own.
         seed: Seed of the orders.
         limit: At most this many batches (a whole number), or this share of them.
+        at_least: Begin the frames anew, in another order, until an epoch has this many batches.
+        windows: Windows of unlabelled video that each batch holds as well.
+        windows_from: First epoch in which it does.
     """
 
     def __init__(
-        self, count: int, batch_size: int, *, shuffle: bool, seed: int = 0, limit: float | None = None
+        self,
+        count: int,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        limit: float | None = None,
+        at_least: int = 1,
+        windows: int = 0,
+        windows_from: int = 0,
     ) -> None:
         self._count = count
         self._batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
         self._limit = limit
+        self._at_least = at_least
+        self._windows = windows
+        self._windows_from = windows_from
         self.epoch = 0
 
     @property
@@ -43,29 +64,79 @@ class EpochBatches(Sampler[list[Pick]]):
         """Choose the epoch that the next iteration is for."""
         self.epoch = epoch
 
-    def picks(self, epoch: int) -> list[list[Pick]]:
+    def picks(self, epoch: int) -> list[Picks]:
         """All batches of an epoch."""
+        frames = self._round(epoch, 0)
+        for turn in range(1, math.ceil(self._at_least / len(frames))):
+            frames += self._round(epoch, turn)
+        frames = frames[: max(self._at_least, self._per_round())]
+        if self._limit is not None:
+            keep = int(self._limit) if isinstance(self._limit, int) else int(self._limit * len(frames))
+            frames = frames[: max(1, keep)]
+        windows = self._windows if epoch >= self._windows_from else 0
+        return [
+            [*batch, *(WindowPick(epoch, step, window) for window in range(windows))]
+            for step, batch in enumerate(frames)
+        ]
+
+    def _round(self, epoch: int, turn: int) -> list[list[Pick]]:
+        """Every frame once."""
         order = np.arange(self._count)
         if self._shuffle:
-            order = np.random.default_rng([self._seed, epoch]).permutation(self._count)
+            seed = [self._seed, epoch, turn] if turn else [self._seed, epoch]
+            order = np.random.default_rng(seed).permutation(self._count)
         starts = range(0, self._count, self._batch_size)
-        batches = [[Pick(epoch, int(i)) for i in order[start : start + self._batch_size]] for start in starts]
+        batches = [[Pick(epoch, int(i), turn) for i in order[start : start + self._batch_size]] for start in starts]
         if self._shuffle and self._batch_size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
             batches.pop()
-        if self._limit is not None:
-            keep = int(self._limit) if isinstance(self._limit, int) else int(self._limit * len(batches))
-            batches = batches[: max(1, keep)]
         return batches
 
-    def __iter__(self) -> Iterator[list[Pick]]:
+    def _per_round(self) -> int:
+        return len(self._round(0, 0))
+
+    def __iter__(self) -> Iterator[Picks]:
         return iter(self.picks(self.epoch))
 
     def __len__(self) -> int:
         return len(self.picks(0))
 
 
+class TrainingSet(Dataset[Sample]):
+    """Labelled frames and windows of unlabelled video, by their picks.
+
+    Args:
+        frames: The labelled frames.
+        windows: The unlabelled windows, or None.
+    """
+
+    def __init__(self, frames: PoseDataset, windows: VideoWindows | None = None) -> None:
+        self.frames = frames
+        self.windows = windows
+
+    def __getitem__(self, pick: Pick | WindowPick) -> Sample:
+        """The sample of a pick."""
+        if isinstance(pick, Pick):
+            return self.frames[pick]
+        assert self.windows is not None
+        return self.windows[pick]
+
+
+def collate_training(samples: Sequence[Sample]) -> TrainingBatch:
+    """Samples with and without truth as the two halves of a training batch.
+
+    Args:
+        samples: At least one with truth.
+
+    Returns:
+        The batch, in main memory.
+    """
+    unlabelled = [sample for sample in samples if sample.truth is None]
+    labelled = collate([sample for sample in samples if sample.truth is not None])
+    return TrainingBatch(labelled, collate(unlabelled) if unlabelled else None)
+
+
 def loader(dataset: PoseDataset, batches: EpochBatches, workers: int) -> DataLoader[Batch]:
-    """A loader of batches.
+    """A loader of labelled batches.
 
     Args:
         dataset: Gives samples for picks.
@@ -76,10 +147,19 @@ def loader(dataset: PoseDataset, batches: EpochBatches, workers: int) -> DataLoa
     Returns:
         The loader.
     """
+    return _loader(dataset, collate, batches, workers)
+
+
+def training_loader(dataset: TrainingSet, batches: EpochBatches, workers: int) -> DataLoader[TrainingBatch]:
+    """A loader of training batches; arguments as for :func:`loader`."""
+    return _loader(dataset, collate_training, batches, workers)
+
+
+def _loader(dataset: Dataset[Sample], together: Any, batches: EpochBatches, workers: int) -> DataLoader[Any]:
     return DataLoader(
-        dataset,  # type: ignore[arg-type]  # samples go in, the collated batch comes out
+        dataset,
         batch_sampler=batches,
-        collate_fn=collate,
+        collate_fn=together,
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),

@@ -235,6 +235,7 @@ def table_labels(
     frames = []
     for row in range(len(first.index)):
         images = tuple(_image(table.index[row], video) for table in tables)
+        _check_sessions(tables, row, images, view_names)
         instances = [_instances(table, row, several) for table in tables]
         fields = ("keypoints", "visible", "keypoint_scores", "tracks")
         stacked = {
@@ -276,6 +277,23 @@ def _check_same(first: KeypointTable, other: KeypointTable) -> None:
             )
     if (first.scores is None) != (other.scores is None):
         raise InputError(f"{other.source}: likelihood is in some views only; give it in all views or in none")
+
+
+def _check_sessions(
+    tables: Sequence[KeypointTable], row: int, images: Sequence[ImageRef], view_names: Sequence[str]
+) -> None:
+    """Frames of two recordings may have one file name: where folders are named SESSION_VIEW, sessions must agree."""
+    folders = [image.path.parent.name for image in images if image.index is None]
+    if len(folders) < 2 or not all(f.endswith(f"_{v}") for f, v in zip(folders, view_names, strict=False)):
+        return
+    sessions = [_session(image, view) for image, view in zip(images, view_names, strict=True)]
+    other = next((number for number, session in enumerate(sessions) if session != sessions[0]), None)
+    if other is not None:
+        raise InputError(
+            f"{tables[other].source}: {tables[other].places[row]}: image '{images[other].name}' is of session "
+            f"'{sessions[other]}', but '{images[0].name}' of {tables[0].source} is of '{sessions[0]}'; rows of all "
+            "views must show the same instant"
+        )
 
 
 def _image(name: str | int, video: Path | None) -> ImageRef:

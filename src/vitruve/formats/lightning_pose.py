@@ -30,7 +30,7 @@ def sniff(path: Path) -> bool:
         True where :func:`read` is the right reader.
     """
     if path.is_dir():
-        return bool(_in_folder(path))
+        return bool(label_files_in(path))
     header = looks_like_header(path)
     return header is not None and header.rows < 4 and header.index_width == 1 and not _in_labeled_data(path)
 
@@ -108,13 +108,21 @@ def _paths(path: Path | Sequence[Path]) -> list[Path]:
         return [Path(item) for item in path]
     if not path.is_dir():
         return [path]
-    found = _in_folder(path)
+    found = label_files_in(path)
     if not found:
         raise InputError(f"{path}: no {_STEM}.csv in this folder; name the label file")
     return found
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def label_files_in(folder: Path) -> list[Path]:
+    """The label files of a project folder: ``CollectedData.csv``, or one ``CollectedData_<view>.csv`` a view.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The files; none where there is no such file.
+    """
     single = folder / f"{_STEM}.csv"
     if single.is_file():
         return [single]

@@ -80,6 +80,20 @@ def crop(box: tuple[float, float, float, float], target: Size) -> Matrix:
     return translation(-0.5, -0.5) @ scale @ translation(-x1, -y1)
 
 
+def area(source: Size, target: Size, box: tuple[float, float, float, float] | None = None) -> Matrix:
+    """Let a box of an image, or the whole image, fill a size.
+
+    Args:
+        source: Width and height of the image.
+        target: Width and height after.
+        box: ``x1 y1 x2 y2`` in pixels, or None for the whole image.
+
+    Returns:
+        The matrix.
+    """
+    return resize(source, target) if box is None else crop(box, target)
+
+
 def letterbox(source: Size, target: Size) -> Matrix:
     """Fit a whole image into a size without changing its proportions, centred.
 
@@ -105,3 +119,22 @@ def flip(size: Size) -> Matrix:
         The matrix. It does not exchange left and right keypoints: that is the skeleton's permutation.
     """
     return np.array([[-1, 0, size[0] - 1], [0, 1, 0], [0, 0, 1]], np.float64)
+
+
+def similarity(source: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"]) -> Matrix:
+    """The turn, scale and shift that bring points closest to others, in the sense of least squares.
+
+    Args:
+        source: At least two different points, in pixels.
+        target: Where each should go.
+
+    Returns:
+        The matrix. It mirrors nothing and shears nothing.
+    """
+    center, goal = source.mean(0), target.mean(0)
+    # As complex numbers, turning and scaling are one product, and its least-squares solution is a quotient.
+    here, there = (source - center) @ (1, 1j), (target - goal) @ (1, 1j)
+    factor = (here.conj() @ there) / (here.conj() @ here).real
+    a, b = float(factor.real), float(factor.imag)
+    turn = np.array([[a, -b, 0], [b, a, 0], [0, 0, 1]], np.float64)
+    return translation(*goal) @ turn @ translation(*-center)

@@ -27,12 +27,12 @@ from vitruve.errors import InputError
 from vitruve.formats.table import format_rows
 from vitruve.geometry.affine import resize
 from vitruve.geometry.warp import Warp
-from vitruve.inference.files import predict_to_files
+from vitruve.inference.files import predict_views
 from vitruve.inference.jobs import Job
 from vitruve.inference.load import load_run
 from vitruve.inference.predictor import Predictor
 from vitruve.inference.runtimes.deviation import PERCENTILE
-from vitruve.inference.runtimes.measure import Measurement
+from vitruve.inference.runtimes.measure import Measurement, inputs_a_frame
 from vitruve.inference.runtimes.processor import describe
 from vitruve.inference.runtimes.select import choose, measure_and_record, verdict
 from vitruve.inference.samples import Samples, load_samples
@@ -163,6 +163,11 @@ def bench(directory: Path, source: Path | None = None, *, frames: int = FRAMES) 
     loaded = load_run(directory)
     settings = Config.load(loaded.run.config).inference
     samples = load_samples(loaded.run.samples)
+    views = samples.images.shape[1] if loaded.algorithm.needs.views else 1
+    if source is not None and views > 1:
+        raise InputError(
+            f"{source}: this run sees {views} views together; leave it out to measure with its own samples"
+        )
     runtimes = measure_and_record(loaded.algorithm, loaded.run, settings, samples, _log.warning)
     began = time.perf_counter()
     loaded = load_run(directory)
@@ -171,20 +176,21 @@ def bench(directory: Path, source: Path | None = None, *, frames: int = FRAMES) 
     device = next(loaded.algorithm.network.parameters()).device
     loaded.algorithm.network = network
     with tempfile.TemporaryDirectory() as folder:
-        clip = source or _clip(samples, Path(folder) / "clip.mp4", frames)
-        with VideoReader(clip) as video:
+        clips = [source or _clip(samples, Path(folder) / f"clip{v}.mp4", frames, v) for v in range(views)]
+        with VideoReader(clips[0]) as video:
             began = time.perf_counter()
             images = list(itertools.islice(video.frames(), frames))
             decoding = len(images) / (time.perf_counter() - began)
         stages = [
-            ("read video", decoding),
-            ("warp", _warping(images, loaded.algorithm.task.input_size)),
+            ("read video", decoding / views),
+            ("warp", _warping(images, loaded.algorithm.task.input_size) / views),
             *_network_stages(loaded.algorithm, samples, settings.batch_size, device),
-            ("write table", _writing(len(loaded.algorithm.task.skeleton))),
+            ("write table", _writing(len(loaded.algorithm.task.skeleton)) / views),
         ]
         predictor = Predictor(loaded.algorithm, settings.batch_size, str(device))
         with _peak_memory() as peak:
-            done = predict_to_files(predictor, Job(clip, Path(folder) / "clip.csv"), scorer="bench", identity=name)
+            jobs = [Job(clip, Path(folder) / f"{clip.stem}.csv") for clip in clips]
+            done = predict_views(predictor, jobs, scorer="bench", identity=name)[0]
     total = sum(1 / rate for _, rate in stages)
     return BenchReport(
         run=str(directory),
@@ -203,16 +209,16 @@ def bench(directory: Path, source: Path | None = None, *, frames: int = FRAMES) 
     )
 
 
-def _clip(samples: Samples, path: Path, frames: int) -> Path:
-    """A video of the samples, each stretched back to the size its image had."""
+def _clip(samples: Samples, path: Path, frames: int, view: int) -> Path:
+    """A video of one view of the samples, each stretched back to the size its image had."""
     middle = samples.images.shape[2] // 2
     height, width = samples.images.shape[-2:]
-    scale = samples.to_image[0, 0].double().numpy()
+    scale = samples.to_image[0, view].double().numpy()
     size = max(1, round(width * scale[0, 0])), max(1, round(height * scale[1, 1]))
     back = Warp(resize((width, height), size), size)
     with VideoWriter(path, _CLIP_FPS) as writer:
         for index in range(frames):
-            image = samples.images[index % len(samples), 0, middle].permute(1, 2, 0).contiguous().numpy()
+            image = samples.images[index % len(samples), view, middle].permute(1, 2, 0).contiguous().numpy()
             writer.write(back.image(image))
     return path
 
@@ -239,7 +245,8 @@ def _network_stages(
             between = time.perf_counter()
             algorithm.decode(outputs, batch).numpy()
             network, decode = network + between - began, decode + time.perf_counter() - between
-    return [("network", len(samples) / network), ("decode keypoints", len(samples) / decode)]
+    frames = len(samples) / inputs_a_frame(algorithm, batch_size)
+    return [("network", frames / network), ("decode keypoints", len(samples) / decode)]
 
 
 def _writing(keypoints: int) -> float:

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,12 @@ import numpy as np
 
 from vitruve.atomic import atomic_json
 from vitruve.errors import InputError
+from vitruve.formats.bbox_file import HEADER, format_boxes, read_last_boxes
 from vitruve.formats.table import format_rows, header_lines, read_predictions, write_h5
 from vitruve.inference.jobs import Job, check_owner, same_note, stamp_of, title
 from vitruve.inference.predictor import Prediction, Predictor
 from vitruve.inference.progress import progress
+from vitruve.media.recordings import Recording
 from vitruve.media.video import VideoReader, VideoWriter, is_video
 from vitruve.structures.instances import Instances
 from vitruve.structures.skeleton import Skeleton
@@ -88,32 +90,80 @@ def predict_to_files(
     Raises:
         InputError: The source cannot be read, the outputs belong to another source, or the disk is full.
     """
+    return predict_views(predictor, (job,), scorer=scorer, identity=identity, look=look, overwrite=overwrite)[0]
+
+
+def predict_views(
+    predictor: Predictor,
+    jobs: Sequence[Job],
+    *,
+    scorer: str,
+    identity: str,
+    look: Look = Look(),
+    overwrite: bool = False,
+) -> list[Done]:
+    """Predict the videos of one recording together, each into a table of its own.
+
+    Args:
+        predictor: The network.
+        jobs: One a view, in the order of the views; a single one may also be of images.
+        scorer: As for :func:`predict_to_files`, like all that follows.
+        identity: Names the weights and the runtime.
+        look: How keypoints are drawn.
+        overwrite: Predict again even if everything is there.
+
+    Returns:
+        What was done, one a view.
+
+    Raises:
+        InputError: As for :func:`predict_to_files`, or the videos have different lengths.
+    """
     began = time.monotonic()
-    stamp = stamp_of(job, identity, predictor.batch_size)
+    states = [_state(job, stamp_of(job, identity, predictor.batch_size), look) for job in jobs]
+    if all(state.whole for state in states) and not overwrite:
+        return [Done(job.table, job.labeled_video, tuple(job.outputs), 0, 0.0, True) for job in jobs]
+    going_on = all(
+        same_note(job.note, state.stamp) and job.part.is_file() for job, state in zip(jobs, states, strict=True)
+    )
+    for job, state in zip(jobs, states, strict=True):
+        if not overwrite and not going_on and job.table.is_file():
+            check_owner(job.finished, state.stamp, job)
+        if overwrite:
+            job.finished.unlink(missing_ok=True)
+    frames, drawn = 0, False
+    if overwrite or not all(state.same for state in states):
+        frames, drawn = _write_tables(predictor, jobs, scorer, [state.stamp for state in states], look, overwrite)
+    for job, state in zip(jobs, states, strict=True):
+        # In this order a prediction that is killed here is known to be whole, by the one file or by the other.
+        atomic_json(job.finished, state.stamp)
+        job.note.unlink(missing_ok=True)
+        if "h5" in job.formats:
+            write_h5(job.table, job.table.with_suffix(".h5"))
+        if job.labeled_video is not None and isinstance(job.source, Path):
+            if not drawn and not (state.drawn and not overwrite and job.labeled_video.is_file()):
+                draw_video(job.source, job.table, job.labeled_video, predictor.algorithm.task.skeleton, look)
+            atomic_json(job.drawn, _drawing(state.stamp, look))
+    seconds = time.monotonic() - began
+    return [Done(job.table, job.labeled_video, tuple(job.outputs), frames, seconds, False) for job in jobs]
+
+
+@dataclass(frozen=True)
+class _State:
+    """How far a job is: its stamp, whether the table and the drawn video are of it, and whether all is there."""
+
+    stamp: dict[str, Any]
+    same: bool
+    drawn: bool
+    whole: bool
+
+
+def _state(job: Job, stamp: dict[str, Any], look: Look) -> _State:
     renamed = same_note(job.note, stamp) and not job.part.is_file()  # killed between the rename and the note
     same = job.table.is_file() and (same_note(job.finished, stamp) or renamed)
-    drawn_same = same and same_note(job.drawn, _drawing(stamp, look))
-    whole = same and (drawn_same or job.labeled_video is None) and ("h5" not in job.formats or _follows_table(job))
-    if whole and not overwrite and all(path.is_file() for path in job.outputs):
-        return Done(job.table, job.labeled_video, tuple(job.outputs), 0, 0.0, True)
-    going_on = same_note(job.note, stamp) and job.part.is_file()
-    if not overwrite and not going_on and job.table.is_file():
-        check_owner(job.finished, stamp, job)
-    if overwrite:
-        job.finished.unlink(missing_ok=True)
-    frames, drawn = 0, False
-    if overwrite or not same:
-        frames, drawn = _write_table(predictor, job, scorer, stamp, look, overwrite)
-    # In this order a prediction that is killed here is known to be whole, by the one file or by the other.
-    atomic_json(job.finished, stamp)
-    job.note.unlink(missing_ok=True)
-    if "h5" in job.formats:
-        write_h5(job.table, job.table.with_suffix(".h5"))
-    if job.labeled_video is not None and isinstance(job.source, Path):
-        if not drawn and not (drawn_same and not overwrite and job.labeled_video.is_file()):
-            draw_video(job.source, job.table, job.labeled_video, predictor.algorithm.task.skeleton, look)
-        atomic_json(job.drawn, _drawing(stamp, look))
-    return Done(job.table, job.labeled_video, tuple(job.outputs), frames, time.monotonic() - began, False)
+    same = same and (job.boxes is None or job.boxes.is_file())
+    drawn = same and same_note(job.drawn, _drawing(stamp, look))
+    whole = same and (drawn or job.labeled_video is None) and ("h5" not in job.formats or _follows_table(job))
+    return _State(stamp, same, drawn, whole and all(path.is_file() for path in job.outputs))
 
 
 def draw_video(source: Path, table: Path, target: Path, skeleton: Skeleton, look: Look) -> None:
@@ -142,62 +192,82 @@ def draw_video(source: Path, table: Path, target: Path, skeleton: Skeleton, look
             advance(1)
 
 
-def _write_table(
-    predictor: Predictor, job: Job, scorer: str, stamp: dict[str, Any], look: Look, overwrite: bool
+def _write_tables(
+    predictor: Predictor,
+    jobs: Sequence[Job],
+    scorer: str,
+    stamps: Sequence[dict[str, Any]],
+    look: Look,
+    overwrite: bool,
 ) -> tuple[int, bool]:
-    """Append rows to the part file and rename it when it is whole.
+    """Append rows to the part file of each view and rename them when they are whole.
 
     Returns:
-        The rows that were added, and whether the video was drawn as well.
+        The rows that were added to each, and whether the videos were drawn as well.
     """
     skeleton = predictor.algorithm.task.skeleton
-    part = job.part
     header = "".join(line + "\n" for line in header_lines(scorer, skeleton.names))
+    parts = {job.part: header for job in jobs} | {job.boxes_part: HEADER for job in jobs if job.boxes is not None}
     done = 0
-    if not overwrite and part.is_file() and same_note(job.note, stamp):
-        done = _keep_whole_batches(part, header, predictor.batch_size)
-    if done == 0:
-        _start(part, header)
-        atomic_json(job.note, stamp)
+    if not overwrite and all(same_note(job.note, stamp) for job, stamp in zip(jobs, stamps, strict=True)):
+        done = min(_whole_rows(part, first, predictor.batch_size) for part, first in parts.items())
+    for part, first in parts.items():
+        if done:
+            _cut(part, first, done)
+        else:
+            _start(part, first)
+    if not done:
+        for job, stamp in zip(jobs, stamps, strict=True):
+            atomic_json(job.note, stamp)
     # A drawn video cannot be appended to: after an interruption it is drawn from the finished table instead.
-    draw = job.labeled_video if done == 0 and isinstance(job.source, Path) else None
+    draw = done == 0 and isinstance(jobs[0].source, Path) and jobs[0].labeled_video is not None
+    colors = keypoint_colors(skeleton, look.colormap)
     added = 0
     with ExitStack() as stack:
-        writer, total = _open_writer(stack, job, draw)
-        advance = stack.enter_context(progress(title(job), total, done))
-        with _saying(part):
-            stream = stack.enter_context(part.open("a", encoding="utf-8", newline=""))
-        colors = keypoint_colors(skeleton, look.colormap)
-        predictions = stack.enter_context(closing(predictor.stream_source(_readable(job.source), done)))
-        for group in _groups(predictions, predictor.batch_size):
-            points = np.stack([_points(prediction) for prediction in group])
-            names = [prediction.frame.images[0].name for prediction in group]
-            rows = format_rows(names, points[..., :2], points[..., 2])
+        writers = [_open_writer(stack, job) for job in jobs] if draw else []
+        advance = stack.enter_context(progress(title(jobs[0]), _expected(jobs[0]), done))
+        streams = {}
+        for part in parts:
             with _saying(part):
-                stream.write(rows)
-                stream.flush()
-            if writer is not None:
-                for prediction, row in zip(group, points, strict=True):
+                streams[part] = stack.enter_context(part.open("a", encoding="utf-8", newline=""))
+        known = _last_boxes(jobs, predictor.algorithm.needs.context + 1) if done else None
+        predictions = stack.enter_context(closing(predictor.stream_source(_readable(jobs), done, known)))
+        for group in _groups(predictions, predictor.batch_size):
+            for view, job in enumerate(jobs):
+                points = np.stack([_points(prediction, view) for prediction in group])
+                names = [prediction.frame.images[view].name for prediction in group]
+                rows = {job.part: format_rows(names, points[..., :2], points[..., 2])}
+                if job.boxes is not None:
+                    boxes = np.array([prediction.frame.images[view].box for prediction in group])
+                    rows[job.boxes_part] = format_boxes(names, boxes)
+                for part, text in rows.items():
+                    with _saying(part):
+                        streams[part].write(text)
+                        streams[part].flush()
+                for prediction, row in zip(group, points, strict=True) if writers else ():
                     one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
-                    writer.write(
-                        draw_instances(prediction.images[0], one, skeleton, threshold=look.threshold, colors=colors)
-                    )
+                    image = prediction.images[view]
+                    writers[view].write(draw_instances(image, one, skeleton, threshold=look.threshold, colors=colors))
             added += len(group)
             advance(len(group))
-        with _saying(part):
-            os.fsync(stream.fileno())
-    with _saying(job.table):
-        part.replace(job.table)
-    return added, draw is not None
+        for part, stream in streams.items():
+            with _saying(part):
+                os.fsync(stream.fileno())
+    for job in jobs:
+        with _saying(job.table):
+            if job.boxes is not None:
+                job.boxes_part.replace(job.boxes)
+            job.part.replace(job.table)
+    return added, draw
 
 
-def _points(prediction: Prediction) -> np.ndarray:
+def _points(prediction: Prediction, view: int) -> np.ndarray:
     """``(K, 3)``: x, y, likelihood of the first instance, rounded as the table rounds them."""
     instances = prediction.frame.instances
     scores = instances.keypoint_scores
     if instances.keypoints.shape[1] == 0 or scores is None:
         return np.full((instances.num_keypoints, 3), np.nan)
-    points = np.concatenate([instances.keypoints[0, 0], scores[0, 0, :, None]], -1).astype(np.float64)
+    points = np.concatenate([instances.keypoints[view, 0], scores[view, 0, :, None]], -1).astype(np.float64)
     # Drawing from these numbers or from the table later must give the same pixels.
     points[:, :2], points[:, 2] = points[:, :2].round(4), points[:, 2].round(6)
     return points
@@ -214,17 +284,26 @@ def _groups(predictions: Iterator[Prediction], size: int) -> Iterator[list[Predi
         yield group
 
 
-def _open_writer(stack: ExitStack, job: Job, draw: Path | None) -> tuple[VideoWriter | None, int | None]:
-    if isinstance(job.source, tuple):
-        return None, len(job.source)
-    if not is_video(job.source):
-        return None, 1
+def _open_writer(stack: ExitStack, job: Job) -> VideoWriter:
+    assert job.labeled_video is not None and isinstance(job.source, Path)
     with VideoReader(job.source) as video:
-        total, rate = video.estimated_count, video.fps
-    return (stack.enter_context(VideoWriter(draw, rate)) if draw is not None else None), total
+        return stack.enter_context(VideoWriter(job.labeled_video, video.fps))
 
 
-def _readable(source: Path | tuple[Path, ...]) -> Any:
+def _expected(job: Job) -> int | None:
+    """How many rows the table will have, if known."""
+    if isinstance(job.source, tuple):
+        return len(job.source)
+    if not is_video(job.source):
+        return 1
+    with VideoReader(job.source) as video:
+        return video.estimated_count
+
+
+def _readable(jobs: Sequence[Job]) -> Any:
+    if len(jobs) > 1:
+        return Recording(job.source for job in jobs if isinstance(job.source, Path))
+    source = jobs[0].source
     return source if isinstance(source, Path) else list(source)
 
 
@@ -245,17 +324,29 @@ def _saying(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: cannot be written ({error.strerror or error}); {advice}") from error
 
 
-def _keep_whole_batches(part: Path, header: str, batch_size: int) -> int:
-    """Cut a part file behind its last whole batch; returns the rows that stay, 0 when it must begin anew."""
-    text = part.read_bytes()
+def _last_boxes(jobs: Sequence[Job], count: int) -> np.ndarray | None:
+    """The last boxes written, ``(n, V, 4)``; None where whole images are looked at."""
+    if any(job.boxes is None for job in jobs):
+        return None
+    return np.stack([read_last_boxes(job.boxes_part, count) for job in jobs], 1)
+
+
+def _whole_rows(part: Path, header: str, batch_size: int) -> int:
+    """Rows of a part file up to its last whole batch; 0 when it must begin anew."""
+    text = part.read_bytes() if part.is_file() else b""
     start = len(header.encode())
     if text[:start] != header.encode():
         return 0
+    return text.count(b"\n", start) // batch_size * batch_size
+
+
+def _cut(part: Path, header: str, rows: int) -> None:
+    """Cut a part file behind its first rows."""
+    text = part.read_bytes()
+    start = len(header.encode())
     ends = [match.end() for match in re.finditer(b"\n", text) if match.end() > start]
-    keep = len(ends) // batch_size * batch_size
     with part.open("rb+") as stream:
-        stream.truncate(ends[keep - 1] if keep else start)
-    return keep
+        stream.truncate(ends[rows - 1])
 
 
 def _follows_table(job: Job) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vitruve.errors import InputError
+from vitruve.formats.bbox_file import boxes_file
 from vitruve.media.video import is_video
 
 FORMATS = ("csv", "h5")
@@ -24,23 +25,33 @@ class Job:
         table: The CSV file.
         labeled_video: The video with keypoints drawn, or None.
         formats: ``csv`` is always written; ``h5`` beside it where named.
+        boxes: The table of the boxes that were looked at, or None.
+        beside: The videos of all views, where the source is one of several that are predicted together.
     """
 
     source: Path | tuple[Path, ...]
     table: Path
     labeled_video: Path | None = None
     formats: tuple[str, ...] = ("csv",)
+    boxes: Path | None = None
+    beside: tuple[Path, ...] = ()
 
     @property
     def outputs(self) -> list[Path]:
         """All files that a finished job leaves."""
         more = [self.table.with_suffix(".h5")] if "h5" in self.formats else []
-        return [self.table, *more, *([self.labeled_video] if self.labeled_video else [])]
+        more += [path for path in (self.boxes, self.labeled_video) if path is not None]
+        return [self.table, *more]
 
     @property
     def part(self) -> Path:
         """Hidden beside the table: the rows so far."""
         return self.table.with_name(f".{self.table.stem}.csv.part")
+
+    @property
+    def boxes_part(self) -> Path:
+        """Hidden beside the table: the boxes of those rows."""
+        return self.table.with_name(f".{boxes_file(self.table.stem)}.part")
 
     @property
     def note(self) -> Path:
@@ -114,7 +125,7 @@ def stamp_of(job: Job, identity: str, batch_size: int) -> dict[str, Any]:
     Raises:
         InputError: The source is not there.
     """
-    return {"source": _source_stamp(job.source), "identity": identity, "batch_size": batch_size}
+    return {"source": _source_stamp(job.beside or job.source), "identity": identity, "batch_size": batch_size}
 
 
 def is_finished(job: Job, stamp: dict[str, Any]) -> bool:

@@ -6,32 +6,38 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from vitruve.algorithms.base import Algorithm
+from vitruve.data.context import window as files_in_time
 from vitruve.data.dataset import PoseDataset, collate
 from vitruve.data.images import ImageCache
-from vitruve.errors import InputError
-from vitruve.geometry.affine import resize
+from vitruve.errors import ConfigError, InputError
+from vitruve.geometry.affine import area
 from vitruve.geometry.warp import Warp
 from vitruve.inference.overlap import overlap
 from vitruve.media.images import read_image
-from vitruve.media.video import VideoReader, is_video
+from vitruve.media.recordings import Recording
+from vitruve.media.video import is_video
 from vitruve.structures.batch import Batch
 from vitruve.structures.camera import Camera, stack_cameras
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
 
+if TYPE_CHECKING:
+    from vitruve.inference.locate import Locator
+
 Image = UInt8[np.ndarray, "H W 3"]
 
-Source: TypeAlias = str | Path | np.ndarray | Iterable[np.ndarray] | Iterable[str | Path]
-"""A video, an image, paths of images, one array ``(H, W, 3)`` or ``(T, H, W, 3)``, or any iterable of arrays."""
+Source: TypeAlias = str | Path | Recording | np.ndarray | Iterable[np.ndarray] | Iterable[str | Path]
+"""A video, the videos of a recording's views, an image, paths of images, one array ``(H, W, 3)`` or ``(T, H, W, 3)``,
+or any iterable of arrays."""
 
 # Batches that wait between two stages: enough that neither idles, few enough that memory stays small.
 _DEPTH = 2
@@ -65,6 +71,10 @@ class Prediction:
     images: tuple[Image, ...]
 
 
+Window: TypeAlias = tuple[Shot, ...]
+"""An instant in the middle of its context; alone where the algorithm has none."""
+
+
 class Predictor:
     """Runs an algorithm over a stream of images.
 
@@ -72,11 +82,15 @@ class Predictor:
         algorithm: The trained network; its ``network`` may be one compiled by a runtime.
         batch_size: Images that go through the network together.
         device: Where the algorithm is.
+        locator: Says which part of each image the algorithm looks at; None for all of it.
     """
 
-    def __init__(self, algorithm: Algorithm, batch_size: int = 16, device: str = "cpu") -> None:
+    def __init__(
+        self, algorithm: Algorithm, batch_size: int = 16, device: str = "cpu", locator: Locator | None = None
+    ) -> None:
         self.algorithm = algorithm.eval()
         self.batch_size = batch_size
+        self.locator = locator
         self._device = device
 
     def predict(self, source: Source, start: int = 0) -> Iterator[Frame]:
@@ -96,65 +110,114 @@ class Predictor:
             for prediction in predictions:
                 yield prediction.frame
 
-    def stream_source(self, source: Source, start: int = 0) -> Generator[Prediction, None, None]:
+    def stream_source(
+        self, source: Source, start: int = 0, known: Float[np.ndarray, "n V 4"] | None = None
+    ) -> Generator[Prediction, None, None]:
         """Like :meth:`predict`, with the images.
 
         Args:
             source: See :data:`Source`.
-            start: Leave out this many images at the beginning. Those that are the first ones' context are read.
+            start: Leave out this many images at the beginning. Those that are the first ones' context are read. The
+                results are the same as without, to the last bit where it is a multiple of the batch size.
+            known: Boxes that the locator has given to the last images before ``start``, where it goes on from there.
 
         Returns:
             One prediction an image; to be closed when not read to its end.
         """
         lead = min(start, self.algorithm.needs.context)
-        return self.stream(shots(source, start - lead), lead)
+        if self.locator is None:
+            return self.stream(shots(source, start - lead), lead)
+        held = known[-lead - 1] if known is not None and len(known) > lead else None
+        return self.stream(self.locator.follow(source, start - lead, held), lead)
 
     def stream(self, items: Iterable[Shot], lead: int = 0) -> Generator[Prediction, None, None]:
         """Predictions with their images; reading, the network and whoever reads this work at the same time.
 
         Args:
-            items: The instants, in order.
+            items: The instants, in order. Where the number of views or the size of an image changes, another recording
+                begins, and context ends. The context of image files is what the numbers in their names say.
             lead: The first so many serve as context alone.
 
         Yields:
             One prediction an instant, in order.
         """
         # Closed from the end to the start: a stage must not be closed while the next one draws from it.
+        windows = islice(_windows(items, self.algorithm.needs.context), lead, None)
         with (
-            closing(overlap(self._batches(items, lead), _DEPTH)) as prepared,
+            closing(overlap(self._batches(windows), _DEPTH)) as prepared,
             closing(overlap(self._run(prepared), _DEPTH)) as results,
         ):
             for part in results:
                 yield from part
 
-    def _batches(self, items: Iterable[Shot], lead: int) -> Iterator[tuple[list[Shot], Batch]]:
-        """Warp images and put them together."""
-        reach = self.algorithm.needs.context
-        group: list[tuple[Shot, ...]] = []
-        for window in islice(_windows(items, reach), lead, None):
-            if group and len(window[reach].images) != len(group[0][reach].images):
+    def heatmaps(self, source: Source) -> Iterator[Float[np.ndarray, "n V K h w"]]:
+        """Probability maps of each image of a source, batch by batch, as a stream.
+
+        Args:
+            source: See :data:`Source`.
+
+        Yields:
+            Maps that each add up to one, as float32.
+
+        Raises:
+            ConfigError: The algorithm has no heatmaps.
+            InputError: The source cannot be read.
+        """
+        if not self.algorithm.gives_heatmaps:
+            raise ConfigError(f"{self.algorithm.config.model_type} has no heatmaps; predict without them")
+        items = shots(source) if self.locator is None else self.locator.follow(source)
+        with closing(overlap(self._batches(_windows(items, self.algorithm.needs.context)), _DEPTH)) as prepared:
+            for _, batch in prepared:
+                with torch.inference_mode():
+                    logits = self.algorithm(batch.to(self._device))["heatmaps"].float()
+                    maps = logits.flatten(-2).softmax(-1).reshape(logits.shape)
+                yield maps.cpu().numpy()
+
+    def _batches(self, windows: Iterable[Window]) -> Iterator[tuple[list[Shot], Batch]]:
+        """Warp images and put them together; each image is warped once, whatever number of windows it is in.
+
+        A batch ends where the number of those before it, and of its own, is a multiple of the batch size: so it holds
+        the same wherever an interrupted prediction goes on.
+        """
+        group: list[Window] = []
+        for number, each in enumerate(windows, 1):
+            if group and not self._follows(group[-1], each):
                 yield self._batch(group)
                 group = []
-            group.append(window)
-            if len(group) == self.batch_size:
+            group.append(each)
+            if number % self.batch_size == 0:
                 yield self._batch(group)
                 group = []
         if group:
             yield self._batch(group)
 
-    def _batch(self, group: list[tuple[Shot, ...]]) -> tuple[list[Shot], Batch]:
+    def _follows(self, earlier: Window, later: Window) -> bool:
+        """Whether two windows can be in one batch."""
+        if self.algorithm.needs.context:
+            return all(a is b for a, b in zip(earlier[1:], later[:-1], strict=True))
+        return len(earlier[0].images) == len(later[0].images)
+
+    def _batch(self, group: list[Window]) -> tuple[list[Shot], Batch]:
+        """Instants as a batch: an entry each, or, where the algorithm has a context, one window of all of them."""
         width, height = self.algorithm.task.input_size
         reach = self.algorithm.needs.context
         middle = [window[reach] for window in group]
-        views = len(middle[0].images)
+        boxes = [[image.box for image in shot.frame.images] for shot in middle]
+        # Frames that share their crop share a window, too; otherwise each needs its neighbours in a crop of its own.
+        if reach and all(each == boxes[0] for each in boxes):
+            entries = [[*group[0][:reach], *middle, *group[-1][reach + 1 :]]]
+        else:
+            entries = [list(window) for window in group]
+        views, length = len(middle[0].images), len(entries[0])
         # Channels are innermost in memory, as images come and as processors like it; the axes are those of a Batch.
-        pixels = np.empty((len(group), views, 2 * reach + 1, height, width, 3), np.uint8)
-        to_image = np.empty((len(group), views, 3, 3), np.float32)
-        for b, window in enumerate(group):
-            for v, image in enumerate(middle[b].images):
-                warp = Warp(resize((image.shape[1], image.shape[0]), (width, height)), (width, height))
+        pixels = np.empty((len(entries), views, length, height, width, 3), np.uint8)
+        to_image = np.empty((len(entries), views, 3, 3), np.float32)
+        for b, entry in enumerate(entries):
+            for v, image in enumerate(entry[0].images):
+                matrix = area((image.shape[1], image.shape[0]), (width, height), boxes[b][v])
+                warp = Warp(matrix, (width, height))
                 to_image[b, v] = warp.to_image
-                for t, shot in enumerate(window):
+                for t, shot in enumerate(entry):
                     pixels[b, v, t] = warp.image(shot.images[v])
         cameras = [stack_cameras(shot.cameras) for shot in middle if shot.cameras]
         stacked = stack_cameras(tuple(cameras)) if len(cameras) == len(middle) else None
@@ -204,7 +267,10 @@ class Predictor:
             InputError: An image cannot be read.
         """
         algorithm = self.algorithm
-        data = PoseDataset(labels, algorithm.task.input_size, algorithm.needs, cache or ImageCache(0))
+        cache = cache or ImageCache(0)
+        if self.locator is not None:
+            labels = self.locator.locate(labels, cache)
+        data = PoseDataset(labels, algorithm.task.input_size, algorithm.needs, cache)
         groups = [range(i, min(len(labels), i + self.batch_size)) for i in range(0, len(labels), self.batch_size)]
         batches = overlap(((group, collate([data[i] for i in group])) for group in groups), _DEPTH)
         with closing(batches):
@@ -226,9 +292,11 @@ def shots(source: Source, start: int = 0) -> Iterator[Shot]:
         InputError: The source cannot be read.
     """
     if isinstance(source, (str, Path)) and is_video(Path(source)):
-        with VideoReader(Path(source)) as video:
-            for index, image in enumerate(video.frames(start), start):
-                yield Shot(_blank(ImageRef(Path(source), index, image.shape[1::-1])), (image,))
+        source = Recording((Path(source),))
+    if isinstance(source, Recording):
+        for index, images in enumerate(source.frames(start), start):
+            refs = [ImageRef(path, index, image.shape[1::-1]) for path, image in zip(source, images, strict=True)]
+            yield Shot(_blank(*refs), images)
     else:
         one = isinstance(source, (str, Path)) or (isinstance(source, np.ndarray) and source.ndim < 4)
         items: object = [source] if one else source
@@ -240,13 +308,13 @@ def shots(source: Source, start: int = 0) -> Iterator[Shot]:
             if index < start:
                 continue
             if isinstance(item, (str, Path)):
-                yield Shot(_blank(ImageRef(Path(item))), (read_image(Path(item)),))
+                yield _read(ImageRef(Path(item)))
             else:
                 yield Shot(_blank(ImageRef(Path(), index)), (_as_image(item, index),))
 
 
-def _blank(image: ImageRef) -> Frame:
-    return Frame((image,), Instances.empty(1))
+def _blank(*images: ImageRef) -> Frame:
+    return Frame(images, Instances.empty(1, (len(images),)))
 
 
 def _as_image(item: object, index: int) -> Image:
@@ -260,22 +328,42 @@ def _as_image(item: object, index: int) -> Image:
     return np.ascontiguousarray(item)
 
 
-def _windows(items: Iterable[Shot], reach: int) -> Iterator[tuple[Shot, ...]]:
-    """Each instant between its neighbours; at both ends the outermost one stands in for those that are not there."""
-    length = 2 * reach + 1
-    window: deque[Shot] = deque(maxlen=length)
-    last = None
-    for last in items:
-        if not window:
-            window.extend([last] * reach)
-        window.append(last)
-        if len(window) == length:
-            yield tuple(window)
-    if last is not None:
+def _windows(items: Iterable[Shot], reach: int) -> Iterator[Window]:
+    """Each instant between its neighbours; at both ends of a recording its outermost one is seen again."""
+    if reach == 0:
+        yield from ((item,) for item in items)
+        return
+    for _, recording in groupby(items, lambda item: tuple(image.shape for image in item.images)):
+        near: deque[Shot] = deque(maxlen=2 * reach + 1)
+        for item in recording:
+            near.extend([item] * (1 if near else reach + 1))
+            if len(near) == 2 * reach + 1:
+                yield _in_time(near)
         for _ in range(reach):
-            window.append(last)
-            if len(window) == length:
-                yield tuple(window)
+            near.append(near[-1])
+            if len(near) == 2 * reach + 1:
+                yield _in_time(near)
+
+
+def _in_time(listed: Sequence[Shot]) -> Window:
+    """A window whose neighbours are those in time.
+
+    What stands beside an image file in a list need not have been seen beside it: labelled images are far apart, and a
+    folder may hold several clips. So the numbers in the names count, as they do for labelled images, and a neighbour
+    that is not in the list is read from beside the image.
+    """
+    middle = listed[len(listed) // 2]
+    image = middle.frame.images[0]
+    if len(middle.images) > 1 or image.index is not None or not image.path.name:
+        return tuple(listed)
+    known = {shot.frame.images[0].path: shot for shot in listed}
+    refs = files_in_time(image, len(listed) // 2, lambda each: each.path in known or each.path.is_file())
+    near = (known[ref.path] if ref.path in known else _read(ref) for ref in refs)
+    return tuple(shot if shot.images[0].shape == middle.images[0].shape else middle for shot in near)
+
+
+def _read(image: ImageRef) -> Shot:
+    return Shot(_blank(image), (read_image(image.path),))
 
 
 def _seen(found: Instances, batch: Batch) -> Instances:

@@ -19,7 +19,8 @@ from vitruve.errors import RunError
 from vitruve.structures.batch import Batch
 
 LIMIT = 32
-"""Most inputs of one split that are kept."""
+"""Most images a view that are kept of one split."""
+_FEWEST = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +73,15 @@ def save_samples(path: Path, parts: Mapping[str, PoseDataset], limit: int = LIMI
     Args:
         path: The safetensors file.
         parts: The data set of each split, without augmentation.
-        limit: Most inputs of one split.
+        limit: Most images a view of one split. Inputs of several frames are kept whole, and no fewer than eight.
 
     Raises:
         InputError: An image cannot be read or the file cannot be written.
     """
     images, to_image, splits = [], [], []
     for split, part in parts.items():
-        for index in np.linspace(0, len(part) - 1, min(limit, len(part))).round().astype(int):
+        count = min(max(limit // (2 * part.needs.context + 1), min(limit, _FEWEST)), len(part))
+        for index in np.linspace(0, len(part) - 1, count).round().astype(int):
             sample = part[int(index)]
             images.append(torch.from_numpy(np.ascontiguousarray(sample.images)))
             to_image.append(torch.from_numpy(np.ascontiguousarray(sample.to_image)))

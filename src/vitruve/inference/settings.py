@@ -42,7 +42,12 @@ class InferenceSettings(Section):
 class FiftyOneSettings(Section):
     """What the FiftyOne data set is called and where its page is shown."""
 
-    dataset_name: str = Field(default="test", description="Name of the data set.")
+    dataset_name: str = Field(default="test", description="Name of the data set; _video is added for videos.")
+    dataset_to_create: Literal["images", "videos"] = Field(
+        default="images",
+        description="Show predictions on the labelled images, or on the videos of test_videos_directory.",
+    )
+    overwrite: StrictBool = Field(default=False, description="Replace a data set of this name.")
     model_display_names: tuple[str, ...] = Field(default=("test_model",), description="Names shown for the runs.")
     launch_app_from_script: StrictBool = Field(default=False, description="Open the page at once.")
     remote: StrictBool = Field(default=True, description="The page is opened from another machine.")

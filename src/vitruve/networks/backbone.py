@@ -106,11 +106,15 @@ class Backbone(nn.Module):
         Returns:
             One map for each of :attr:`strides`, finest first.
         """
-        normal = (images.to(self.mean.dtype) - self.mean) / self.std
-        maps = self.net(normal)
+        maps = self.net(self.normalized(images))
         if self._channels_at_end:
             maps = [each.permute(0, 3, 1, 2) for each in maps]
         return [maps[i] for i in self._keep]
+
+    def normalized(self, images: torch.Tensor) -> Float[torch.Tensor, "N 3 H W"]:
+        """Images in the numbers that the network was trained on; arguments as for :meth:`forward`."""
+        normal: torch.Tensor = (images.to(self.mean.dtype) - self.mean) / self.std
+        return normal
 
     def _try(self, size: tuple[int, int]) -> None:
         """Let one image through: some networks take other sizes than they say, or give other maps."""

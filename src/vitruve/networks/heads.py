@@ -30,6 +30,7 @@ class PyramidHead(nn.Module):
         super().__init__()
         self.strides = tuple(strides)
         self.stride = stride
+        self.width = width
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1, bias=False) for c in channels)
         # A plain transformer has one coarse map; each doubling gets a convolution of its own. Patches of 14 pixels do
         # not halve down to the stride: what is left of the way is interpolated.
@@ -59,6 +60,18 @@ class PyramidHead(nn.Module):
         Returns:
             Maps of the input's size over the stride, before any softmax.
         """
+        logits: torch.Tensor = self.predict(self.merge(maps))
+        return logits
+
+    def merge(self, maps: Sequence[Float[torch.Tensor, "N _ _ _"]]) -> Float[torch.Tensor, "N _ H W"]:
+        """The feature maps as one, from which :attr:`predict` reads the result.
+
+        Args:
+            maps: Feature maps, finest first.
+
+        Returns:
+            A map of the input's size over the stride, with as many channels as the head is wide.
+        """
         x = self.norms[-1](self.lateral[-1](maps[-1]))
         for refine, joins in zip(self.refine, self.steps, strict=True):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
@@ -68,8 +81,7 @@ class PyramidHead(nn.Module):
         if self.strides[-1] != self.stride * 2 ** len(self.steps):
             size = [side * self.strides[-1] // self.stride for side in maps[-1].shape[-2:]]
             x = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
-        logits: torch.Tensor = self.predict(x)
-        return logits
+        return x
 
 
 def _block(width: int) -> nn.Module:

@@ -2,106 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
 
 from vitruve.atomic import atomic_json, atomic_write
 from vitruve.config.schema import Config
-from vitruve.errors import ConfigError, InputError, nearest
+from vitruve.data.crops import keep_boxes
+from vitruve.errors import InputError
+from vitruve.formats.bbox_file import boxes_file
 from vitruve.formats.hub import read_labels
 from vitruve.formats.table import to_frame
 from vitruve.geometry.warp import use_one_thread
-from vitruve.inference.device import pick_device
-from vitruve.inference.files import Done, Look, predict_to_files
+from vitruve.inference.files import Done, Look, predict_views
 from vitruve.inference.jobs import Job, is_finished, jobs_for, stamp_of
-from vitruve.inference.load import Loaded, load_run
-from vitruve.inference.predictor import Predictor
-from vitruve.inference.samples import Samples, load_samples
-from vitruve.inference.settings import Runtime
+from vitruve.inference.open import Opened, open_run
 from vitruve.media.images import IMAGE_SUFFIXES
 from vitruve.media.sources import expand_sources
 from vitruve.media.video import VIDEO_SUFFIXES, VideoReader, is_video
+from vitruve.pipeline.diagnostics import subspaces_of, write_for_video
+from vitruve.pipeline.heatmaps import write_heatmaps
+from vitruve.pipeline.views import grouped_jobs, grouped_tables, in_view_order, views_of
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Labels
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A run in use.
-
-    Attributes:
-        predictor: Its network.
-        record: ``model.json``.
-        config: Its settings.
-        runtime: What carries the network out.
-        identity: Names weights and runtime.
-    """
-
-    predictor: Predictor
-    record: dict[str, Any]
-    config: Config
-    runtime: str
-    identity: str
-
-
-def open_run(
-    directory: Path,
-    runtime: str | None = None,
-    batch_size: int | None = None,
-    frames_expected: int | None = None,
-) -> Opened:
-    """Load a run's network and choose what carries it out.
-
-    Args:
-        directory: The run directory.
-        runtime: Its name; None as the run's settings say.
-        batch_size: Images that go through the network together; None as the run's settings say.
-        frames_expected: How many images will be predicted, if known.
-
-    Returns:
-        The run in use.
-
-    Raises:
-        RunError: The directory is no finished run, or is damaged.
-        ConfigError: The runtime is unknown or cannot be used here.
-    """
-    from vitruve.inference.runtimes.select import choose
-
-    if runtime is not None and runtime not in get_args(Runtime):
-        raise ConfigError(
-            f"--runtime {runtime}: no such runtime{nearest(runtime, get_args(Runtime))}; "
-            f"known are {', '.join(get_args(Runtime))}"
-        )
-    loaded = load_run(directory)
-    config = Config.load(loaded.run.config)
-    values = {**config.inference.model_dump(), **({"runtime": runtime} if runtime else {})}
-    settings = type(config.inference).model_validate(values)
-    device = pick_device(settings.device, "inference.device")
-    loaded.algorithm.to(device)
-    name, network = choose(
-        loaded.algorithm,
-        loaded.run,
-        settings,
-        _samples(loaded),
-        _log.warning,
-        frames_expected=frames_expected,
-    )
-    loaded.algorithm.network = network
-    predictor = Predictor(loaded.algorithm, batch_size or config.inference.batch_size, device)
-    return Opened(predictor, loaded.record, config, name, f"{loaded.weights_hash} {name}")
-
-
-def _samples(loaded: Loaded) -> Samples | None:
-    """What runtimes are compared on; they cannot be where an algorithm needs more than images."""
-    if loaded.algorithm.needs.cameras or not loaded.run.samples.is_file():
-        return None
-    return load_samples(loaded.run.samples)
+from vitruve.structures.skeleton import Skeleton
 
 
 def predict_sources(
@@ -115,6 +40,9 @@ def predict_sources(
     overwrite: bool = False,
     runtime: str | None = None,
     batch_size: int | None = None,
+    locator: Path | None = None,
+    boxes: Path | None = None,
+    heatmaps: bool = False,
 ) -> list[Done]:
     """Predict videos, images and label files; see :func:`vitruve.api.predict`.
 
@@ -128,38 +56,60 @@ def predict_sources(
         overwrite: Predict again.
         runtime: What carries the network out.
         batch_size: Images that go through the network together.
+        locator: Run that says where the animal is.
+        boxes: A table of boxes, or a folder of them, instead.
+        heatmaps: Also write the heatmaps of videos.
 
     Returns:
         What became of each.
     """
     run = RunFiles(directory)
-    run.read_model()
-    tables = [path for path in sources if _is_label_file(path)]
-    files = expand_sources([path for path in sources if path not in tables]) if len(tables) < len(sources) else []
+    views = views_of(run.read_model())
+    tables = grouped_tables([path for path in sources if _is_label_file(path)], views)
+    named = {path for group in tables for path in group}
+    files = expand_sources([path for path in sources if path not in named]) if len(named) < len(sources) else []
     videos = [path for path in files if is_video(path)]
     folders = (output or run.video_predictions, output or run.path / "image_preds")
-    jobs = jobs_for(files, *folders, formats=formats, labeled_video=labeled_video)
+    jobs = grouped_jobs(jobs_for(files, *folders, formats=formats, labeled_video=labeled_video), views)
     expected = len(files) - len(videos) + sum(_estimated_frames(path) for path in videos)
-    opened = open_run(directory, runtime, batch_size, expected)
+    opened = open_run(directory, runtime, batch_size, expected, locator=locator, boxes=boxes)
+    if opened.predictor.locator is not None:
+        jobs = [[_with_boxes(job, boxes) for job in together] for together in jobs]
     _leave_cores_to(opened.runtime)
     look = Look(
         opened.config.eval.confidence_thresh_for_vid if threshold is None else threshold,
         opened.config.eval.colormap,
     )
-    done = [
-        predict_to_files(
+    subspaces = subspaces_of(opened.record)
+    done: list[Done] = []
+    for together in jobs:
+        made = predict_views(
             opened.predictor,
-            job,
+            together,
             scorer=str(opened.record["scorer"]),
             identity=opened.identity,
             look=look,
             overwrite=overwrite,
         )
-        for job in jobs
-    ]
-    for table in tables:
-        done.append(_predict_table(opened, run, table, output, overwrite))
+        if isinstance(together[0].source, Path) and is_video(together[0].source):
+            beside = write_for_video([one.table for one in made], subspaces)
+            of_view = [tuple(beside[view :: len(made)]) for view in range(len(made))]
+            made = [replace(one, outputs=(*one.outputs, *more)) for one, more in zip(made, of_view, strict=True)]
+            if heatmaps and len(together) == 1:
+                target = made[0].table.with_name(f"{made[0].table.stem}_heatmaps.npy")
+                write_heatmaps(opened.predictor, together[0].source, target)
+                made = [replace(made[0], outputs=(*made[0].outputs, target))]
+        done += made
+    for group in tables:
+        done += _predict_tables(opened, run, group, output, overwrite, keep=boxes is None)
     return done
+
+
+def _with_boxes(job: Job, given: Path | None) -> Job:
+    """The job with a table of the boxes that were looked at, unless the very same table says where to look."""
+    target = job.table.with_name(boxes_file(job.table.stem))
+    source = given if given is None or given.is_file() else given / target.name
+    return job if source is not None and source.resolve() == target.resolve() else replace(job, boxes=target)
 
 
 def _leave_cores_to(runtime: str) -> None:
@@ -180,36 +130,72 @@ def _estimated_frames(video: Path) -> int:
         return reader.estimated_count or 0
 
 
-def _predict_table(opened: Opened, run: RunFiles, table: Path, output: Path | None, overwrite: bool) -> Done:
-    """Predict the images of a label file."""
+def _predict_tables(
+    opened: Opened, run: RunFiles, tables: Sequence[Path], output: Path | None, overwrite: bool, keep: bool
+) -> list[Done]:
+    """Predict the images of a label file, or of one label file a view."""
     began = time.monotonic()
-    target = (output or run.path / "image_preds" / table.stem) / "predictions.csv"
-    job = Job(table, target)
-    stamp = stamp_of(job, opened.identity, opened.predictor.batch_size)
-    if not overwrite and is_finished(job, stamp):
-        return Done(target, None, (target,), 0, 0.0, True)
-    labels = labels_for(opened, table)
+    views = views_of(opened.record)
+    names = [f"predictions_{view}.csv" if output else "predictions.csv" for view in views] or ["predictions.csv"]
+    targets = [(output or run.path / "image_preds" / t.stem) / n for t, n in zip(tables, names, strict=True)]
+    beside = tuple(tables) if len(tables) > 1 else ()
+    jobs = [Job(table, target, beside=beside) for table, target in zip(tables, targets, strict=True)]
+    stamps = [stamp_of(job, opened.identity, opened.predictor.batch_size) for job in jobs]
+    # All are asked, also behind one that is not: a table of somebody else's must not be replaced.
+    finished = [not overwrite and is_finished(job, stamp) for job, stamp in zip(jobs, stamps, strict=True)]
+    if all(finished):
+        return [Done(target, None, (target,), 0, 0.0, True) for target in targets]
+    labels = labels_for(opened, tables)
     predictions = replace(opened.predictor.predict_labels(labels), scorer=str(opened.record["scorer"]))
-    frame = to_frame(predictions, likelihood=True, split=False)
-    atomic_write(target, frame.to_csv(float_format="%.4f"))
-    atomic_json(job.finished, stamp)
-    return Done(target, None, (target,), len(labels), time.monotonic() - began, False)
+    if keep:
+        keep_boxes(predictions, targets[0].parent)
+    for view, (job, stamp) in enumerate(zip(jobs, stamps, strict=True)):
+        frame = to_frame(predictions, likelihood=True, split=False, view=view)
+        atomic_write(job.table, frame.to_csv(float_format="%.4f"))
+        atomic_json(job.finished, stamp)
+    seconds = time.monotonic() - began
+    return [Done(target, None, (target,), len(labels), seconds, False) for target in targets]
 
 
-def labels_for(opened: Opened, table: Path) -> Labels:
-    """Labels from a file, which must have the run's keypoints."""
+def labels_for(opened: Opened, tables: Path | Sequence[Path]) -> Labels:
+    """Labels from a file, or from one a view, which must have the run's keypoints and views."""
     from vitruve.data.dataset import checked
 
-    labels = read_labels(table, root=_root_of(table, opened.config))
-    names = opened.predictor.algorithm.task.skeleton.names
+    files = [tables] if isinstance(tables, Path) else list(tables)
+    views = views_of(opened.record) if len(files) > 1 else ()
+    root = _root_of(files[0], opened.config)
+    labels = read_labels(files[0] if len(files) == 1 else files, root=root, view_names=views)
+    labels = in_view_order(labels, views_of(opened.record), str(files[0]))
+    return checked(with_keypoints_of(labels, opened.predictor.algorithm.task.skeleton, str(files[0])))
+
+
+def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels:
+    """Labels in which a skeleton's keypoints stand in its order.
+
+    Args:
+        labels: Must have the same keypoints, in any order.
+        skeleton: The run's.
+        source: The file, for messages.
+
+    Returns:
+        The labels with that skeleton.
+
+    Raises:
+        InputError: A keypoint is missing, or there is one more.
+    """
+    names = skeleton.names
     if set(labels.skeleton.names) != set(names):
         extra = [name for name in labels.skeleton.names if name not in names]
         missing = [name for name in names if name not in labels.skeleton.names]
         parts = [f"has {', '.join(extra)} beyond them"] * bool(extra) + [f"lacks {', '.join(missing)}"] * bool(missing)
         raise InputError(
-            f"{table}: other keypoints than the run's: {' and '.join(parts)}; give labels of the same keypoints"
+            f"{source}: other keypoints than the run's: {' and '.join(parts)}; give labels of the same keypoints"
         )
-    return checked(labels)
+    if labels.skeleton.names == names:
+        return replace(labels, skeleton=skeleton)
+    order = [labels.skeleton.names.index(name) for name in names]
+    frames = tuple(replace(frame, instances=frame.instances.reordered(order)) for frame in labels)
+    return replace(labels, frames=frames, skeleton=skeleton)
 
 
 def _root_of(table: Path, config: Config) -> Path | None:

@@ -11,10 +11,12 @@ import numpy as np
 from vitruve.config.schema import Config
 from vitruve.evaluation.report import Report, evaluate
 from vitruve.formats.hub import read_labels
+from vitruve.inference.open import open_run
 from vitruve.media.images import read_image
-from vitruve.pipeline.predict import labels_for, open_run
+from vitruve.pipeline.predict import labels_for
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Frame, Labels
+from vitruve.training.crops import Cropping
 
 
 def evaluate_run(directory: Path, labels: Path | None, output: Path | None) -> tuple[Report, dict[str, Path]]:
@@ -35,29 +37,30 @@ def evaluate_run(directory: Path, labels: Path | None, output: Path | None) -> t
     run.read_model()
     if labels is None:
         config = Config.load(run.config)
-        truth = _own_labels(config, run)
-        paths = [run.predictions]
-        if len(truth[0].images) > 1:
-            paths = [run.path / f"predictions_{name}.csv" for name in truth.view_names]
-        predictions = read_labels(
-            paths[0] if len(paths) == 1 else paths, "lightning_pose", truth.root, truth.view_names
-        )
-        predictions = replace(predictions, skeleton=truth.skeleton)
+        truth = own_labels(config, run)
+        predictions = replace(own_predictions(run, truth), skeleton=truth.skeleton)
         folder = output or run.evaluation
     else:
         # A label file is too short to be worth measuring runtimes for.
         opened = open_run(directory, frames_expected=0)
         config = opened.config
-        truth = labels_for(opened, labels)
+        truth = Cropping(config).unseen(labels_for(opened, labels))
         predictions = replace(opened.predictor.predict_labels(truth), scorer=str(opened.record["scorer"]))
         folder = output or run.path / "evaluation" / labels.stem
     report = evaluate(truth, predictions)
     about = {**describe_run(run, config), **({} if labels is None else {"Labels": labels.name})}
-    return report, report.write(folder, images=_pixels(truth), about=about)
+    return report, report.write(folder, images=pixels_of(truth), about=about)
 
 
-def _pixels(labels: Labels) -> Callable[[Frame], np.ndarray] | None:
-    """Reads the images of frames, where they are all still there."""
+def pixels_of(labels: Labels) -> Callable[[Frame], np.ndarray] | None:
+    """What reads the images of frames.
+
+    Args:
+        labels: The frames.
+
+    Returns:
+        The first view's image of a frame; None where not all images are there any more.
+    """
     if not all(labels.path(image).is_file() for frame in labels for image in frame.images):
         return None
 
@@ -67,11 +70,42 @@ def _pixels(labels: Labels) -> Callable[[Frame], np.ndarray] | None:
     return read
 
 
-def _own_labels(config: Config, run: RunFiles) -> Labels:
+def own_labels(config: Config, run: RunFiles) -> Labels:
+    """The labels a run learned from: the copies it keeps or, without them, the files themselves.
+
+    Args:
+        config: Its settings.
+        run: The run directory.
+
+    Returns:
+        The labels.
+
+    Raises:
+        InputError: They are damaged, or not there any more.
+    """
     files = config.data.label_files()
     copies = [run.path / f"{file.stem}.csv" for file in files]
     found = copies if all(copy.is_file() for copy in copies) else list(files)
     return read_labels(found[0] if len(found) == 1 else found, None, config.data.data_dir, config.data.view_names or ())
+
+
+def own_predictions(run: RunFiles, labels: Labels) -> Labels:
+    """What a run predicted on the frames it learned from.
+
+    Args:
+        run: The run directory.
+        labels: See :func:`own_labels`.
+
+    Returns:
+        The predictions, with keypoints in the order of the table.
+
+    Raises:
+        InputError: A table is damaged or missing.
+    """
+    paths = [run.predictions]
+    if len(labels[0].images) > 1:
+        paths = [run.path / f"predictions_{name}.csv" for name in labels.view_names]
+    return read_labels(paths[0] if len(paths) == 1 else paths, "lightning_pose", labels.root, labels.view_names)
 
 
 def describe_run(run: RunFiles, config: Config) -> dict[str, str]:

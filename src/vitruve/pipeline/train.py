@@ -12,23 +12,33 @@ import numpy as np
 
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
-from vitruve.errors import Interrupted, RunError, VitruveError
+from vitruve.data.dataset import checked
+from vitruve.data.images import ImageCache
+from vitruve.errors import InputError, Interrupted, RunError, VitruveError
 from vitruve.evaluation.report import Report, evaluate
-from vitruve.formats.hub import write_labels
+from vitruve.formats.bbox_file import boxes_file
+from vitruve.formats.hub import read_labels, write_labels
 from vitruve.formats.table import to_frame
 from vitruve.inference.load import load_run
+from vitruve.inference.open import open_locator
 from vitruve.inference.predictor import Predictor
 from vitruve.media.sources import expand_sources
 from vitruve.media.video import is_video
-from vitruve.pipeline.predict import predict_sources
+from vitruve.pipeline.diagnostics import subspaces_of, write_for_labels
+from vitruve.pipeline.predict import predict_sources, with_keypoints_of
 from vitruve.pipeline.report import describe_run
+from vitruve.pipeline.views import check_videos
 from vitruve.run import RunFiles, read_json
 from vitruve.structures.labels import Frame, Labels
+from vitruve.training.crops import Cropping
 
 if TYPE_CHECKING:
     from vitruve.training.fit import Fitted
 
 _log = logging.getLogger(__name__)
+
+# What the names of label files end in that Lightning Pose predicts after training: other animals, other days.
+_UNSEEN = ("new", "test")
 
 
 def train_run(config: Config, directory: Path, *, quiet: bool = False) -> Path:
@@ -81,29 +91,23 @@ def _train(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
     from vitruve.training.fit import Fitted, fit
     from vitruve.training.prepare import prepare
 
-    prepared = prepare(config)
+    prepared = prepare(config, run)
+    videos = config.eval.test_videos_directory
+    if prepared.kind.needs.views and config.eval.predict_vids_after_training and videos is not None:
+        check_videos(videos, prepared.labels.view_names)
 
     def begin() -> None:
         # The status comes first: a folder without one is no run, and is not gone on with.
         run.write_status("TRAINING", 0, config.training.max_epochs or 0)
         atomic_write(run.config, config.to_yaml())
         _keep_labels(prepared.labels, config, run)
+        prepared.cropping.keep(prepared.labels)
 
     if resume and run.model.is_file():
         # Training itself was over: only what follows it is missing.
         fitted = Fitted(load_run(run.path).algorithm, prepared.cache)
     else:
-        fitted = fit(
-            config,
-            prepared.labels,
-            prepared.task,
-            prepared.kind,
-            run,
-            resume=resume,
-            quiet=quiet,
-            cache=prepared.cache,
-            begin=begin,
-        )
+        fitted = fit(config, prepared, run, resume=resume, quiet=quiet, begin=begin)
     # Epochs as they really were: steps or early stopping may have ended training before max_epochs.
     epochs = int(read_json(run.status)["progress"]["completed"])
     try:
@@ -122,29 +126,53 @@ def _train(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
 
 def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) -> None:
     """Predict the labelled frames, measure the errors, predict the videos."""
-    predictor = Predictor(fitted.algorithm, config.training.test_batch_size)
-    predictions = replace(predictor.predict_labels(labels, fitted.cache), scorer=f"{config.model.model_type}_tracker")
+    locator = open_locator(config, fitted.algorithm.task, run, frames_expected=0)
+    predictor = Predictor(fitted.algorithm, config.training.test_batch_size, locator=locator)
 
     def pixels(frame: Frame) -> np.ndarray:
         return fitted.cache.read(labels, frame.images[0])
 
-    report = evaluate(labels, predictions)
-    _write_predictions(run, predictions, report)
+    report = _measure(config, run, predictor, labels, "predictions", fitted.cache)
     report.write(run.evaluation, images=pixels, about=describe_run(run, config))
+    for ending in _UNSEEN:
+        unseen = _unseen_labels(config, labels, ending)
+        if unseen is not None:
+            _measure(config, run, predictor, Cropping(config).unseen(unseen), f"predictions_{ending}")
     folder = config.eval.test_videos_directory
     if config.eval.predict_vids_after_training and folder is not None:
         _predict_videos(config, run, folder)
 
 
-def _write_predictions(run: RunFiles, predictions: Labels, report: Report) -> None:
-    """``predictions.csv`` and ``predictions_pixel_error.csv``; one of each a view where there are several."""
+def _measure(
+    config: Config, run: RunFiles, predictor: Predictor, labels: Labels, stem: str, cache: ImageCache | None = None
+) -> Report:
+    """``<stem>.csv``, ``<stem>_pixel_error.csv`` and its like; one of each a view where there are several."""
+    predictions = replace(predictor.predict_labels(labels, cache), scorer=f"{config.model.model_type}_tracker")
+    report = evaluate(labels, predictions)
     names = predictions.view_names if len(predictions[0].images) > 1 else ("",)
     for view, name in enumerate(names):
-        suffix = f"_{name}" if name else ""
-        table = to_frame(predictions, likelihood=True, split=True, view=view)
-        atomic_write(run.path / f"predictions{suffix}.csv", table.to_csv(float_format="%.4f"))
+        whole = f"{stem}_{name}" if name else stem
+        split = any(frame.split for frame in labels)
+        table = to_frame(predictions, likelihood=True, split=split, view=view)
+        atomic_write(run.path / f"{whole}.csv", table.to_csv(float_format="%.4f"))
         errors = report.pixel_error_table(name or None)
-        atomic_write(run.path / f"predictions{suffix}_pixel_error.csv", errors.to_csv(float_format="%.4f"))
+        atomic_write(run.path / f"{whole}_pixel_error.csv", errors.to_csv(float_format="%.4f"))
+    write_for_labels(run, predictions, subspaces_of(run.read_model()), stem)
+    return report
+
+
+def _unseen_labels(config: Config, labels: Labels, ending: str) -> Labels | None:
+    """Labels that training never sees: ``<label file>_<ending>.csv`` beside the label file of each view."""
+    files = [file.with_name(f"{file.stem}_{ending}{file.suffix}") for file in config.data.label_files()]
+    if not any(file.is_file() for file in files):
+        return None
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise InputError(f"{missing}: missing, although other views have such a file; add it, or remove those")
+    found = read_labels(
+        files[0] if len(files) == 1 else files, config.data.label_format, config.data.data_dir, labels.view_names
+    )
+    return checked(with_keypoints_of(found, labels.skeleton, str(files[0])))
 
 
 def _predict_videos(config: Config, run: RunFiles, folder: Path) -> None:
@@ -153,11 +181,24 @@ def _predict_videos(config: Config, run: RunFiles, folder: Path) -> None:
     if not videos:
         _log.warning("eval.test_videos_directory=%s: holds no video; nothing is predicted after training", folder)
         return
+    beside = None
+    if config.cropped and not run.locator.is_dir():
+        beside = folder
+        lacking = next((path for path in videos if not (folder / boxes_file(path.stem)).is_file()), None)
+        if lacking is not None:
+            _log.warning(
+                "%s: no crop.locator is set and there is no %s beside it; no video is predicted after training",
+                lacking,
+                boxes_file(lacking.stem),
+            )
+            return
     predict_sources(
         run.path,
         videos,
         output=config.eval.saved_vid_preds_dir,
         labeled_video=config.eval.save_vids_after_training,
+        boxes=beside,
+        heatmaps=config.eval.predict_vids_after_training_save_heatmaps,
     )
 
 

@@ -18,8 +18,10 @@ class Batch:
     """Images with their truth. Every axis is always there.
 
     Attributes:
-        images: ``(B, V, T, C, H, W)`` uint8 RGB: batch, view, time, channel, height, width.
-        to_image: ``(B, V, 3, 3)`` float32, from pixels of the network's input to original image pixels.
+        images: ``(B, V, T, C, H, W)`` uint8 RGB: batch, view, time, channel, height, width. Labelled frames have T = 1,
+            or as many as their algorithm's context asks for; windows of video may be longer.
+        to_image: ``(B, V, 3, 3)`` float32, from pixels of the network's input to original image pixels; the same for
+            all T frames.
         truth: ``(B, V, N, ...)`` in original pixels, of the middle of the T frames; None when unlabelled. Where the
             input is a mirror image, keypoints have changed places with their partners: it is what the network sees.
         truth_3d: ``(B, N, ...)`` in millimetres, where known.
@@ -42,6 +44,17 @@ class Batch:
         """Width and height of the network's input, in pixels."""
         return int(self.images.shape[-1]), int(self.images.shape[-2])
 
+    def to_image_of(self, count: int) -> Float[torch.Tensor, "{count} V 3 3"]:
+        """:attr:`to_image` of each predicted frame.
+
+        Args:
+            count: Predicted frames in all: the same number of consecutive ones from each entry of the batch.
+
+        Returns:
+            One matrix a frame and view, in the order of ``(B, P)`` with P frames an entry.
+        """
+        return self.to_image.repeat_interleave(count // len(self), 0)
+
     @property
     def truth_in_input(self) -> Instances | None:
         """The truth in pixels of the network's input: ``(B, V, N, ...)``."""
@@ -63,6 +76,36 @@ class Batch:
         """The same batch on another device."""
         return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
+    def pin_memory(self) -> Batch:
+        """The same batch in memory that moves to a GPU quickly; data loaders call it."""
+        return self.map(lambda tensor: tensor.pin_memory())
+
     def with_images(self, images: torch.Tensor) -> Batch:
         """The same batch with other images of the same shape."""
         return replace(self, images=images)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingBatch:
+    """What one training step learns from.
+
+    Attributes:
+        labelled: Frames with their truth.
+        unlabelled: Windows of video without, or None.
+    """
+
+    labelled: Batch
+    unlabelled: Batch | None = None
+
+    def __len__(self) -> int:
+        return len(self.labelled)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> TrainingBatch:
+        """The same batch on another device."""
+        windows = None if self.unlabelled is None else self.unlabelled.to(device, non_blocking)
+        return TrainingBatch(self.labelled.to(device, non_blocking), windows)
+
+    def pin_memory(self) -> TrainingBatch:
+        """The same batch in memory that moves to a GPU quickly; data loaders call it."""
+        windows = None if self.unlabelled is None else self.unlabelled.pin_memory()
+        return TrainingBatch(self.labelled.pin_memory(), windows)

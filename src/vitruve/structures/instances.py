@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
@@ -111,6 +111,24 @@ class Instances:
     def __getitem__(self, index: Any) -> Instances:
         """Index the leading axes (or N, where there are none); arrays stay parallel."""
         return self.map(lambda array: array[index])
+
+    def reordered(self, order: Sequence[int]) -> Instances:
+        """The same instances with their keypoints in another order.
+
+        Args:
+            order: For each new place the keypoint's present one.
+
+        Returns:
+            The new instances.
+        """
+        index = list(order)
+        scores = None if self.keypoint_scores is None else self.keypoint_scores[..., index]
+        return replace(
+            self,
+            keypoints=self.keypoints[..., index, :],
+            visible=self.visible[..., index],
+            keypoint_scores=scores,
+        )
 
     def transformed(self, matrix: Float[Array, "*lead 3 3"]) -> Instances:
         """Move keypoints and boxes by 3x3 matrices in the plane.

@@ -26,11 +26,13 @@ class ImageRef:
         path: An image or video file, absolute or relative to :attr:`Labels.root`.
         index: The n-th frame the decoder gives, for a video; None for an image.
         size: ``(width, height)`` in pixels where known.
+        box: Edges ``x1 y1 x2 y2`` of the area to look at, in pixels; None for the whole image.
     """
 
     path: Path
     index: int | None = None
     size: tuple[int, int] | None = None
+    box: tuple[float, float, float, float] | None = None
 
     @property
     def name(self) -> str:

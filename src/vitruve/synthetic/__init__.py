@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from vitruve.errors import InputError, nearest
 from vitruve.synthetic.mouse import MouseScene
 from vitruve.synthetic.scene import Scene
 
-SCENES: dict[str, Callable[[int], Scene]] = {"mouse": MouseScene}
+SCENES: dict[str, Callable[[int], Scene]] = {
+    "mouse": MouseScene,
+    "cluttered_mouse": partial(MouseScene, clutter=60, leaves=24),
+}
 """What can be rendered: each makes its scene from a seed."""
 
 

@@ -12,6 +12,7 @@ from vitruve.errors import InputError
 from vitruve.structures.instances import Instances
 from vitruve.structures.skeleton import Skeleton
 from vitruve.synthetic.canvas import Canvas
+from vitruve.synthetic.obstacles import Passers, scatter
 from vitruve.synthetic.shapes import Ellipse, Tube
 from vitruve.synthetic.texture import Wobble, noise_texture
 from vitruve.synthetic.walk import Walk, normal
@@ -74,14 +75,17 @@ class Coat:
 class MouseScene:
     """One mouse, one camera from above; the keypoints are where the parts are painted.
 
-    Hind paws are occluded while they are under the body; so is anything under the bar across the arena.
+    Hind paws are occluded while they are under the body; so is anything under the bar across the arena, or under a
+    leaf that passes.
 
     Args:
         seed: Of the trajectory, the floor and the camera's noise.
         coat: Colours of the mouse.
+        clutter: Number of things on the floor that look like parts of a mouse.
+        leaves: Number of leaves that are on their way across at any time.
     """
 
-    def __init__(self, seed: int = 0, coat: Coat | None = None) -> None:
+    def __init__(self, seed: int = 0, coat: Coat | None = None, clutter: int = 0, leaves: int = 0) -> None:
         self._seed = seed
         self._coat = coat or Coat()
         rng = np.random.default_rng([seed, 0])
@@ -92,6 +96,13 @@ class MouseScene:
         self._curl = Wobble(rng, 2.1)
         self._fur = noise_texture(rng, (128, 128), (0.7, 4.0))
         self._floor = _floor(rng)
+        if clutter:
+            littered = Canvas(self._floor)
+            rim = tuple(0.72 * part for part in self._coat.fur)
+            colors = ((rim[0], rim[1], rim[2]), self._coat.ear, self._coat.tail, self._coat.paw, self._coat.fur)
+            scatter(littered, np.random.default_rng([seed, 3]), clutter, colors)
+            self._floor = littered.pixels
+        self._leaves = Passers((seed, 4), leaves, (_WIDTH, _HEIGHT))
         y, x = np.mgrid[:_HEIGHT, :_WIDTH].astype(np.float32)
         u, v = x / (_WIDTH - 1) - 0.5, y / (_HEIGHT - 1) - 0.5
         self._lighting = (1.06 - 0.22 * u - 0.16 * v - 0.35 * (u * u + v * v))[..., None]
@@ -130,6 +141,7 @@ class MouseScene:
         canvas.mark("tail_base", trunk.points[0])
         self._paint_head(canvas, trunk.points[-1], self._walk.direction(at + _NECK), time)
         _paint_bar(canvas)
+        self._leaves.paint(canvas, time)
 
         rng = np.random.default_rng([self._seed, 1, round(time * 1e6)])
         grain = rng.standard_normal((_HEIGHT, _WIDTH, 3), np.float32) + rng.standard_normal(

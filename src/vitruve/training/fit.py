@@ -1,13 +1,12 @@
-"""From settings and labels to a trained run."""
+"""Training of one run: the trainer around an assembled module, and what it leaves behind."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -20,20 +19,18 @@ from vitruve import __version__
 from vitruve.algorithms.base import Algorithm, Task
 from vitruve.atomic import remove_leftovers
 from vitruve.config.schema import Config
-from vitruve.data.augment import augmentation
-from vitruve.data.dataset import PoseDataset
 from vitruve.data.images import ImageCache
-from vitruve.data.loaders import EpochBatches, loader
-from vitruve.inference.device import pick_device
+from vitruve.evaluation.subspace import Subspace
 from vitruve.inference.samples import save_samples
-from vitruve.networks.weights import load_exactly, load_matching, read_weights
+from vitruve.networks.weights import load_exactly, read_weights
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Labels
+from vitruve.training.assemble import assemble
 from vitruve.training.callbacks import Ending, Interruption, Keeper, Order, Reporter, save_weights
 from vitruve.training.checkpoint import SafetensorsCheckpoints
+from vitruve.training.crops import crop_record
 from vitruve.training.display import Display
-from vitruve.training.module import PoseModule
-from vitruve.training.optim import Plan
+from vitruve.training.prepare import Prepared
 from vitruve.training.settings import TrainingSettings
 
 # A checkpoint holds the network three times over: one after each short epoch would cost more than it saves.
@@ -55,14 +52,11 @@ class Fitted:
 
 def fit(
     config: Config,
-    labels: Labels,
-    task: Task,
-    kind: type[Algorithm],
+    prepared: Prepared,
     run: RunFiles,
     *,
     resume: bool = False,
     quiet: bool = False,
-    cache: ImageCache | None = None,
     begin: Callable[[], None] = lambda: None,
     checkpoint_seconds: float = _CHECKPOINT_SECONDS,
 ) -> Fitted:
@@ -70,13 +64,10 @@ def fit(
 
     Args:
         config: All settings.
-        labels: Checked and split.
-        task: What the network is built for.
-        kind: The algorithm's class.
+        prepared: Labels, task and algorithm.
         run: Where everything goes.
         resume: Go on from the run's last checkpoint, if it has one.
         quiet: Show nothing on the terminal.
-        cache: Decoded images, where there are some already.
         begin: Called when all that can be wrong with settings has shown and nothing is written yet.
         checkpoint_seconds: Time between two checkpoints to go on from; they are written at the end of epochs.
 
@@ -90,41 +81,12 @@ def fit(
     """
     settings = config.training
     going_on = resume and run.last.is_file()
-    torch.manual_seed(settings.rng_seed_model_pt)
-    algorithm = kind(config.model, task, pretrained=settings.backbone_pretrained and not going_on)
-    started = bool(getattr(algorithm.backbone, "pretrained", False))
-    if config.model.checkpoint is not None and not going_on:
-        _warm_start(algorithm, Path(config.model.checkpoint))
-        started = True
-    cache = ImageCache(config.data.cache_gb) if cache is None else cache
-    changes = augmentation(settings.imgaug, settings.imgaug_hflip)
-    train, validation = labels.split("train"), labels.split("validation")
-    for part in (train, validation):
-        cache.fill(part, [image for frame in part for image in frame.images])
-    size, needs = task.input_size, algorithm.needs
-    seed = settings.rng_seed_data_pt
-    train_set = PoseDataset(train, size, needs, cache, changes, seed)
-    val_set = PoseDataset(validation, size, needs, cache)
-    device = pick_device(settings.device, "training.device")
-    workers = _workers(settings, device)
-    batches = EpochBatches(
-        len(train), settings.train_batch_size, shuffle=True, seed=seed, limit=settings.limit_train_batches
-    )
-    plan = Plan.of(settings, len(batches), started)
-
-    def describe(epoch: int, batch: int) -> Sequence[str]:
-        return [train[pick.index].name for pick in batches.picks(epoch)[batch]]
-
-    if channels_last(settings, device):
-        for parameter in algorithm.parameters():
-            # Not Module.to(): that refuses networks with three-dimensional convolutions, whose weights have five axes.
-            if parameter.ndim == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    module = PoseModule(algorithm, settings, plan, changes, describe)
+    parts = assemble(config, prepared, fresh=not going_on)
+    device, plan = parts.device, parts.module.plan
     begin()
     for folder in (run.path, run.last.parent):
         remove_leftovers(folder)
-    save_samples(run.samples, {"train": PoseDataset(train, size, needs, cache), "validation": val_set})
+    save_samples(run.samples, {"train": parts.frames_to_keep, "validation": parts.validation_set})
     with Display(plan) as display, _silence(), Interruption(run) as interruption:
         trainer = pl.Trainer(
             accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[device],
@@ -146,7 +108,7 @@ def fit(
             plugins=[SafetensorsCheckpoints()],
             callbacks=[
                 interruption,
-                Order(batches),
+                Order(parts.batches),
                 Ending(plan),
                 *_early_stopping(settings),
                 # A row is written before the checkpoint that builds on it: what is there twice is cut off again.
@@ -155,30 +117,28 @@ def fit(
             ],
         )
         trainer.fit(
-            module,
-            loader(train_set, batches, workers),
-            loader(
-                val_set,
-                EpochBatches(len(validation), settings.val_batch_size, shuffle=False),
-                min(workers, 2),
-            ),
+            parts.module,
+            parts.train_loader(),
+            parts.validation_loader(),
             ckpt_path=str(run.last) if going_on else None,
         )
+    algorithm = parts.module.algorithm
     if run.best.is_file():
         load_exactly(algorithm, read_weights(run.best), run.best)
     algorithm.eval().to("cpu")
     save_weights(algorithm, run.weights)
-    run.write_model(model_record(config, task, labels))
-    return Fitted(algorithm, cache)
+    run.write_model(model_record(config, prepared.task, prepared.labels, parts.subspaces))
+    return Fitted(algorithm, prepared.cache)
 
 
-def model_record(config: Config, task: Task, labels: Labels) -> dict[str, Any]:
+def model_record(config: Config, task: Task, labels: Labels, subspaces: Mapping[str, Subspace]) -> dict[str, Any]:
     """What ``model.json`` says of a network: enough to build it again and to know where it came from.
 
     Args:
         config: All settings.
         task: What the network is built for.
         labels: What it learned from.
+        subspaces: What poses are measured against.
 
     Returns:
         Plain values.
@@ -191,6 +151,8 @@ def model_record(config: Config, task: Task, labels: Labels) -> dict[str, Any]:
         "view_names": list(labels.view_names),
         "split": {frame.name: frame.split for frame in labels},
         "data_hash": data_hash(labels),
+        "crop": crop_record(config),
+        "subspaces": {name: each.to_dict() for name, each in subspaces.items()},
     }
 
 
@@ -221,18 +183,6 @@ def _gains_from_bf16(device: str) -> bool:
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
-def channels_last(settings: TrainingSettings, device: str) -> bool:
-    """Whether images are laid out with their channels innermost, which processors and newer cards prefer."""
-    return device != "mps" if settings.channels_last is None else settings.channels_last
-
-
-def _workers(settings: TrainingSettings, device: str) -> int:
-    if settings.num_workers is not None:
-        return settings.num_workers
-    # On the processor they would take cores from the network; images are in memory, so one process keeps up.
-    return 0 if device == "cpu" else min(8, torch.get_num_threads())
-
-
 def _validation_every(settings: TrainingSettings) -> int | None:
     interval = settings.val_check_interval
     if interval is None:
@@ -253,11 +203,6 @@ def _early_stopping(settings: TrainingSettings) -> list[pl.Callback]:
             check_on_train_epoch_end=False,
         )
     ]
-
-
-def _warm_start(algorithm: Algorithm, source: Path) -> None:
-    file = source / "model.safetensors" if source.is_dir() else source
-    logging.getLogger(__name__).info(load_matching(algorithm, read_weights(file), file))
 
 
 class _silence:

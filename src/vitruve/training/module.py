@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +12,15 @@ import torch
 
 from vitruve.algorithms.base import Algorithm
 from vitruve.data.augment import Augmentation
+from vitruve.data.patch_mask import mask_patches
 from vitruve.data.photometric import augment_batch
 from vitruve.errors import TrainingError
 from vitruve.evaluation.matching import match_instances
-from vitruve.structures.batch import Batch
+from vitruve.structures.batch import Batch, TrainingBatch
 from vitruve.structures.instances import OCCLUDED, Instances
 from vitruve.training.optim import Plan, PlateauFactor, align_state, build_optimizer, freeze, learning_rate_factor
 from vitruve.training.settings import TrainingSettings
+from vitruve.training.unsupervised import UnsupervisedTerms
 
 
 class PoseModule(pl.LightningModule):  # type: ignore[misc]
@@ -33,6 +35,11 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         plan: Steps in all and when the backbone joins.
         augmentation: Photometric changes, applied on the device.
         describe: Names the images of a training batch, for messages: ``(epoch, batch) -> names``.
+        terms: What is learned from unlabelled video, or None.
+        term_weights: The weights in an epoch of the supervised terms that the algorithm may add to its own loss.
+
+    Attributes:
+        plan: The plan in use.
     """
 
     def __init__(
@@ -42,20 +49,26 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         plan: Plan,
         augmentation: Augmentation,
         describe: Callable[[int, int], Sequence[str]],
+        terms: UnsupervisedTerms | None = None,
+        term_weights: Callable[[int], Mapping[str, float]] = lambda epoch: {},
     ) -> None:
         super().__init__()
         self.algorithm = algorithm
         self._settings = settings
-        self._plan = plan
+        self.plan = plan
         self._augmentation = augmentation
         self._describe = describe
+        self._terms = terms
+        self._term_weights = term_weights
         self._errors: list[np.ndarray] = []
         self._plateau: PlateauFactor | None = None
         if settings.lr_scheduler == "plateau":
             rate = settings.optimizer_params.learning_rate
             self._plateau = PlateauFactor(settings.lr_scheduler_params.plateau, rate)
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+    def transfer_batch_to_device(
+        self, batch: Batch | TrainingBatch, device: torch.device, dataloader_idx: int
+    ) -> Batch | TrainingBatch:
         """Move a batch."""
         return batch.to(device, non_blocking=True)
 
@@ -64,41 +77,61 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         align_state(self.trainer.optimizers[0])
 
     def on_train_epoch_start(self) -> None:
-        """Log the learning rates that the epoch begins with."""
+        """Log the learning rates that the epoch begins with, and set its weights."""
+        self.algorithm.term_weights = self._term_weights(self.current_epoch)
         for group in self.trainer.optimizers[0].param_groups:
             self.log("learning_rate" if group["part"] == "head" else "learning_rate_backbone", float(group["lr"]))
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Decide whether the backbone learns, and seed whatever layers draw at random."""
         step = self.trainer.global_step
         if self.algorithm.backbone is not None:
-            freeze(self.algorithm.backbone, step < self._plan.unfreeze)
+            freeze(self.algorithm.backbone, step < self.plan.unfreeze)
         torch.manual_seed(self._settings.rng_seed_model_pt * 1_000_003 + self._batches_before() + batch_idx)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """The sum of the algorithm's losses."""
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> torch.Tensor:
+        """The sum of the algorithm's losses, and of the terms on unlabelled video in their weights."""
         generator = torch.Generator().manual_seed(
             self._settings.rng_seed_data_pt * 1_000_003 + self._batches_before() + batch_idx
         )
-        # Pictures are not the network's numbers: they stay in full precision.
-        with torch.autocast(self.device.type, enabled=False):
-            images = augment_batch(batch.images, self._augmentation, generator)
-        changed = batch.with_images(images)
-        losses = self.algorithm.training_losses(changed)
+        labelled = self._changed(batch.labelled, generator)
+        if self.algorithm.needs.masking:
+            share = self._settings.patch_mask.share(self.current_epoch)
+            labelled = labelled.with_images(mask_patches(labelled.images, share, generator))
+        losses = self.algorithm.training_losses(labelled)
         total = torch.stack(list(losses.values())).sum()
+        self._log_mean({f"train_{name}_loss": value for name, value in losses.items()}, len(batch))
+        self._log_mean({"train_supervised_loss": total}, len(batch))
+        if self._terms is not None and batch.unlabelled is not None:
+            importance = self._terms.importance(self.current_epoch)
+            parts = self._terms(self.algorithm, self._changed(batch.unlabelled, generator))
+            for name, (value, weight) in parts.items():
+                weighted = weight * importance * value
+                total = total + weighted
+                losses[name] = value
+                shown = {f"train_{name}_loss": value, f"train_{name}_loss_weighted": weighted}
+                self._log_mean({**shown, f"{name}_weight": weight}, len(batch))
+            self._log_mean({"total_unsupervised_importance": importance}, len(batch))
         if not bool(torch.isfinite(total)):
             names = ", ".join(self._describe(self.current_epoch, batch_idx))
-            parts = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in losses.items())
+            each = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in losses.items())
             raise TrainingError(
-                f"epoch {self.current_epoch}, batch {batch_idx}: the loss is not a number ({parts}; images {names}); "
+                f"epoch {self.current_epoch}, batch {batch_idx}: the loss is not a number ({each}; images {names}); "
                 "the last good checkpoint is kept: lower training.optimizer_params.learning_rate, "
                 "or training.precision=32, or look at those images"
             )
-        for name, value in losses.items():
-            self.log(f"train_{name}_loss", value.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
-        self.log("train_supervised_loss", total.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
         self.log("total_loss", total.detach(), on_step=True, on_epoch=False, batch_size=len(batch))
         return total
+
+    def _changed(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Change the look of images; pictures are not the network's numbers: they stay in full precision."""
+        with torch.autocast(self.device.type, enabled=False):
+            return batch.with_images(augment_batch(batch.images, self._augmentation, generator))
+
+    def _log_mean(self, values: Mapping[str, torch.Tensor | float], batch_size: int) -> None:
+        for name, value in values.items():
+            shown = value.detach() if isinstance(value, torch.Tensor) else value
+            self.log(name, shown, on_step=False, on_epoch=True, batch_size=batch_size)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses and distance in original pixels (or millimetres) on validation frames."""
@@ -130,21 +163,21 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the settings alone do not tell: when the backbone joins, and how long the loss has stalled."""
-        checkpoint["unfreeze"] = self._plan.unfreeze
+        checkpoint["unfreeze"] = self.plan.unfreeze
         if self._plateau is not None:
             checkpoint["plateau"] = self._plateau.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up what :meth:`on_save_checkpoint` kept."""
-        self._plan = replace(self._plan, unfreeze=checkpoint["unfreeze"])
+        self.plan = replace(self.plan, unfreeze=checkpoint["unfreeze"])
         if self._plateau is not None:
             self._plateau.load_state_dict(checkpoint["plateau"])
 
     def _curve(self, backbone: bool) -> Callable[[int], float]:
         def factor(step: int) -> float:
-            share = self._plan.backbone_share(step) if backbone else 1.0
+            share = self.plan.backbone_share(step) if backbone else 1.0
             stalled = 1.0 if self._plateau is None else self._plateau.factor
-            return share * stalled * learning_rate_factor(self._settings, self._plan, step)
+            return share * stalled * learning_rate_factor(self._settings, self.plan, step)
 
         return factor
 

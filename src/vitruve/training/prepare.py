@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,19 @@ from vitruve.algorithms import registry
 from vitruve.algorithms.base import Algorithm, Task
 from vitruve.config.schema import Config
 from vitruve.data import splits
+from vitruve.data.calibrations import with_cameras
+from vitruve.data.context import check_context
 from vitruve.data.dataset import checked
 from vitruve.data.images import ImageCache
 from vitruve.errors import ConfigError, nearest
 from vitruve.formats.hub import read_labels
 from vitruve.formats.skeleton_file import read_skeleton
+from vitruve.run import RunFiles
 from vitruve.structures.labels import Labels
 from vitruve.structures.skeleton import Skeleton
+from vitruve.training.crops import Cropping, shown_size
 from vitruve.training.settings import TrainingSettings
+from vitruve.training.supervised_terms import check_views
 
 _MULTIPLE = 32
 
@@ -33,26 +39,30 @@ class Prepared:
         task: What the network is built for.
         kind: The algorithm's class.
         cache: Holds the images, as far as its bound allows.
+        cropping: Knows which part of each image is looked at.
     """
 
     labels: Labels
     task: Task
     kind: type[Algorithm]
     cache: ImageCache
+    cropping: Cropping = field(default_factory=lambda: Cropping(Config()))
 
 
-def prepare(config: Config) -> Prepared:
+def prepare(config: Config, run: RunFiles | None = None) -> Prepared:
     """Read and check the labels, draw the split, and find out what the network has to be.
 
     Args:
         config: All settings.
+        run: The run, where it may keep something from before it was interrupted.
 
     Returns:
         Labels, task and algorithm.
 
     Raises:
         ConfigError: Settings and labels do not fit, or a split is empty.
-        InputError: The label file or an image is not as it should be.
+        InputError: The label file or an image is not as it should be, or a context algorithm's frames have no
+            neighbours.
     """
     kind = registry.get(config.model.model_type)
     files = config.data.label_files()
@@ -63,10 +73,13 @@ def prepare(config: Config) -> Prepared:
         config.data.view_names or (),
     )
     labels = checked(_with_names(labels, config))
+    if kind.needs.views or kind.needs.cameras:
+        labels = with_cameras(labels, config.data.data_dir, config.data.camera_params_file)
     labels = labels.with_splits(draw_split(labels, config.training))
     _check_splits(labels)
     views = len(labels[0].images)
     check_needs(labels, kind, config.model.model_type)
+    check_views(config, labels, kind)
     most = max(frame.instances.keypoints.shape[1] for frame in labels)
     if most > 1 and not kind.needs.instances:
         raise ConfigError(
@@ -74,6 +87,9 @@ def prepare(config: Config) -> Prepared:
             f"but {files[0]} labels up to {most}; "
             "keep one individual, or choose an algorithm for several"
         )
+    cache = ImageCache(config.data.cache_gb)
+    cropping = Cropping(config, run)
+    labels = cropping.labels(labels, cache)
     task = Task(
         labels.skeleton,
         _input_size(labels, config),
@@ -83,9 +99,11 @@ def prepare(config: Config) -> Prepared:
         config.training.uniform_heatmaps_for_nan_keypoints,
     )
     # Whether an image is whole shows when it is decoded: now, before anything is written.
-    cache = ImageCache(config.data.cache_gb)
+    lacking = check_context(labels, kind.needs, cache, config.model.model_type)
+    if lacking is not None:
+        warnings.warn(lacking, stacklevel=2)
     cache.fill(labels, [image for frame in labels if frame.split != "unused" for image in frame.images])
-    return Prepared(labels, task, kind, cache)
+    return Prepared(labels, task, kind, cache, cropping)
 
 
 def draw_split(labels: Labels, settings: TrainingSettings) -> list[str]:
@@ -181,6 +199,6 @@ def _input_size(labels: Labels, config: Config) -> tuple[int, int]:
     dims = config.data.image_resize_dims
     if dims.width is not None and dims.height is not None:
         return dims.width, dims.height
-    sizes = np.array([image.size for frame in labels for image in frame.images])
+    sizes = np.array([shown_size(image) for frame in labels for image in frame.images])
     width, height = np.median(sizes, 0)
     return tuple(max(_MULTIPLE, round(side / _MULTIPLE) * _MULTIPLE) for side in (width, height))

@@ -99,6 +99,14 @@ class PatchMask(Section):
     init_ratio: StrictFloat = Field(default=0.0, ge=0, le=1, description="Share of the image masked at first.")
     final_ratio: StrictFloat = Field(default=0.5, ge=0, le=1, description="Share of the image masked at last.")
 
+    def share(self, epoch: int) -> float:
+        """The share of the image masked in an epoch: none before the first, then in a straight line."""
+        if epoch < self.init_epoch:
+            return 0.0
+        length = self.final_epoch - self.init_epoch
+        done = min(1.0, (epoch - self.init_epoch) / length) if length else 1.0
+        return self.init_ratio + done * (self.final_ratio - self.init_ratio)
+
 
 class TrainingSettings(Section):
     """Batches, schedule, optimiser, split and precision."""

@@ -88,7 +88,7 @@ class Regression(ImageAlgorithm):
 
     def loss(self, outputs: Outputs, targets: Targets) -> dict[str, torch.Tensor]:
         """``regression_<kind>``."""
-        points, log_scale = (outputs[name][:, :, outputs[name].shape[2] // 2] for name in ("points", "log_scale"))
+        points, log_scale = outputs["points"], outputs["log_scale"]
         distance = COORDINATE_LOSSES[self.kind](points, log_scale, targets["points"], targets["learned"])
         return {f"regression_{self.kind}": distance}
 
@@ -98,7 +98,7 @@ class Regression(ImageAlgorithm):
         The likelihood is the probability, under the learned Laplace distribution, of lying within 12 input pixels
         in x and in y.
         """
-        points, log_scale = (outputs[name][:, :, outputs[name].shape[2] // 2] for name in ("points", "log_scale"))
+        points, log_scale = outputs["points"], outputs["log_scale"]
         size = torch.tensor(batch.input_size, device=points.device)
         if self.kind == "mse":
             scores = torch.ones_like(points[..., 0])
@@ -108,4 +108,4 @@ class Regression(ImageAlgorithm):
         instances = Instances.from_keypoints(
             found, keypoint_scores=scores[:, :, None], scores=scores.mean(-1, keepdim=True)
         )
-        return instances.transformed(batch.to_image)
+        return instances.transformed(batch.to_image_of(len(found)))

@@ -52,7 +52,7 @@ def export_onnx(network: nn.Module, example: torch.Tensor, path: Path) -> None:
     for dynamo in (False, True):
         try:
             with quiet(), torch.no_grad():
-                _export(_Ordered(network, list(expected)), two, list(expected), path, dynamo)
+                _export(_Ordered(network, list(expected)).eval(), two, list(expected), path, dynamo)
             reason = _difference(path, probe, expected)
         except Exception as error:  # exporters raise whatever the operator at hand makes them raise
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -78,7 +78,7 @@ def measure(
     inputs = network_inputs(algorithm, samples.of("validation"), batch_size, device)
     calibration = network_inputs(algorithm, samples.of("train"), batch_size, device)
     example = algorithm.example_input(1).to(device)
-    per_frame = len(inputs) / len(samples.of("validation"))
+    per_frame = len(inputs) / len(samples.of("validation")) * inputs_a_frame(algorithm, batch_size)
     wanted = RUNTIMES.values() if runtimes is None else runtimes
     reference: list[Instances] = []
     measurements = []
@@ -106,6 +106,21 @@ def measure(
                 measurement = replace(measurement, failure=reason(error))
         measurements.append(measurement)
     return measurements
+
+
+def inputs_a_frame(algorithm: Algorithm, batch_size: int) -> float:
+    """How much of what a sample puts into the network a frame of a video does.
+
+    Args:
+        algorithm: Says how many frames before and after one it looks at.
+        batch_size: Frames that are predicted together.
+
+    Returns:
+        1 for single frames. A sample with context has all of it, but frames in a row share theirs: all that is added
+        to a batch is the context of its first and its last frame.
+    """
+    reach = 2 * algorithm.needs.context
+    return (1 + reach / batch_size) / (1 + reach)
 
 
 def network_inputs(algorithm: Algorithm, samples: Samples, batch_size: int, device: torch.device) -> torch.Tensor:

@@ -1,0 +1,140 @@
+"""A run in use: its network on the device, with what carries it out and what says where it looks."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from vitruve.algorithms.base import Task
+from vitruve.config.schema import Config
+from vitruve.errors import ConfigError, nearest
+from vitruve.inference.device import pick_device
+from vitruve.inference.load import Loaded, load_run
+from vitruve.inference.locate import Locator, NetworkLocator, NoLocator, TableLocator
+from vitruve.inference.predictor import Predictor
+from vitruve.inference.samples import Samples, load_samples
+from vitruve.inference.settings import Runtime
+from vitruve.run import RunFiles
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run in use.
+
+    Attributes:
+        predictor: Its network.
+        record: ``model.json``.
+        config: Its settings.
+        runtime: What carries the network out.
+        identity: Names weights, runtime and whatever says where the network looks.
+    """
+
+    predictor: Predictor
+    record: dict[str, Any]
+    config: Config
+    runtime: str
+    identity: str
+
+
+def open_run(
+    directory: Path,
+    runtime: str | None = None,
+    batch_size: int | None = None,
+    frames_expected: int | None = None,
+    *,
+    locator: Path | None = None,
+    boxes: Path | None = None,
+) -> Opened:
+    """Load a run's network and choose what carries it out.
+
+    Args:
+        directory: The run directory.
+        runtime: Its name; None as the run's settings say.
+        batch_size: Images that go through the network together; None as the run's settings say.
+        frames_expected: How many images will be predicted, if known.
+        locator: Run that says where the animal is; None for the one that the run keeps, if it does.
+        boxes: A table of boxes, or a folder of them, in place of a locator.
+
+    Returns:
+        The run in use.
+
+    Raises:
+        RunError: The directory is no finished run, or is damaged.
+        ConfigError: The runtime is unknown or cannot be used here, or both a locator and boxes are given.
+    """
+    from vitruve.inference.runtimes.select import choose
+
+    if runtime is not None and runtime not in get_args(Runtime):
+        raise ConfigError(
+            f"--runtime {runtime}: no such runtime{nearest(runtime, get_args(Runtime))}; "
+            f"known are {', '.join(get_args(Runtime))}"
+        )
+    loaded = load_run(directory)
+    config = Config.load(loaded.run.config)
+    values = {**config.inference.model_dump(), **({"runtime": runtime} if runtime else {})}
+    settings = type(config.inference).model_validate(values)
+    device = pick_device(settings.device, "inference.device")
+    loaded.algorithm.to(device)
+    looking = open_locator(config, loaded.algorithm.task, loaded.run, locator, boxes, batch_size, frames_expected)
+    name, network = choose(
+        loaded.algorithm,
+        loaded.run,
+        settings,
+        _samples(loaded),
+        _log.warning,
+        frames_expected=frames_expected,
+    )
+    loaded.algorithm.network = network
+    predictor = Predictor(loaded.algorithm, batch_size or config.inference.batch_size, device, looking)
+    identity = f"{loaded.weights_hash} {name}" + ("" if looking is None else f" {looking.identity}")
+    return Opened(predictor, loaded.record, config, name, identity)
+
+
+def open_locator(
+    config: Config,
+    task: Task,
+    run: RunFiles,
+    locator: Path | None = None,
+    boxes: Path | None = None,
+    batch_size: int | None = None,
+    frames_expected: int | None = None,
+) -> Locator | None:
+    """What says where a run's network looks.
+
+    Args:
+        config: The run's settings.
+        task: The run's.
+        run: The run.
+        locator: Another run; None for the one that the run keeps, if it does.
+        boxes: A table of boxes, or a folder of them, in place of a locator.
+        batch_size: Images that go through the locator's network together; None as its settings say.
+        frames_expected: How many images will be predicted, if known.
+
+    Returns:
+        The locator; None where the whole image is looked at.
+
+    Raises:
+        ConfigError: Both a locator and boxes are given.
+        VitruveError: The locator is no finished run, or there are no such boxes.
+    """
+    if locator is not None and boxes is not None:
+        raise ConfigError(f"--locator {locator}, --boxes {boxes}: give one of the two")
+    if boxes is not None:
+        return TableLocator(boxes)
+    place = locator or (run.locator if run.locator.is_dir() else None)
+    if place is None:
+        return NoLocator(run.path) if config.cropped else None
+    opened = open_run(place, None, batch_size, frames_expected)
+    aspect = task.input_size[0] / task.input_size[1]
+    return NetworkLocator(opened.predictor, config.crop, aspect, opened.identity)
+
+
+def _samples(loaded: Loaded) -> Samples | None:
+    """What runtimes are compared on; they cannot be where an algorithm needs more than images."""
+    if loaded.algorithm.needs.cameras or not loaded.run.samples.is_file():
+        return None
+    return load_samples(loaded.run.samples)

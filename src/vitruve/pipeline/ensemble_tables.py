@@ -1,0 +1,67 @@
+"""Predictions of several networks as one: the median of each coordinate, the mean of the likelihoods."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from vitruve.atomic import atomic_path
+from vitruve.errors import InputError
+from vitruve.formats.csv_table import CsvHeader, CsvPart, read_csv_header, read_csv_parts
+from vitruve.formats.table import PREDICTED, format_rows, header_lines
+
+
+def write_median(tables: Sequence[Path], target: Path) -> int:
+    """Write the median of tables of predictions, in constant memory.
+
+    Args:
+        tables: One a network; all name the same rows and keypoints. A column ``set`` is kept.
+        target: The table to write.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        InputError: A table is damaged, or differs from the first in rows or keypoints.
+    """
+    headers = [read_csv_header(path) for path in tables]
+    for path, header in zip(tables, headers, strict=True):
+        if _keypoints(header) != _keypoints(headers[0]) or tuple(c.coord for c in header.columns[:3]) != PREDICTED:
+            raise InputError(f"{path}: other columns than {tables[0]}; predict with all networks again")
+    names = _keypoints(headers[0])[::3]
+    lines = header_lines(headers[0].columns[0].scorer, names)
+    if headers[0].has_split:
+        lines = [line + end for line, end in zip(lines, (",set", ",", ","), strict=True)]
+    rows = 0
+    with atomic_path(target) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(line + "\n" for line in lines)
+        for parts in zip_longest(*(read_csv_parts(path) for path in tables)):
+            stream.write(_median_rows(parts, tables))
+            rows += len(parts[0].names)
+    return rows
+
+
+def _keypoints(header: CsvHeader) -> list[str]:
+    return [column.keypoint for column in header.columns]
+
+
+def _median_rows(parts: Sequence[CsvPart | None], tables: Sequence[Path]) -> str:
+    first = parts[0]
+    for part, path in zip(parts, tables, strict=True):
+        if part is None or first is None or part.names != first.names:
+            raise InputError(f"{path}: other rows than {tables[0]}; predict with all networks again")
+    assert first is not None
+    values = np.stack([part.values for part in parts if part is not None])
+    values = values.reshape(*values.shape[:2], -1, len(PREDICTED))
+    with warnings.catch_warnings():
+        # A keypoint that no network finds stays missing.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        points, likelihoods = np.nanmedian(values[..., :2], 0), np.nanmean(values[..., 2], 0)
+    text = format_rows(first.names, points, likelihoods)
+    if first.splits is None:
+        return text
+    return "".join(f"{row},{split}\n" for row, split in zip(text.splitlines(), first.splits, strict=True))

@@ -1,0 +1,107 @@
+"""Whether the posterior variance is a variance: how often intervals made from it hold the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from vitruve.errors import InputError
+from vitruve.formats.hub import read_labels
+from vitruve.structures.labels import Frame
+
+# Half widths, in standard deviations, of the intervals that hold so many percent of a normal distribution.
+INTERVALS = {50: 0.6744897501960817, 90: 1.6448536269514722, 95: 1.959963984540054}
+
+
+def coverage(
+    names: Sequence[str],
+    truth: Float[np.ndarray, "T K 2"],
+    keypoints: Float[np.ndarray, "T K 2"],
+    variance: Float[np.ndarray, "T K 2"],
+    median: Float[np.ndarray, "T K 2"],
+) -> list[dict[str, str | int | float]]:
+    """The share of coordinates that lie within their intervals, and the error before and after.
+
+    Args:
+        names: The K keypoints.
+        truth: NaN where unlabelled.
+        keypoints: Smoothed.
+        variance: Posterior, in squared pixels.
+        median: Of the ensemble.
+
+    Returns:
+        One row a keypoint and one for all together.
+    """
+    away, before = keypoints - truth, median - truth
+    rows: list[dict[str, str | int | float]] = []
+    for label, chosen in [*((name, [k]) for k, name in enumerate(names)), ("all", list(range(len(names))))]:
+        known = np.isfinite(away[:, chosen])
+        error, old = away[:, chosen][known], before[:, chosen]
+        deviation = np.sqrt(variance[:, chosen][known])
+        row: dict[str, str | int | float] = {"keypoint": label, "labelled": int(known.all(-1).sum())}
+        for percent, width in INTERVALS.items():
+            row[f"within_{percent}_percent_interval"] = _mean(np.abs(error) <= width * deviation)
+        row["rmse_px"] = float(np.sqrt(_mean(error**2)))
+        row["median_rmse_px"] = float(np.sqrt(_mean(old[np.isfinite(old)] ** 2)))
+        rows.append(row)
+    return rows
+
+
+def read_truth(
+    path: Path, names: Sequence[str], index: Sequence[str | int], recording: str
+) -> Float[np.ndarray, "T K 2"]:
+    """Labels of the frames of one table.
+
+    Frames are found by their number, by the name of their image, or by the number at the end of it, as in
+    ``labeled-data/<video>/img0042.png``.
+
+    Args:
+        path: Labels of any format, one animal.
+        names: The K keypoints of the table.
+        index: Its T frame numbers or image names.
+        recording: The name of its video: where some images lie in a folder of that name, only those count.
+
+    Returns:
+        Pixels, NaN where unlabelled.
+
+    Raises:
+        InputError: The labels hold none of these keypoints or none of these frames, or several animals.
+    """
+    labels = read_labels(path)
+    shared = [name for name in names if name in labels.skeleton.names]
+    if not shared:
+        raise InputError(f"{path}: holds none of the keypoints {', '.join(names)}; give labels of the same keypoints")
+    rows = {str(name): row for row, name in enumerate(index)}
+    truth = np.full((len(index), len(names), 2), np.nan)
+    here = [frame for frame in labels.frames if frame.images[0].path.parent.name == recording]
+    found = 0
+    for frame in here or labels.frames:
+        row = _row(frame, rows)
+        if row is None:
+            continue
+        found += 1
+        keypoints = frame.instances.keypoints[0]
+        if len(keypoints) > 1:
+            raise InputError(f"{path}: frame '{frame.name}' holds {len(keypoints)} animals; give labels of one")
+        for name in shared:
+            truth[row, names.index(name)] = (
+                keypoints[0, labels.skeleton.names.index(name)] if len(keypoints) else np.nan
+            )
+    if not found:
+        raise InputError(f"{path}: none of its {len(labels)} frames is one of '{recording}'; give labels of this video")
+    return truth
+
+
+def _row(frame: Frame, rows: dict[str, int]) -> int | None:
+    if frame.name in rows:
+        return rows[frame.name]
+    stem = Path(frame.name).stem
+    digits = stem[len(stem.rstrip("0123456789")) :]
+    return rows.get(str(int(digits))) if digits else None
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")

@@ -1,0 +1,90 @@
+"""The tables that the smoother writes: two-dimensional, three-dimensional, and how well its intervals cover labels."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from vitruve.atomic import atomic_write
+from vitruve.errors import InputError
+from vitruve.formats.csv_table import looks_like_header
+from vitruve.formats.table import header_lines
+from vitruve.smoothing.members import SCORER
+
+COLUMNS = (
+    *("x", "y", "likelihood", "x_ens_median", "y_ens_median", "x_ens_var", "y_ens_var"),
+    *("x_posterior_var", "y_posterior_var"),
+)
+COLUMNS_3D = ("x", "y", "z", "x_posterior_var", "y_posterior_var", "z_posterior_var")
+_FORMAT = "%.4f,%.4f,%.6f,%.4f,%.4f,%.6g,%.6g,%.6g,%.6g"
+_FORMAT_3D = "%.9g,%.9g,%.9g,%.6g,%.6g,%.6g"
+
+
+def write_table(
+    path: Path,
+    names: Sequence[str],
+    index: Sequence[str | int],
+    columns: Float[np.ndarray, "T K C"],
+) -> None:
+    """Write what was smoothed of one camera, or of the points in space, as CSV with three header rows.
+
+    Args:
+        path: The file; it is replaced in one step.
+        names: The K keypoints.
+        index: T frame numbers or image names.
+        columns: In the order of ``COLUMNS`` or ``COLUMNS_3D``; NaN is written as an empty cell.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    kind, form = (COLUMNS, _FORMAT) if columns.shape[-1] == len(COLUMNS) else (COLUMNS_3D, _FORMAT_3D)
+    template = "".join("," + form for _ in names)
+    cells = io.StringIO()
+    csv.writer(cells, lineterminator="\n").writerows([name] for name in index)
+    rows = columns.reshape(len(columns), -1).tolist()
+    body = (
+        name + (template % tuple(row)).replace("nan", "")
+        for name, row in zip(cells.getvalue().splitlines(), rows, strict=True)
+    )
+    atomic_write(path, "\n".join([*header_lines(SCORER, names, kind), *body]) + "\n")
+
+
+def write_coverage(path: Path, rows: Sequence[dict[str, str | int | float]]) -> None:
+    """Write how well intervals cover labels.
+
+    Args:
+        path: The CSV file; it is replaced in one step.
+        rows: What :func:`vitruve.smoothing.coverage.coverage` found.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()})
+    atomic_write(path, text.getvalue().replace("nan", ""))
+
+
+def check_target(path: Path, inputs: Sequence[Path]) -> None:
+    """Refuse to write over predictions that are not the smoother's own.
+
+    Args:
+        path: The file to write.
+        inputs: The files that were read.
+
+    Raises:
+        InputError: The file is an input or holds something else.
+    """
+    if not path.exists():
+        return
+    header = looks_like_header(path)
+    own = header is not None and header.columns[0].scorer == SCORER
+    if not own or path.resolve() in {file.resolve() for file in inputs}:
+        raise InputError(f"{path}: is there already and was not written by the smoother; choose another --output")

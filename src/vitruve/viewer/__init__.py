@@ -1,0 +1,1 @@
+"""Data sets of labels and predictions for the viewer FiftyOne."""

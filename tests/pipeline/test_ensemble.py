@@ -1,0 +1,173 @@
+"""Three small networks as one run: trained, interrupted, gone on with, predicted and measured together."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import vitruve
+from tiny_project import SKELETON, settings, write_project, write_video
+from vitruve.config.schema import Config
+from vitruve.errors import ConfigError, InputError, RunError
+from vitruve.formats.csv_table import read_csv_table
+from vitruve.formats.table import read_predictions
+from vitruve.run import RunFiles
+
+COUNT = 3
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_project(tmp_path_factory.mktemp("project"), frames=12)
+    write_video(folder / "videos" / "dots.mp4", 12)
+    return folder
+
+
+def values(project: Path, **training: object) -> dict[str, object]:
+    made = settings(project, **{"max_epochs": 2, "rng_seed_model_pt": 5, **training})
+    videos = {"test_videos_directory": str(project / "videos"), "predict_vids_after_training": True}
+    return {**made, "ensemble": COUNT, "eval": videos}
+
+
+@pytest.fixture(scope="module")
+def run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    (made,) = vitruve.train(values(project), run_dir=tmp_path_factory.mktemp("runs") / "run", quiet=True)
+    return made
+
+
+def xy(path: Path) -> np.ndarray:
+    return read_csv_table(path).keypoints[:, 0]
+
+
+def test_members_are_ordinary_runs_of_their_own_seed(run: Path) -> None:
+    members = RunFiles(run).members
+    assert [member.path.name for member in members] == [f"member_{i}" for i in range(COUNT)]
+    for index, member in enumerate(members):
+        config = Config.load(member.config)
+        assert (config.ensemble, config.training.rng_seed_model_pt) == (1, 5 + index)
+        assert json.loads(member.status.read_text())["status"] == "COMPLETED"
+        assert vitruve.load_run(member.path, runtime="torch").skeleton.names == SKELETON.names
+    weights = {member.weights.read_bytes() for member in members}
+    assert len(weights) == COUNT
+
+
+def test_beside_them_lie_the_files_of_one_run(run: Path, project: Path) -> None:
+    files = RunFiles(run)
+    assert Config.load(files.config) == Config.from_mapping(values(project))
+    assert json.loads(files.status.read_text())["status"] == "COMPLETED"
+    members = [read_csv_table(member.predictions) for member in files.members]
+    table = read_csv_table(files.predictions)
+    assert table.keypoints == pytest.approx(np.median([m.keypoints for m in members], 0), abs=1e-4, nan_ok=True)
+    assert table.scores == pytest.approx(np.mean([m.scores for m in members], 0), abs=1e-4, nan_ok=True)
+    assert table.splits == members[0].splits
+    truth = read_csv_table(project / "CollectedData.csv")
+    errors = pd.read_csv(files.pixel_error, index_col=0)
+    expected = np.linalg.norm(table.keypoints - truth.keypoints, axis=-1)[:, 0]
+    assert errors[list(SKELETON.names)].to_numpy() == pytest.approx(expected, abs=1e-3)
+    assert (files.evaluation / "report.html").is_file()
+
+
+def test_videos_are_predicted_by_all_after_training(run: Path) -> None:
+    folder = RunFiles(run).video_predictions
+    each = [xy(folder / f"member_{i}" / "dots.csv") for i in range(COUNT)]
+    assert xy(folder / "dots.csv") == pytest.approx(np.median(each, 0), abs=1e-4)
+    assert (folder / "dots_temporal_norm.csv").is_file()
+    assert not any((member.path / "video_preds").exists() for member in RunFiles(run).members)
+
+
+def test_what_is_there_is_not_predicted_again(run: Path, project: Path, tmp_path: Path) -> None:
+    video = project / "videos" / "dots.mp4"
+    (first,) = vitruve.predict(run, video, output=tmp_path, formats=("csv", "h5"), labeled_video=True)
+    assert (first.frames, first.skipped) == (12, False)
+    assert first.table == tmp_path / "dots.csv"
+    assert all(path.is_file() for path in first.outputs)
+    assert np.allclose(read_predictions(tmp_path / "dots.h5"), read_predictions(first.table))
+    (second,) = vitruve.predict(run, video, output=tmp_path, formats=("csv", "h5"), labeled_video=True)
+    assert second.skipped
+    # A network's table that is made again makes the medians again.
+    shutil.rmtree(tmp_path / "member_1")
+    first.table.write_text("lost")
+    (tmp_path / ".dots.json").write_text(json.dumps({"median_of": []}))
+    (third,) = vitruve.predict(run, video, output=tmp_path)
+    assert not third.skipped
+    assert len(xy(third.table)) == 12
+
+
+def test_a_table_of_somebody_else_is_not_replaced(run: Path, project: Path, tmp_path: Path) -> None:
+    (tmp_path / "dots.csv").write_text("mine")
+    with pytest.raises(InputError, match="was not written by this ensemble"):
+        vitruve.predict(run, project / "videos", output=tmp_path)
+    assert (tmp_path / "dots.csv").read_text() == "mine"
+    vitruve.predict(run, project / "videos", output=tmp_path, overwrite=True)
+    assert len(xy(tmp_path / "dots.csv")) == 12
+
+
+def test_images_and_label_files_are_predicted(run: Path, project: Path, tmp_path: Path) -> None:
+    done = vitruve.predict(run, [project / "labeled-data" / "dots", project / "CollectedData.csv"], output=tmp_path)
+    assert [each.table.name for each in done] == ["dots.csv", "predictions.csv"]
+    assert xy(done[1].table) == pytest.approx(xy(RunFiles(run).predictions), abs=0.02)
+
+
+def test_an_ensemble_is_evaluated(run: Path, project: Path) -> None:
+    own = vitruve.evaluate(run)
+    other = vitruve.evaluate(run, project / "CollectedData.csv")
+    assert other.files["page"].parent == run / "evaluation" / "CollectedData"
+    assert float(own.report.per_frame["pixel_error"].mean()) == pytest.approx(
+        float(other.report.per_frame["pixel_error"].mean()), abs=0.02
+    )
+
+
+def test_it_is_no_run_of_one_network(run: Path) -> None:
+    with pytest.raises(RunError, match=f"an ensemble of {COUNT} runs; name one"):
+        vitruve.load_run(run)
+    with pytest.raises(RunError, match="this run is finished"):
+        vitruve.train(overrides=[f"resume={run}"])
+
+
+def test_wrong_settings_leave_nothing_behind(project: Path, tmp_path: Path) -> None:
+    broken = {**values(project), "data": {"data_dir": str(project), "csv_file": "no.csv"}}
+    with pytest.raises(InputError, match=r"no\.csv"):
+        vitruve.train(broken, run_dir=tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ConfigError, match="ensemble=0: must be an integer, at least 1"):
+        Config.from_mapping({"ensemble": 0})
+
+
+def test_a_run_is_not_overwritten(run: Path, project: Path) -> None:
+    with pytest.raises(RunError, match="holds a run already"):
+        vitruve.train(values(project), run_dir=run, quiet=True)
+
+
+def test_killed_and_gone_on_with_is_as_never_killed(project: Path, run: Path, tmp_path: Path) -> None:
+    config = values(project)
+    config["hydra"] = {"run": {"dir": str(tmp_path / "run")}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    words = [sys.executable, "-m", "vitruve.cli.main", "train", "--config-path", str(tmp_path), "--config-name", "config"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    second = RunFiles(tmp_path / "run").member(1)
+    deadline = time.monotonic() + 120
+    while not second.status.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert second.status.is_file()
+    assert not RunFiles(tmp_path / "run").predictions.is_file()
+    done = (RunFiles(tmp_path / "run").member(0).weights.stat().st_mtime_ns,)
+    with pytest.raises(RunError, match="networks are trained; go on with"):
+        vitruve.predict(tmp_path / "run", project / "videos")
+    vitruve.train(overrides=[f"resume={tmp_path / 'run'}"], quiet=True)
+    # What was trained is not trained again, and the result is that of an undisturbed training.
+    assert (RunFiles(tmp_path / "run").member(0).weights.stat().st_mtime_ns,) == done
+    assert RunFiles(tmp_path / "run").predictions.read_text() == RunFiles(run).predictions.read_text()
