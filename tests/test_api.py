@@ -90,7 +90,8 @@ def test_predicting_into_files(trained: Path, project: Path, tmp_path: Path, tru
     done = api.predict(trained, sources, output=tmp_path, formats=("csv", "h5"), labeled_video=True, threshold=0.1)
     assert [item.frames for item in done] == [9, 1, 24] and not any(item.skipped for item in done)
     video, image, table = done
-    assert video.outputs == (tmp_path / "clip.csv", tmp_path / "clip.h5", tmp_path / "labeled_videos/clip_labeled.mp4")
+    names = ("clip.csv", "clip.h5", "labeled_videos/clip_labeled.mp4", "clip_temporal_norm.csv")
+    assert video.outputs == tuple(tmp_path / name for name in names)
     assert all(path.is_file() for item in done for path in item.outputs)
     found = pd.read_csv(video.table, header=[0, 1, 2], index_col=0).to_numpy().reshape(9, 2, 3)
     assert np.linalg.norm(found[..., :2] - truth, axis=-1).mean() < 4

@@ -1,8 +1,8 @@
 """Vitruve trains, runs and improves pose models.
 
 The verbs are functions of this package: ``recommend``, ``train``, ``load_run``, ``predict``, ``evaluate``, ``convert``,
-``bench``, ``example``, ``select_frames``, ``smooth`` and ``list_available``. They are imported when they are first
-used, so ``import vitruve`` is quick.
+``bench``, ``example``, ``select_frames``, ``smooth``, ``create_boxes``, ``smooth_boxes``, ``crop``, ``remap`` and
+``list_available``. They are imported when they are first used, so ``import vitruve`` is quick.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ if TYPE_CHECKING:
         Run,
         bench,
         convert,
+        create_boxes,
         create_fiftyone_dataset,
+        crop,
         evaluate,
         example,
         list_available,
         load_run,
         predict,
         recommend,
+        remap,
         select_frames,
         smooth,
+        smooth_boxes,
         train,
     )
 
@@ -34,15 +38,19 @@ __all__ = [
     "Run",
     "bench",
     "convert",
+    "create_boxes",
     "create_fiftyone_dataset",
+    "crop",
     "evaluate",
     "example",
     "list_available",
     "load_run",
     "predict",
     "recommend",
+    "remap",
     "select_frames",
     "smooth",
+    "smooth_boxes",
     "train",
 ]
 

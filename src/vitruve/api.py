@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from vitruve.cropping import create_boxes as create_boxes
 from vitruve.cropping import crop as crop
 from vitruve.cropping import remap as remap
 from vitruve.cropping import smooth_boxes as smooth_boxes
-from vitruve.errors import ConfigError, InputError, nearest
+from vitruve.errors import ConfigError, InputError
 from vitruve.labelling import recommend as recommend
 from vitruve.labelling import select_frames as select_frames
+from vitruve.listing import list_available as list_available
 from vitruve.smoothing.smooth import smooth as smooth
 from vitruve.viewer.create import create_fiftyone_dataset as create_fiftyone_dataset
 
@@ -77,8 +79,9 @@ class Run:
         """Keypoints of everything in a source.
 
         Args:
-            source: A video, an image, a folder of images, paths of images, one uint8 RGB array ``(H, W, 3)`` or
-                ``(T, H, W, 3)``, any iterable of arrays, or labels whose images are to be predicted.
+            source: A video, an image, a folder of images, paths of images, a label file, a uint8 array ``(H, W, 3)`` or
+                ``(T, H, W, 3)`` in RGB or ``(H, W)`` or ``(T, H, W)`` in grey, any iterable of arrays, or labels whose
+                images are to be predicted.
 
         Returns:
             One frame an image with keypoints and scores, in original pixels. For long videos :meth:`stream` keeps
@@ -89,6 +92,11 @@ class Run:
         """
         from vitruve.structures.labels import Labels
 
+        if isinstance(source, (str, Path)) and Path(source).is_file():
+            from vitruve.pipeline.predict import is_label_file, labels_for
+
+            if is_label_file(Path(source)):
+                source = labels_for(self.path, self.record, self.skeleton, Path(source))
         if isinstance(source, Labels):
             return self.predictor.predict_labels(source)
         return Labels(self.skeleton, tuple(self.stream(source)), scorer=str(self.record["scorer"]))
@@ -207,6 +215,7 @@ def predict(
     batch_size: int | None = None,
     locator: str | Path | None = None,
     boxes: str | Path | None = None,
+    smooth: bool = False,
 ) -> list[Done]:
     """Predict videos, images, folders of them, or the images of a label file, into files.
 
@@ -222,6 +231,7 @@ def predict(
         batch_size: As for :func:`load_run`.
         locator: As for :func:`load_run`.
         boxes: As for :func:`load_run`.
+        smooth: Of an ensemble, smooth the predictions of videos over time, as :func:`smooth` does.
 
     Returns:
         What became of each source. Finished ones are skipped, interrupted ones go on.
@@ -234,7 +244,10 @@ def predict(
     from vitruve.run import RunFiles
 
     listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
-    return (predict_ensemble if RunFiles(Path(run)).members else predict_sources)(
+    ensemble = bool(RunFiles(Path(run)).members())
+    if smooth and not ensemble:
+        raise InputError(f"{run}: smooth=True needs an ensemble (train with ensemble=N), or use `vitruve smooth`")
+    return (partial(predict_ensemble, smooth=smooth) if ensemble else predict_sources)(
         Path(run),
         [Path(item) for item in listed],
         output=None if output is None else Path(output),
@@ -267,7 +280,7 @@ def evaluate(run: str | Path, labels: str | Path | None = None, output: str | Pa
     from vitruve.pipeline.report import evaluate_run
     from vitruve.run import RunFiles
 
-    how = evaluate_ensemble if RunFiles(Path(run)).members else evaluate_run
+    how = evaluate_ensemble if RunFiles(Path(run)).members() else evaluate_run
     return Evaluation(
         *how(Path(run), None if labels is None else Path(labels), None if output is None else Path(output))
     )
@@ -276,7 +289,7 @@ def evaluate(run: str | Path, labels: str | Path | None = None, output: str | Pa
 def convert(
     source: str | Path,
     destination: str | Path,
-    to: str = "lightning_pose",
+    to: str | None = None,
     from_: str | None = None,
     *,
     first_instance: bool = False,
@@ -287,7 +300,8 @@ def convert(
     Args:
         source: A label file or project folder.
         destination: The file or folder to write.
-        to: A name of ``list_available("formats")``.
+        to: A name of ``list_available("formats")``; None takes the format whose files end like the destination,
+            else ``lightning_pose``.
         from_: The same, for the source; None recognises it.
         first_instance: Where the new format has room for one animal an image, keep the first and say so.
         overwrite: Replace what is there already.
@@ -337,52 +351,3 @@ def example(name: str = "mouse", directory: str | Path | None = None) -> Path:
     from vitruve.example_project import write_example
 
     return write_example(name, directory)
-
-
-_KINDS = ("algorithms", "backbones", "formats", "losses")
-
-
-def list_available(kind: str, pattern: str | None = None) -> list[tuple[str, str]]:
-    """What can be named in settings and on the command line.
-
-    Args:
-        kind: ``algorithms``, ``backbones``, ``formats`` or ``losses``.
-        pattern: A part of the name.
-
-    Returns:
-        Pairs of a name and what it is.
-
-    Raises:
-        InputError: There is no such kind.
-    """
-    rows: list[tuple[str, str]]
-    if kind == "algorithms":
-        from vitruve.algorithms import registry
-
-        rows = [(name, found.description) for name, found in registry.available().items()]
-    elif kind == "backbones":
-        from vitruve.networks.backbone import list_backbones
-
-        return list_backbones(pattern)
-    elif kind == "formats":
-        from vitruve.formats import hub
-
-        rows = [(name, item.DESCRIPTION) for name, item in hub.available().items()]
-    elif kind == "losses":
-        from vitruve.losses.coordinates import COORDINATE_LOSSES
-        from vitruve.losses.heatmap import HEATMAP_LOSSES
-        from vitruve.losses.settings import UNSUPERVISED, LossesSettings
-
-        rows = [
-            (name, f"{key}: {(function.__doc__ or '').strip().splitlines()[0]}")
-            for key, losses in (
-                ("model.heatmap_loss_type", HEATMAP_LOSSES),
-                ("model.regression_loss_type", COORDINATE_LOSSES),
-            )
-            for name, function in losses.items()
-        ]
-        sections = LossesSettings.model_fields
-        rows += [(name, f"model.losses_to_use: {sections[name].description}") for name in UNSUPERVISED]
-    else:
-        raise InputError(f"list {kind}: no such kind{nearest(kind, _KINDS)}; known are {', '.join(_KINDS)}")
-    return [row for row in rows if pattern is None or pattern in row[0]]

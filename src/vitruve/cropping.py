@@ -1,4 +1,4 @@
-"""The verbs around crops, as functions: boxes from keypoints, smoothed; cropped copies; predictions on them remapped."""
+"""The verbs around crops, as functions: boxes made and smoothed, cropped copies, predictions on them remapped."""
 
 from __future__ import annotations
 

@@ -94,6 +94,11 @@ class RunFiles:
         return self.path / "predictions_pixel_error.csv"
 
     @property
+    def windows(self) -> Path:
+        """How near the likelihood of :attr:`predictions` speaks of, in pixels of each labelled image."""
+        return self.path / "likelihood_windows.csv"
+
+    @property
     def video_predictions(self) -> Path:
         """Folder of predictions on videos."""
         return self.path / "video_preds"
@@ -108,7 +113,6 @@ class RunFiles:
         """Folder of the evaluation report."""
         return self.path / "evaluation"
 
-    @property
     def members(self) -> list[RunFiles]:
         """The runs of an ensemble, in order; none for a run of one network."""
         found = (path.parent for path in self.path.glob("member_*/config.yaml"))
@@ -140,15 +144,20 @@ class RunFiles:
             raise RunError(f"{self.path}: no such run directory; give the folder that 'vitruve train' printed")
         if not self.model.is_file() or not self.weights.is_file():
             missing = self.model if not self.model.is_file() else self.weights
-            if self.members:
-                raise RunError(f"{self.path}: an ensemble of {len(self.members)} runs; name one, {self.member(0).path}")
+            count = len(self.members())
+            if count:
+                raise RunError(f"{self.path}: an ensemble of {count} runs; name one of them, {self.member(0).path}")
             pickles = sorted([*self.path.glob("*.ckpt"), *self.path.glob("*.pt"), *self.path.glob("*.pth")])
             if pickles:
                 raise RunError(
                     f"{pickles[0]}: a Python pickle, which can run any code when it is read; "
                     f"a run needs {missing.name} in its place"
                 )
-            hint = f"; training did not finish: vitruve train resume={self.path}" if self.last.is_file() else ""
+            hint = ""
+            if missing == self.weights:
+                hint = f"; {self.model.name} is there, so copy the whole run again"
+            elif self.last.is_file() or self.status.is_file():
+                hint = f"; training did not finish: vitruve train resume={self.path}"
             raise RunError(f"{missing}: missing, so this is not a trained run{hint}")
         record = read_json(self.model)
         if record.get("format") != FORMAT:

@@ -13,6 +13,7 @@ from vitruve.algorithms.heatmap_mhcrnn.network import ContextHead
 from vitruve.inference.predictor import Predictor
 from vitruve.inference.runtimes.measure import network_inputs
 from vitruve.inference.runtimes.onnx import OnnxRuntime
+from vitruve.inference.runtimes.openvino import OpenVinoRuntime
 from vitruve.inference.samples import Samples
 from vitruve.structures.batch import Batch
 
@@ -154,6 +155,24 @@ def test_an_export_has_both_heads(tmp_path: Path) -> None:
     wanted = algorithm.decode(algorithm(batch), batch).keypoints
     algorithm.network = compiled
     torch.testing.assert_close(algorithm.decode(algorithm(batch), batch).keypoints, wanted, atol=0.02, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("requests", [1, 2, 3, 7])
+def test_openvino_shares_frames_out_with_their_neighbours(requests: int, exported: Path) -> None:
+    algorithm, images = _built(), _video(7).images[0, 0]
+    compiled = OpenVinoRuntime("openvino", "f32").compile(algorithm.network, algorithm.example_input(1), exported)
+    engine = compiled._function
+    engine._requests = [engine._model.create_infer_request() for _ in range(requests)]  # type: ignore[attr-defined]
+    for count in (1, 2, 5, 7):
+        found = compiled(images[:count])
+        for name, value in algorithm.network(images[:count]).items():
+            torch.testing.assert_close(found[name], value, atol=1e-3, rtol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("exported")
 
 
 def test_runtimes_are_calibrated_with_all_frames_of_a_sample() -> None:

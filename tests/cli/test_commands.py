@@ -104,6 +104,9 @@ def test_predict(monkeypatch: pytest.MonkeyPatch, formats: list[str]) -> None:
         "overwrite": False,
         "runtime": None,
         "batch_size": None,
+        "locator": None,
+        "boxes": None,
+        "smooth": False,
     }
 
 
@@ -131,7 +134,7 @@ def test_convert(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "convert",
             (Path("a"), Path("b")),
-            {"to": "lightning_pose", "from_": "sleap", "first_instance": False, "overwrite": False},
+            {"to": None, "from_": "sleap", "first_instance": False, "overwrite": False},
         )
     ]
 

@@ -185,7 +185,6 @@ def test_only_steps_means_no_bound_by_epochs() -> None:
 
 
 def test_losses_that_are_not_there() -> None:
-    assert "'temporal' is not available in this version" in fails({"model": {"losses_to_use": ["temporal"]}})
     assert "is no loss (did you mean 'temporal'?)" in fails({"model": {"losses_to_use": ["temporl"]}})
     assert Config.from_mapping({"model": {"losses_to_use": None}}).model.losses_to_use == ()
 

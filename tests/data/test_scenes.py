@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from vitruve.data.augment import PRESETS, Augmentation
 from vitruve.data.dataset import Pick, PoseDataset, Sample, collate
 from vitruve.data.images import ImageCache
 from vitruve.data.scenes import Scenes
+from vitruve.formats.anipose import read_calibration
+from vitruve.formats.hub import read_labels
 from vitruve.structures.instances import apply_matrix
 from vitruve.structures.labels import Labels
 
@@ -64,6 +67,26 @@ def test_moved_views_are_what_the_cameras_see_of_the_moved_scene() -> None:
             scales.append(np.sqrt(np.linalg.det(matrix[:2, :2])))
     assert 0.7 < min(scales) < 0.9 and 1.1 < max(scales) < 1.4
     assert np.abs(shifts).max() > 3
+
+
+def test_a_real_calibration(data_dir: Path) -> None:
+    """Three cameras with long lenses, whose picture of a moved scene a similarity nearly gives (predicted points)."""
+    cameras = read_calibration(data_dir / "eks_fly" / "calibration.toml")
+    tables = [next((data_dir / "eks_fly").glob(f"*{name}*rng=0.csv")) for name in cameras]
+    labels = read_labels(tables, view_names=tuple(cameras))[::25]
+    labels = replace(labels, cameras={frame.session: tuple(cameras.values()) for frame in labels})
+    scenes = Scenes(labels)
+    for index in range(len(labels)):
+        matrices, draws = scenes.moved(index, np.random.default_rng(index)), np.random.default_rng(index)
+        scale, direction = draws.uniform(0.8, 1.2), draws.uniform(-1, 1, 3)
+        points = scenes.truth(index).keypoints[0].astype(np.float64)
+        points = points[np.isfinite(points).all(-1)]
+        middle = np.median(points, 0)
+        there = middle + scale * (points - middle) + 0.25 * np.ptp(points, 0) * direction
+        for camera, matrix in zip(cameras.values(), matrices, strict=True):
+            found = apply_matrix(matrix, camera.project(points)[None])[0]
+            assert np.abs(found - camera.project(there)).max() < 0.5
+            assert abs(np.sqrt(np.linalg.det(matrix[:2, :2])) - scale) < 0.02
 
 
 def test_too_few_points_leave_all_views_as_they_are() -> None:

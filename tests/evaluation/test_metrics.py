@@ -138,9 +138,11 @@ def test_a_score_on_an_edge_belongs_to_the_bin_above() -> None:
     assert table["count"].tolist() == [0, 1, 2, 0]
 
 
-def test_an_error_of_exactly_the_tolerance_is_within() -> None:
-    table = metrics.calibration(np.array([5.0, 5.000001]), np.array([0.3, 0.3]), tolerance_px=5.0, bins=1)
-    assert table["share_within"].tolist() == [0.5]
+def test_edges_and_thresholds_are_the_numbers_they_are_meant_to_be() -> None:
+    one = np.array([0.5])
+    assert metrics.calibration(one, one)["low"].tolist() == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    assert metrics.error_by_confidence(one, one)["high"].tolist() == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
+    assert metrics.error_vs_threshold(one, one)["threshold"].tolist()[:4] == [0, 0.05, 0.1, 0.15]
 
 
 @FEW
@@ -157,7 +159,8 @@ def test_error_vs_threshold_equals_a_loop(pair: tuple[np.ndarray, np.ndarray]) -
 @FEW
 @given(paired())
 def test_calibration_equals_a_loop(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    table = metrics.calibration(*pair, tolerance_px=20.0, bins=EDGES)
+    errors, scores = pair
+    table = metrics.calibration(np.where(np.isnan(errors), np.nan, errors <= 20), scores, bins=EDGES)
     held = slow_bins(*pair, EDGES)
     gap, total = 0.0, sum(map(len, held))
     for row, entries in zip(table.itertuples(), held, strict=True):
@@ -176,10 +179,10 @@ def test_calibration_equals_a_loop(pair: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_perfect_confidence_has_no_calibration_error() -> None:
     scores = np.repeat([0.25, 0.75], 100)
-    errors = np.concatenate([np.repeat([1.0, 9.0], [25, 75]), np.repeat([1.0, 9.0], [75, 25])])
-    table = metrics.calibration(errors, scores, tolerance_px=5.0)
+    inside = np.concatenate([np.repeat([1.0, 0.0], [25, 75]), np.repeat([1.0, 0.0], [75, 25])])
+    table = metrics.calibration(inside, scores)
     assert metrics.expected_calibration_error(table) == pytest.approx(0)
-    assert metrics.expected_calibration_error(metrics.calibration(errors, 1 - scores)) == pytest.approx(0.5)
+    assert metrics.expected_calibration_error(metrics.calibration(inside, 1 - scores)) == pytest.approx(0.5)
 
 
 @FEW

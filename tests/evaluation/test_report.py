@@ -44,7 +44,7 @@ def report(labels_of: MakeLabels, arrays: tuple[np.ndarray, np.ndarray, np.ndarr
 def test_errors_hold_one_row_a_keypoint(report: Report, arrays: tuple[np.ndarray, ...]) -> None:
     truth, predicted, scores = arrays
     assert list(report.errors.columns) == [
-        *("image", "view", "instance", "split", "keypoint", "error", "score", "visible", "size")
+        *("image", "view", "instance", "split", "keypoint", "error", "score", "visible", "size", "inside")
     ]
     assert len(report.errors) == 36
     for row, (f, _, _, k) in zip(report.errors.itertuples(), np.ndindex(12, 1, 1, 3), strict=True):
@@ -95,6 +95,40 @@ def test_per_keypoint_adds_up_to_the_summary(report: Report) -> None:
         whole = report.summary[report.summary["split"] == split].iloc[0]
         assert rows["keypoints"].sum() == whole["keypoints"]
         assert (rows["mean_error_px"] * found).sum() / found.sum() == pytest.approx(whole["mean_error_px"])
+
+
+def test_calibration_asks_for_the_window_that_the_likelihood_speaks_of(labels_of: MakeLabels) -> None:
+    # As far as each reaches in its image: 14 pixels of an input of 64 x 64, of images of 128 x 32 and 64 x 64.
+    truth = np.full((2, 1, 1, 3, 2), 30.0)
+    offsets = np.array([[[27.0, 6], [1, 8], [29, 0]], [[13, -13], [15, 0], [np.nan, 0]]])
+    predictions = labels_of(truth + offsets[:, None, None], np.full((2, 1, 1, 3), 0.6))
+    windows = np.array([[[28.0, 7.0]], [[14.0, 14.0]]])
+    report = evaluate(labels_of(truth), predictions, windows=windows)
+    np.testing.assert_array_equal(report.errors["inside"], [1, 0, 0, 1, 0, np.nan])
+    assert report.calibration["share_within"].dropna().tolist() == [0.4]
+    assert report.summary["calibration_error_window_percent"].tolist() == [pytest.approx(20)]
+    assert report.near == "within 14 to 28 px in x and 7 to 14 px in y of the label"
+    plain = evaluate(labels_of(truth), predictions)
+    np.testing.assert_array_equal(plain.errors["inside"], [0, 0, 0, 0, 0, np.nan])
+    assert plain.summary["calibration_error_5px_percent"].tolist() == [pytest.approx(60)]
+
+
+def test_an_error_of_exactly_the_tolerance_is_within(labels_of: MakeLabels) -> None:
+    truth = np.zeros((1, 1, 1, 3, 2))
+    predicted = truth + np.array([[5.0, 0], [5.000001, 0], [3, 4]])
+    report = evaluate(labels_of(truth), labels_of(predicted), tolerance_px=5.0)
+    assert report.errors["inside"].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_page_says_what_confidence_is_compared_with(labels_of: MakeLabels, tmp_path: Path, known: bool) -> None:
+    truth = labels_of(np.zeros((1, 1, 1, 3, 2)))
+    predictions = labels_of(np.zeros((1, 1, 1, 3, 2)), np.full((1, 1, 1, 3), 0.9))
+    windows = np.array([[[20.34, 18.0]]]) if known else None
+    page = evaluate(truth, predictions, windows=windows).write(tmp_path)["report"].read_text(encoding="utf-8")
+    near = "within 20.3 px in x and 18 px in y of the label" if known else "within 5 px of the label"
+    assert f"the share of keypoints {near}, over ten bins" in " ".join(page.split())
+    assert ("is not known" in page) is not known
 
 
 def test_pixel_error_table_is_that_of_lightning_pose(report: Report, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from vitruve.geometry.boxes import (
     centred,
     edges,
     fill_gaps,
+    known_median,
     smooth_boxes,
     whole_image,
     window_box,
@@ -21,15 +22,12 @@ NAN = float("nan")
 def slow_box(points: np.ndarray, rule: BoxRule) -> np.ndarray:
     """One frame, one keypoint after the other."""
     known = [(float(x), float(y)) for x, y in points if x == x and y == y]
-    if not known:
-        size = NAN if rule.size is None else rule.size
-        middle = [NAN, NAN]
-    else:
+    middle = [NAN, NAN]
+    if known:
         xs, ys = zip(*known, strict=True)
         middle = [(min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2]
-        size = NAN
     if rule.size is not None:
-        width, height = (rule.size, rule.size / rule.aspect) if rule.aspect > 1 else (rule.size * rule.aspect, rule.size)
+        width, height = rule.size * min(1.0, rule.aspect), rule.size / max(1.0, rule.aspect)
     elif len(known) < 2:
         return np.array([*middle, NAN, NAN])
     else:
@@ -93,6 +91,18 @@ def test_the_whole_image_is_in_its_box_and_touches_it(aspect: float) -> None:
     assert (slack >= -1e-9).all() and min(slack) == pytest.approx(0)
     if aspect == 1.5:
         np.testing.assert_allclose(area((120, 80), (64, 48), (x1, y1, x2, y2)), resize((120, 80), (64, 48)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_median_of_what_is_known(count: int) -> None:
+    values = np.random.default_rng(count).normal(size=(count, 40, 4))
+    values[np.random.default_rng(9).random(values.shape) < 0.4] = NAN
+    wanted = np.full((40, 4), NAN)
+    for place in np.ndindex(40, 4):
+        known = values[(slice(None), *place)]
+        if not np.isnan(known).all():
+            wanted[place] = np.median(known[~np.isnan(known)])
+    np.testing.assert_allclose(known_median(values), wanted)
 
 
 def test_gaps_are_filled_by_straight_lines_each_number_on_its_own() -> None:

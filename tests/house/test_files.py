@@ -23,6 +23,8 @@ HOSTS = [
     "--extra-index" + "-url",
     "--find" + "-links",
 ]
+# Named as on the pages of Lightning Pose: what its users type.
+PAGES = {"predict_new_vids.py"}
 STALE_NAMES = re.compile(r"(^|_)(utils?|helpers?|misc|legacy|old|new|v\d+)(_|\.|$)")
 
 RUNS_CODE = {"eval", "exec", "compile", "__import__"}
@@ -33,7 +35,7 @@ PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "she
 def test_a_file_is_short_and_says_what_it_is_for(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= LONGEST, "split it: one reason a file"
-    assert not STALE_NAMES.search(path.name), "name it after what is in it"
+    assert path.name in PAGES or not STALE_NAMES.search(path.name), "name it after what is in it"
     module = tree(path)
     if "tests" not in path.parts:
         assert ast.get_docstring(module), "say in one line what the module is for"

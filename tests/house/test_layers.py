@@ -85,7 +85,7 @@ def test_a_whole_prediction_loads_no_lightning(tmp_path: Path) -> None:
     run.path.mkdir()
     run.config.write_text(config.to_yaml(), encoding="utf-8")
     save_weights(algorithm, run.weights)
-    run.write_model(model_record(config, task, Labels(task.skeleton, ())))
+    run.write_model(model_record(config, task, Labels(task.skeleton, ()), {}, "random"))
     write_image(tmp_path / "image.png", np.zeros((64, 64, 3), np.uint8))
     loaded = loaded_by(f"import vitruve; vitruve.predict({str(run.path)!r}, {str(tmp_path / 'image.png')!r})")
     assert (run.path / "image_preds" / f"{tmp_path.name}.csv").is_file()

@@ -22,6 +22,10 @@ OFFERED = {
     "recommend",
     "select_frames",
     "smooth",
+    "create_boxes",
+    "smooth_boxes",
+    "crop",
+    "remap",
     "Evaluation",
     "Run",
 }

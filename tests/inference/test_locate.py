@@ -17,7 +17,7 @@ from vitruve.errors import ConfigError, InputError, RunError
 from vitruve.formats.bbox_file import read_boxes, write_boxes
 from vitruve.formats.table import read_predictions
 from vitruve.geometry.boxes import BoxRule, centred, edges
-from vitruve.inference.files import predict_to_files
+from vitruve.inference.files import predict_to_files, predict_views
 from vitruve.inference.jobs import Job, jobs_for
 from vitruve.inference.locate import NetworkLocator, NoLocator, TableLocator, instance_boxes
 from vitruve.inference.predictor import Predictor
@@ -225,6 +225,40 @@ def test_neighbours_are_seen_through_the_crop_of_their_middle_frame(tmp_path: Pa
         low = np.round(boxes[t, :2] + 0.5).astype(int)
         ends = [images[i][low[1] : low[1] + 32, low[0] : low[0] + 32].mean() for i in (max(0, t - 2), min(8, t + 2))]
         np.testing.assert_allclose(frame.instances.keypoints[0, 0, 1], ends, atol=1e-3)
+
+
+def test_image_files_have_boxes_of_their_own(tmp_path: Path) -> None:
+    dots = np.array([[20, 30], [100, 60], [-9, -9], [60, 20]])
+    paths = [tmp_path / f"{i}.png" for i in range(4)]
+    for path, dot in zip(paths, dots, strict=True):
+        write_image(path, dot_image(*dot))
+    locator = zooming().locator
+    assert locator is not None
+    with closing(locator.follow(paths)) as instants:
+        boxes = centred(np.array([shot.frame.images[0].box for shot in instants]))
+    np.testing.assert_allclose(boxes[[0, 1, 3], :2], dots[[0, 1, 3]], atol=2.1)
+    np.testing.assert_allclose(boxes[2, :2], [59.5, 44.5])
+
+
+def test_both_views_of_a_recording_go_on_with_their_boxes(tmp_path: Path) -> None:
+    dots = [walk(14), walk(14, 4)]
+    for each in dots:
+        each[5:11] = -9
+    videos = [clip(tmp_path / f"s_{name}.mp4", each) for name, each in zip(("top", "side"), dots, strict=True)]
+    options: dict[str, Any] = {"scorer": "net", "identity": "x"}
+    predict_views(zooming(), [job(video, "whole") for video in videos], **options)
+    network = zooming()
+    dying = Dying(network.algorithm, network.batch_size, locator=network.locator)
+    dying.after = 9
+    with pytest.raises(Killed):
+        predict_views(dying, [job(video) for video in videos], **options)
+    done = predict_views(zooming(), [job(video) for video in videos], **options)
+    assert [one.frames for one in done] == [6, 6]
+    for video, each in zip(videos, dots, strict=True):
+        for name in (f"{video.stem}.csv", f"{video.stem}_bbox.csv"):
+            assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        boxes = centred(read_boxes(tmp_path / "out" / f"{video.stem}_bbox.csv").edges)
+        np.testing.assert_allclose(boxes, slow_boxes(each, 5, 32.0), atol=2e-4)
 
 
 def test_each_view_has_its_box() -> None:

@@ -46,6 +46,23 @@ def test_labelled_frames_have_their_errors_and_their_split(run: RunFiles) -> Non
     np.testing.assert_allclose(errors[["red", "green"]], subspace.errors(points)[:, 0], atol=2e-3)
 
 
+def test_calibration_is_of_the_window_in_original_pixels_and_needs_no_images(run: RunFiles) -> None:
+    windows = pd.read_csv(run.windows)
+    # 14 pixels of an input of 64 x 64, in images of 80 x 64.
+    assert set(windows["x_px"]) == {17.5} and set(windows["y_px"]) == {14.0} and len(windows) == 16
+    predictions = pd.read_csv(run.predictions, header=[0, 1, 2], index_col=0).iloc[:, :-1].to_numpy(float)
+    truth = pd.read_csv(run.path / "CollectedData.csv", header=[0, 1, 2], index_col=0).iloc[:, :4].to_numpy(float)
+    offset = np.abs(predictions.reshape(-1, 2, 3)[..., :2] - truth.reshape(-1, 2, 2))
+    report = api.evaluate(run.path, output=run.path / "again").report
+    inside = (offset <= (17.5, 14)).all(-1)
+    np.testing.assert_array_equal(report.errors["inside"], inside.ravel())
+    assert 0 < inside.mean() and "calibration_error_window_percent" in report.summary
+    trained = pd.read_csv(run.evaluation / "calibration.csv")
+    pd.testing.assert_frame_equal(trained, report.calibration, check_dtype=False)
+    labels = api.evaluate(run.path, run.path / "CollectedData.csv", run.path / "new").report
+    assert labels.near == "within 17.5 px in x and 14 px in y of the label"
+
+
 def test_labels_that_training_never_saw_are_predicted_too(run: RunFiles) -> None:
     new = pd.read_csv(run.path / "predictions_new.csv", header=[0, 1, 2], index_col=0)
     assert len(new) == 5 and not any(column[0] == "set" for column in new.columns)
@@ -77,3 +94,28 @@ def test_views_of_different_lengths_are_named(run: RunFiles, tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"b\.csv: different numbers of rows"):
         write_for_video([one, two], {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv"], "nothing is half-written"
+
+
+def test_one_broken_video_does_not_keep_the_others_from_being_predicted(run: RunFiles, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    write_video(folder / "b.mp4", 3)
+    write_video(folder / "c.mp4", 3)
+    (folder / "a.mp4").write_bytes(b"0123456789")
+    with pytest.raises(InputError, match=r"1 of 3 could not be predicted \(the other 2 are predicted\): .*a\.mp4"):
+        api.predict(run.path, folder, output=tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").glob("?.csv")} == {"b.csv", "c.csv"}
+
+
+def test_python_takes_what_the_command_line_takes(run: RunFiles, tmp_path: Path) -> None:
+    loaded = api.load_run(run.path)
+    project = run.path.parent
+    found = loaded.predict(project / "CollectedData_new.csv")
+    assert len(found) == 5 and found[0].name.endswith("img000.png")
+    grey = np.zeros((4, 48, 60), np.uint8)
+    assert len(loaded.predict(grey)) == 4 and len(loaded.predict(grey[0])) == 1
+    with pytest.raises(InputError, match="give one video at a time"):
+        loaded.predict([project / "videos" / "clip.mp4"])
+    nameless = tmp_path / "noext"
+    nameless.write_bytes(b"x")
+    with pytest.raises(InputError, match="its name has no suffix"):
+        api.predict(run.path, nameless)

@@ -16,7 +16,9 @@ HEAD = "scorer,net,net,net,net,net,net\nbodyparts,a,a,a,b,b,b\ncoords,x,y,likeli
 
 
 def table(path: Path, values: np.ndarray, head: str = HEAD, ends: str = "") -> Path:
-    rows = [",".join([str(i), *("" if np.isnan(v) else repr(float(v)) for v in row)]) + ends for i, row in enumerate(values)]
+    rows = [
+        ",".join([str(i), *("" if np.isnan(v) else repr(float(v)) for v in row)]) + ends for i, row in enumerate(values)
+    ]
     path.write_text(head + "".join(row + "\n" for row in rows))
     return path
 

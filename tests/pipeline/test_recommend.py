@@ -93,6 +93,9 @@ def test_several_views_compose(machine: Machine, project: Path, caplog: pytest.L
     assert made.facts.video_count == 1
     assert made.value("data.csv_file") == ["CollectedData_left.csv", "CollectedData_right.csv"]
     assert made.value("model.losses_to_use") == ["temporal", "pca_singleview", "pca_multiview"]
+    if machine is GPU:
+        assert made.value("model.model_type") == "heatmap_multiview_transformer"
+        assert made.value("training.imgaug") == "dlc-mv"
     check_composes(project, made, caplog)
 
 

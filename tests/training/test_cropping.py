@@ -122,6 +122,10 @@ def test_boxes_of_a_table_are_what_is_looked_at(train: Train, project: Path, tmp
     video = project / "videos" / "clip.mp4"
     with pytest.raises(RunError, match="was trained on crops, but it keeps no locator; give --locator RUN"):
         api.predict(run, video)
+    write_boxes(tmp_path / "short" / "clip_bbox.csv", range(4), boxes[:4])
+    with pytest.raises(InputError, match=r"clip_bbox\.csv: 4 rows, but clip\.mp4 has 13 frames"):
+        api.predict(run, video, boxes=tmp_path / "short")
+    assert not (run / "video_preds").exists()
     still = np.tile(edges(np.array([40.0, 32.0, 64.0, 64.0])), (13, 1))
     write_boxes(tmp_path / "clip_bbox.csv", range(13), still)
     (done,) = api.predict(run, video, boxes=tmp_path / "clip_bbox.csv", output=tmp_path)
@@ -137,7 +141,9 @@ def test_without_a_size_the_input_is_as_large_as_the_boxes(project: Path) -> Non
     assert ready.task.input_size == (64, 64)
 
 
-def test_an_interrupted_training_goes_on_with_the_boxes_it_began_with(first: Path, project: Path, tmp_path: Path) -> None:
+def test_an_interrupted_training_goes_on_with_the_boxes_it_began_with(
+    first: Path, project: Path, tmp_path: Path
+) -> None:
     config = settings(project, {"locator": str(first), "threshold": 0.0}, {})
     run = RunFiles(tmp_path / "run")
     begun = prepare(config, run)
@@ -168,11 +174,15 @@ def test_unlabelled_video_is_seen_through_boxes_too(first: Path, project: Path, 
 
 
 def test_the_animal_alone_is_found_better_than_in_the_whole_image(tmp_path: Path) -> None:
-    folder = write_example("mouse", tmp_path / "mouse", frames=36, video_frames=1)
+    folder = write_example("mouse", tmp_path / "mouse", frames=30, video_frames=1)
     values = yaml.safe_load((folder / "config.yaml").read_text())
     values["data"].update(data_dir=str(folder), video_dir=None, image_resize_dims={"height": 64, "width": 64})
+    values["data"]["downsample_factor"] = 2
     values["model"].update(backbone="test_resnet")
-    values["training"].update(max_epochs=12, imgaug="none", val_prob=0.2, device="cpu", precision="32")
+    values["training"].update(
+        max_epochs=10, train_batch_size=6, check_val_every_n_epoch=10, optimizer_params={"learning_rate": 0.005}
+    )
+    values["training"].update(imgaug="none", val_prob=0.2, device="cpu", precision="32")
     errors = {}
     for name, crop in (("whole", {}), ("crop", {"from_labels": True, "ratio": 1.3, "jitter": 0.05})):
         config = Config.from_mapping({**values, "crop": crop})

@@ -19,6 +19,7 @@ from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, InputError, VitruveError
 from vitruve.formats.anipose import write_calibration
+from vitruve.pipeline.predict import predict_sources
 from vitruve.run import RunFiles
 from vitruve.training.assemble import assemble
 from vitruve.training.fit import fit
@@ -106,6 +107,19 @@ def test_videos_are_predicted_together_and_go_on_where_they_stopped(trained: tup
     assert [done.table.read_text() for done in resumed] == texts
 
 
+def test_heatmaps_of_each_view(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, run = trained
+    done = predict_sources(run, [folder / "videos"], output=tmp_path, heatmaps=True, batch_size=4)
+    for each in done:
+        maps = np.load(each.table.with_name(f"{each.table.stem}_heatmaps.npy"))
+        assert maps.shape == (9, 4, 16, 16)
+        np.testing.assert_allclose(maps.sum((-2, -1)), 1, atol=1e-4)
+        # The highest pixel is where the table has the keypoint.
+        x = (maps.reshape(9, 4, -1).argmax(-1) % 16 + 0.5) * 96 / 16 - 0.5
+        table = pd.read_csv(each.table, header=[0, 1, 2], index_col=0).to_numpy(float).reshape(9, 4, 3)
+        assert np.abs(table[..., 0] - x).max() < 2 * 96 / 16
+
+
 def test_a_view_that_is_replaced_makes_all_tables_stale(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run = trained[1]
     videos = write_videos(tmp_path, "walk", 3, seed=5)
@@ -169,6 +183,25 @@ def test_single_view_networks_train_on_several_views_one_by_one(tmp_path: Path) 
     atomic_write(run.config, config.to_yaml())
     done = api.predict(run.path, [tmp_path / "CollectedData_left.csv"])
     assert len(done) == 1 and done[0].frames == 6
+
+
+def test_it_also_learns_from_unlabelled_recordings(tmp_path: Path) -> None:
+    """Lightning Pose has no unsupervised losses for this algorithm."""
+    write_videos(tmp_path / "videos", "walk", 6)
+    config = _config(
+        tmp_path,
+        project={"max_epochs": 1, "limit_train_batches": 2},
+        data__video_dir=str(tmp_path / "videos"),
+        data__mirrored_column_matches=[0, 1, 2, 3],
+        model__losses_to_use=["temporal", "pca_multiview"],
+        dali__base={"train": {"sequence_length": 8}},
+        callbacks__anneal_weight={"init_val": 1.0},
+    )
+    run = RunFiles(tmp_path / "run")
+    fit(config, prepare(config, run), run, quiet=True)
+    metrics = pd.read_csv(run.metrics)
+    for term in ("temporal", "pca_multiview"):
+        assert np.isfinite(metrics[f"train_{term}_loss"]).all() and (metrics[f"train_{term}_loss"] > 0).all()
 
 
 def _drop_row(folder: Path) -> None:

@@ -136,7 +136,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(
         assert table(run / "metrics.csv")[-1]["step"] == "9" and len(table(run / "metrics.csv")) == 5
 
 
-def test_killed_at_random_times_and_without_any_checkpoint(zygote: Zygote, project: Path, tmp_path: Path) -> None:
+def test_killed_at_random_times_with_one_early_checkpoint_alone(zygote: Zygote, project: Path, tmp_path: Path) -> None:
     request = {"settings": settings(project, max_epochs=6, imgaug="dlc")}
     assert zygote.run(**request, run=str(tmp_path / "unbroken")) == 0
     run, rng = tmp_path / "broken", np.random.default_rng(0)
@@ -146,8 +146,6 @@ def test_killed_at_random_times_and_without_any_checkpoint(zygote: Zygote, proje
         time.sleep(pause)
         os.kill(child, signal.SIGKILL)
         assert zygote.wait() in (-signal.SIGKILL, 0)
-        if turn == 0:
-            assert not RunFiles(run).last.is_file()
     assert zygote.run(**request, run=str(run)) == 0
     assert_same(run, tmp_path / "unbroken")
 

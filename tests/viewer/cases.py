@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import runpy
 import shutil
 import socket
 import sys
@@ -10,9 +13,11 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import fiftyone as fo
 import fiftyone.core.odm.database as connection
+from local_viewer import ROOT
 from shown_runs import video_points, write_table
 
 from vitruve.errors import VitruveError
@@ -71,6 +76,21 @@ def until_it_is_whole(folder: Path) -> Any:
     return [inside, outside]
 
 
+def taken_meanwhile(folder: Path) -> Any:
+    """The last step of replacing fails: the name cannot be given."""
+    before = sorted(fo.list_datasets())
+    rename = type(fo.load_dataset("twice")).name
+
+    def refuse(dataset: Any, name: str) -> None:
+        if name == "twice" and dataset.name.startswith("vitruve "):
+            raise ValueError("taken")
+        rename.fset(dataset, name)
+
+    with mock.patch.object(fo.Dataset, "name", property(rename.fget, refuse)), contextlib.suppress(ValueError):
+        create_fiftyone_dataset(folder / "day/b", "twice", overwrite=True)
+    return [sorted(fo.list_datasets()) == before, sorted(fo.load_dataset("twice").info["models"])]
+
+
 def elsewhere(folder: Path) -> Any:
     """The images are not where the run's settings say."""
     moved = shutil.copytree(folder / "project", folder / "elsewhere")
@@ -83,6 +103,24 @@ def elsewhere(folder: Path) -> Any:
 def videos(folder: Path) -> Any:
     made = create_fiftyone_dataset([folder / "day/a", folder / "day/b"], "shown", videos=folder / "project/videos")
     return [made.name, made.samples, made.models]
+
+
+def script(folder: Path) -> Any:
+    (folder / "config_mine.yaml").write_text(f"data:\n  data_dir: {folder / 'project'}\n")
+    path = ROOT / "scripts/create_fiftyone_dataset.py"
+    sys.argv = [
+        str(path),
+        f"--config-path={folder}",
+        "--config-name=config_mine",
+        f"eval.hydra_paths=['{folder / 'day/a'}','{folder / 'day/b'}']",
+        "eval.fiftyone.dataset_name=by_script",
+        "eval.fiftyone.model_display_names=[one,two]",
+        "eval.fiftyone.dataset_to_create=videos",
+        f"eval.test_videos_directory='{folder / 'project/videos'}'",
+    ]
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        runpy.run_path(str(path), run_name="__main__")
+    return printed.getvalue()
 
 
 def unpredicted_video(folder: Path) -> Any:
@@ -150,8 +188,10 @@ CASES: tuple[Case, ...] = (
     of_others,
     half_way,
     until_it_is_whole,
+    taken_meanwhile,
     elsewhere,
     videos,
+    script,
     unpredicted_video,
     short_table,
     views,

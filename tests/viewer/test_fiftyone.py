@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from local_viewer import HERE, ROOT, Viewer
+from local_viewer import HERE, Viewer
 from shown_runs import (
     FRAMES,
     NAMES,
@@ -52,25 +52,7 @@ def results(viewer: Viewer, folder: Path) -> Reading:
 
 
 @pytest.fixture(scope="module")
-def script(viewer: Viewer, folder: Path) -> str:
-    """What the script of the Lightning Pose page printed."""
-    (folder / "config_mine.yaml").write_text(f"data:\n  data_dir: {folder / 'project'}\n")
-    done = viewer.run(
-        ROOT / "scripts/create_fiftyone_dataset.py",
-        f"--config-path={folder}",
-        "--config-name=config_mine",
-        f"eval.hydra_paths=['{folder / 'day/a'}','{folder / 'day/b'}']",
-        "eval.fiftyone.dataset_name=by_script",
-        "eval.fiftyone.model_display_names=[one,two]",
-        "eval.fiftyone.dataset_to_create=videos",
-        f"eval.test_videos_directory='{folder / 'project/videos'}'",
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def reading(viewer: Viewer, results: Reading, script: str) -> Reading:
+def reading(viewer: Viewer, results: Reading) -> Reading:
     done = viewer.run(HERE / "read_back.py")
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)
@@ -188,6 +170,7 @@ def test_a_failure_leaves_what_was_there_and_nothing_half_made(results: Reading,
     message, same, count = results["half_way"]
     assert "img002.png: no such image" in message and message.count("\n") == 0
     assert same and count == 3
+    assert results["taken_meanwhile"] == [True, ["second"]]
     assert results["until_it_is_whole"] == [[False, False], [True, True]]
     names = {"shown", "shown_video", "by_script_video", "twice", "precious", "two views"}
     assert set(reading["datasets"]) == names
@@ -201,6 +184,10 @@ def test_videos_that_are_not_predicted(results: Reading) -> None:
     assert "other.mp4: not predicted yet; first: vitruve predict" in results["unpredicted_video"]
     assert "clip.csv: 4 rows, but" in results["short_table"] and "has 5 frames" in results["short_table"]
     assert results["videos"] == ["shown_video", 1, {"a": "a", "b": "b"}]
+
+
+def test_the_script_of_the_lightning_pose_page(results: Reading) -> None:
+    assert results["script"] == "FiftyOne data set: by_script_video\n"
 
 
 def test_runs_of_the_same_name_are_told_apart(results: Reading) -> None:

@@ -75,7 +75,7 @@ def test_calibration_bars_end_at_the_interval() -> None:
             "interval_high": [0.95],
         }
     )
-    figure = plots.calibration_curve({"test": table}, 5.0)
+    figure = plots.calibration_curve({"test": table}, "within 5 px")
     bars = figure.axes[0].collections[0]
     np.testing.assert_allclose(bars.get_segments()[0], [[0.5, 0.3], [0.5, 0.95]])  # type: ignore[attr-defined]
     assert "5 px" in figure.axes[0].get_ylabel()
@@ -102,7 +102,7 @@ EMPTY = pd.DataFrame({"low": [0.0], "high": [1.0], "count": [0], "median_error_p
         lambda: plots.error_distribution({"test": np.full((2, 1), math.nan)}, ["nose"]),
         lambda: plots.error_against_confidence({"t": np.ones(2)}, {"t": np.full(2, math.nan)}, {"t": EMPTY}),
         lambda: plots.error_over_threshold({"test": EMPTY}),
-        lambda: plots.calibration_curve({"test": EMPTY}, 5.0),
+        lambda: plots.calibration_curve({"test": EMPTY}, "within 5 px"),
     ],
 )
 def test_no_data_says_so(figure: object) -> None:

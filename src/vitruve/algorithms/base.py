@@ -146,6 +146,14 @@ class Algorithm(nn.Module, ABC):
         return self.loss(self(batch), self.encode(batch))
 
     @property
+    def likelihood_reach(self) -> float | None:
+        """What a keypoint's score is the probability of: lying this near in x and in y, in pixels of the network's input.
+
+        None where scores are no such probability; evaluations then compare them with a distance of their own.
+        """
+        return None
+
+    @property
     def backbone(self) -> nn.Module | None:
         """The part that may start pretrained, is frozen at first and learns slower; None when there is none."""
         part = getattr(self.network, "backbone", None)
@@ -156,7 +164,8 @@ class ImageAlgorithm(Algorithm):
     """An algorithm that looks at one image at a time: views and time are folded into the batch here, and only here.
 
     :attr:`network` takes ``(N, 3, H, W)`` and gives maps that start with N. Where the algorithm has a context, the
-    frames of a window follow one another, and what the network gives for the first and the last of them is not used.
+    frames of a window follow one another, and what the network gives for the first and the last of them is not used;
+    the network's attribute ``reach`` is the number of neighbours on either side, so that no runtime parts them.
     """
 
     def forward(self, batch: Batch) -> Outputs:

@@ -46,6 +46,11 @@ class HeatmapTargets(Algorithm):
         self.stride = 2**task.downsample_factor
         self.kind = config.heatmap_loss_type
 
+    @property
+    def likelihood_reach(self) -> float:
+        """Half the side of the window that :func:`vitruve.codecs.heatmap.decode` sums up, to the edges of its pixels."""
+        return (heatmap.RADIUS + 0.5) * self.stride
+
     def encode(self, batch: Batch) -> Targets:
         """``heatmaps`` ``(B, V, K, h, w)`` and ``learned`` ``(B, V, K)``, of the first instance."""
         truth = batch.truth_in_input

@@ -12,8 +12,14 @@ def command(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Label file, or folder of a labelled project.")],
     destination: Annotated[Path, typer.Argument(metavar="DESTINATION", help="File or folder to write.")],
     to: Annotated[
-        str, typer.Option("--to", metavar="FORMAT", help="Format to write (see `vitruve list formats`).")
-    ] = "lightning_pose",
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="FORMAT",
+            help="Format to write (see `vitruve list formats`); by default what the destination's suffix says, "
+            "else lightning_pose.",
+        ),
+    ] = None,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="FORMAT", help="Format to read; recognised when left out.")
     ] = None,

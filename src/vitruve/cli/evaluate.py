@@ -24,7 +24,9 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")],
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Label file to compare with; the run's own labels by default."),
+        typer.Option(
+            metavar="FILE", help="Label file, or folder of one a view, to compare with; the run's own by default."
+        ),
     ] = None,
     output: Annotated[
         Path | None,

@@ -12,7 +12,7 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")],
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="SOURCE", help="Videos, images, folders of them, or a label file."),
+        typer.Argument(metavar="SOURCE", help="Videos, images, folders of them, or label files."),
     ],
     output: Annotated[
         Path | None,
@@ -59,6 +59,10 @@ def command(
         Path | None,
         typer.Option(metavar="PATH", help="Table of boxes to crop to, or a folder with <video>_bbox.csv files."),
     ] = None,
+    smooth: Annotated[
+        bool,
+        typer.Option("--smooth", help="Of an ensemble, smooth the predictions of videos over time, with variances."),
+    ] = False,
 ) -> None:
     """Predict keypoints in videos and images."""
     from vitruve import api
@@ -74,6 +78,7 @@ def command(
         overwrite=overwrite,
         runtime=runtime,
         batch_size=batch_size,
+        smooth=smooth,
         locator=locator,
         boxes=boxes,
     )

@@ -19,6 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
+from vitruve.config.explain import place
 from vitruve.config.schema import Config, Remarks
 from vitruve.config.yaml_file import nearest_file, read_yaml, yaml_error
 from vitruve.errors import ConfigError
@@ -51,7 +52,9 @@ class Composed:
     source: Path | None
 
 
-def compose(config_path: str | None = None, config_name: str | None = None, overrides: Sequence[str] = ()) -> Composed:
+def compose(
+    config_path: str | None = None, config_name: str | None = None, overrides: Sequence[str] = (), *, quiet: bool = False
+) -> Composed:
     """Compose the settings of one run.
 
     Nothing is written, the working directory stays, and no logger is touched.
@@ -61,6 +64,7 @@ def compose(config_path: str | None = None, config_name: str | None = None, over
         config_name: Name of the file, with or without ``.yaml``.
         overrides: ``key.sub=value``; ``+``, ``++`` and ``~`` before the key mean what they mean to Hydra,
             but a key that the file leaves out needs no ``+``.
+        quiet: Say nothing of settings that were converted or have no effect in training.
 
     Returns:
         The settings. Without a file they are the defaults and the overrides.
@@ -79,12 +83,13 @@ def compose(config_path: str | None = None, config_name: str | None = None, over
     with _hydra(source, parsed) as composed:
         config, remarks = _settings(composed, source, parsed)
         run_dir = _folder(composed, "hydra.run.dir")
-    remarks.warn(source.name if source else None)
+    if not quiet:
+        remarks.warn(source.name if source else None)
     return Composed(config, run_dir, source)
 
 
 def compose_sweep(
-    config_path: str | None = None, config_name: str | None = None, overrides: Sequence[str] = ()
+    config_path: str | None = None, config_name: str | None = None, overrides: Sequence[str] = (), *, quiet: bool = False
 ) -> list[Composed]:
     """Compose the settings of several runs: all combinations of the values that overrides list.
 
@@ -93,6 +98,7 @@ def compose_sweep(
         config_name: Name of the file, as for :func:`compose`.
         overrides: As for :func:`compose`; ``key=a,b``, ``key=range(1,4)`` and ``key=choice(a,b)`` list
             values. ``hydra.sweeper.params`` of the file lists values too.
+        quiet: As for :func:`compose`.
 
     Returns:
         The settings in the order of the combinations, the last override changing fastest. Run folders are
@@ -127,8 +133,33 @@ def compose_sweep(
             config, found = _settings(composed, source, chosen)
             remarks |= found
             runs.append(Composed(config, folder, source))
-    remarks.warn(source.name if source else None)
+    if not quiet:
+        remarks.warn(source.name if source else None)
     return runs
+
+
+def names_data(overrides: Sequence[str]) -> bool:
+    """Whether overrides say which data they are for, so that settings without a file are complete.
+
+    Args:
+        overrides: As for :func:`compose`.
+
+    Returns:
+        True with ``data.data_dir``, False with nothing of the section ``data``.
+
+    Raises:
+        ConfigError: An override is malformed, or the section is set without ``data.data_dir``.
+    """
+    keys = {str(override.key_or_group): str(override.input_line) for override in _parse(overrides)}
+    if "data.data_dir" in keys:
+        return True
+    line = next((line for key, line in keys.items() if key.partition(".")[0] == "data"), None)
+    if line is not None:
+        raise ConfigError(
+            f"command line: {line}: of which data? Name the settings file (vitruve train CONFIG.yaml, or --config-path "
+            "DIR --config-name FILE), or give data.data_dir=FOLDER as well; without either, the example is trained on"
+        )
+    return False
 
 
 def _find(config_path: str | None, config_name: str | None) -> Path | None:
@@ -225,7 +256,8 @@ def _settings(composed: DictConfig, source: Path | None, overrides: Sequence[Ove
         _make_absolute(values, key, [Path.cwd()])
     data_dir = values.get("data", {}).get("data_dir") if isinstance(values.get("data"), dict) else None
     if isinstance(data_dir, str) and data_dir != "???" and not Path(data_dir).is_dir():
-        raise ConfigError(f"{_name(source)}data.data_dir='{data_dir}': no such folder; give the folder of the labels")
+        where = place("data.data_dir", source.name if source else None, keys)
+        raise ConfigError(f"{where}data.data_dir='{data_dir}': no such folder; give the folder of the labels")
     return Config.examine(values, source.name if source else None, keys)
 
 

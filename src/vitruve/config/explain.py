@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -48,10 +49,17 @@ def config_error(
     lines: dict[str, None] = {}
     for error in errors:
         key, line = _explain(error, model, values, prefix)
-        lines[place(key, source, overridden) + line] = None
+        lines[place(_blamed(key, line, overridden), source, overridden) + line] = None
     shown = list(lines)[:_SHOWN]
     more = len(lines) - len(shown)
     return ConfigError("; ".join(shown) + (f"; and {more} more" if more else ""))
+
+
+def _blamed(section: str, line: str, overridden: Collection[str]) -> str:
+    """The key that a message is about: of settings that contradict one another, one from the command line if any is."""
+    within = [key for key in overridden if key.startswith(f"{section}.")]
+    named = [key for key in within if re.search(rf"\b{re.escape(key.removeprefix(f'{section}.'))}\b", line)]
+    return named[0] if named else section
 
 
 def place(key: str, source: str | None, overridden: Collection[str] = ()) -> str:

@@ -79,7 +79,9 @@ class DataSettings(Section):
         description="Bounding boxes to crop to, relative to data_dir; a list of one file a view.",
     )
     camera_params_file: str | None = Field(
-        default=None, description="Table from images to camera calibration files, relative to data_dir."
+        default=None,
+        description="Calibration of the cameras (TOML), or a table from images to such files (CSV), relative to "
+        "data_dir; null to find calibrations/<session>.toml or calibration.toml.",
     )
     image_delimiter: str | None = Field(
         default=None,

@@ -144,7 +144,7 @@ def error_vs_threshold(
     """
     errors, scores = _paired(errors, scores)
     rows = []
-    for threshold in np.linspace(0, 1, 21) if thresholds is None else thresholds:
+    for threshold in _edges(20) if thresholds is None else thresholds:
         kept = errors[scores >= threshold]
         share = kept.size / errors.size if errors.size else float("nan")
         rows.append((float(threshold), kept.size, share, _mean(kept), _median(kept)))
@@ -152,43 +152,42 @@ def error_vs_threshold(
 
 
 def calibration(
-    errors: Float[np.ndarray, "*lead"],
+    inside: Float[np.ndarray, "*lead"],
     scores: Float[np.ndarray, "*lead"],
-    tolerance_px: float = 5.0,
     bins: int | Sequence[float] = 10,
 ) -> pd.DataFrame:
-    """How often keypoints of a confidence lie within a tolerance of the truth.
+    """How often keypoints of a confidence lie as near the truth as the confidence says.
 
-    A confidence is calibrated for the tolerance when the share within it equals the confidence.
+    A confidence is the probability of an event, such as lying within a window around the truth. It is calibrated when
+    that comes true in as large a share of the keypoints.
 
     Args:
-        errors: In pixels. Entries whose error or score is NaN do not count.
+        inside: 1 where the event came true, 0 where not. Entries that are NaN, or whose score is, do not count.
         scores: Confidence from 0 to 1, of the same shape; values beyond fall into the outermost bins.
-        tolerance_px: A keypoint is right when its error is at most this, in pixels.
         bins: The number of equal bins from 0 to 1, or their edges in rising order.
 
     Returns:
         One row a bin: ``low``, ``high``, ``count``, ``mean_score``, ``share_within``, and ``interval_low``
         and ``interval_high`` of its 95 % Wilson interval. NaN where the bin is empty.
     """
-    errors, scores = _paired(errors, scores)
+    came_true, scores = _paired(inside, scores)
     edges = _edges(bins)
     place = _bin_of(scores, edges)
     rows = []
     for index, (low, high) in enumerate(pairwise(edges)):
-        inside = place == index
-        count, right = int(inside.sum()), int((errors[inside] <= tolerance_px).sum())
+        chosen = place == index
+        count, right = int(chosen.sum()), int((came_true[chosen] > 0).sum())
         share = right / count if count else float("nan")
-        rows.append((low, high, count, _mean(scores[inside]), share, *wilson_interval(right, count)))
+        rows.append((low, high, count, _mean(scores[chosen]), share, *wilson_interval(right, count)))
     columns = ["low", "high", "count", "mean_score", "share_within", "interval_low", "interval_high"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def expected_calibration_error(table: pd.DataFrame) -> float:
-    """Mean gap between confidence and share within the tolerance, weighted by the keypoints of each bin.
+    """Mean gap between confidence and the share it came true for, weighted by the keypoints of each bin.
 
-    Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), equation 3, with "lies within the
-    tolerance" in the place of "is the right class".
+    Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), equation 3, with "lies as near as the confidence
+    says" in the place of "is the right class".
 
     Args:
         table: What :func:`calibration` returned.
@@ -232,7 +231,8 @@ def _paired(errors: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _edges(bins: int | Sequence[float]) -> np.ndarray:
-    return np.linspace(0, 1, bins + 1) if isinstance(bins, int) else np.asarray(bins, np.float64)
+    # Rounded, a table says 0.3 and not 0.30000000000000004.
+    return np.linspace(0, 1, bins + 1).round(12) if isinstance(bins, int) else np.asarray(bins, np.float64)
 
 
 def _bin_of(scores: np.ndarray, edges: np.ndarray) -> Shaped[np.ndarray, " M"]:

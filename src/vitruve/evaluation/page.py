@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 import vitruve
 from vitruve.evaluation import tables
 from vitruve.evaluation.matching import labelled_keypoints
+from vitruve.evaluation.windows import WINDOW_GAP
 from vitruve.structures.instances import VISIBLE
 from vitruve.structures.labels import Frame
 from vitruve.visualize import plots
@@ -33,7 +34,7 @@ _PLOTS = {
     "error_distribution": "One dot a keypoint of an image.",
     "error_against_confidence": "Where errors fall as confidence rises, a threshold on confidence helps.",
     "error_over_threshold": "What a threshold on confidence gains in error and costs in keypoints.",
-    "calibration_curve": "95 % Wilson intervals. On the dotted line, confidence is the share in reach.",
+    "calibration_curve": "95 % Wilson intervals. On the dotted line, confidence is the share as near as it says.",
 }
 
 
@@ -67,7 +68,7 @@ def plots_of(report: Report) -> dict[str, bytes]:
             grouped(error), scores, tabled(report.error_by_confidence)
         ),
         "error_over_threshold": plots.error_over_threshold(tabled(report.error_vs_threshold)),
-        "calibration_curve": plots.calibration_curve(tabled(report.calibration), report.tolerance_px),
+        "calibration_curve": plots.calibration_curve(tabled(report.calibration), report.near),
     }
     return {name: plots.png_bytes(figure) for name, figure in figures.items()}
 
@@ -125,8 +126,9 @@ def render(report: Report, pictures: Mapping[str, bytes], about: Mapping[str, st
         splits=report.splits,
         plots=[(encoded[name], caption) for name, caption in _PLOTS.items()],
         worst=[(encoded[f"worst_{n}"], row) for n, row in enumerate(worst, 1) if f"worst_{n}" in encoded],
-        tolerance=report.tolerance_px,
-        gap=f"calibration_error_{report.tolerance_px:g}px_percent",
+        near=report.near,
+        stated=report.gap == WINDOW_GAP,
+        gap=report.gap,
         occluded=bool(report.summary["occluded"].any()),
         missed=bool(report.summary["missed"].any()),
     )

@@ -10,24 +10,27 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
 from vitruve.evaluation import metrics, page, tables
 from vitruve.evaluation.matching import align, labelled_keypoints
+from vitruve.evaluation.windows import WINDOW_GAP, in_words
 from vitruve.structures.instances import VISIBLE
 from vitruve.structures.labels import Frame, Labels
 
 _SPLIT_ORDER = ("train", "validation", "test", "unused")
 _NO_SPLIT = "all"
+_NEW = "new"
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
     """Errors of predictions in original pixels, and what they amount to.
 
-    Every table but ``errors`` has a column ``split``: ``train``, ``validation``, ``test``, ``unused``, or
-    ``all`` for frames that belong to none. Names of columns end in their unit. All figures but those that say
+    Every table but ``errors`` has a column ``split``: ``train``, ``validation``, ``test``, ``unused``, or, for frames
+    that belong to none, ``new`` where others do and ``all`` where no frame does. Names of columns end in their unit. All figures but those that say
     ``occluded`` are over keypoints labelled visible; a set without a column of visibility has no others.
 
     Attributes:
@@ -37,16 +40,20 @@ class Report:
             empty where there is one nameless view), ``instance`` (number in the labels), ``split``,
             ``keypoint``, ``error`` (px, NaN where unlabelled or not predicted), ``score`` (0 to 1, NaN where
             there is none), ``visible`` (of the labels: 0 unlabelled, 1 occluded, 2 visible), ``size`` (px,
-            the diagonal of the box around the instance's labelled keypoints).
+            the diagonal of the box around the instance's labelled keypoints), ``inside`` (1 where the prediction is as
+            near as :attr:`near` says, 0 where not, NaN where there is no error).
         summary: One row a split: number of ``frames``, ``keypoints`` (visible), ``occluded`` and ``missed``
             (visible but not predicted), mean, median, 90th and 95th percentile of the error, PCK at 5 and 10
             px and at 0.05, 0.1 and 0.2 of the size (missed keypoints count as wrong), mean error of occluded
-            keypoints, and the expected calibration error for the tolerance.
+            keypoints, and the expected calibration error, in the column :attr:`gap`.
         per_keypoint: The same for every keypoint of every split, without the calibration error.
         error_by_confidence: See :func:`metrics.error_by_confidence`.
         error_vs_threshold: See :func:`metrics.error_vs_threshold`.
         calibration: See :func:`metrics.calibration`.
-        tolerance_px: The tolerance of the calibration, in pixels.
+        near: What the calibration takes confidence for the probability of, in words, such as ``within 5 px of
+            the label``.
+        gap: Name of the summary's column with the calibration error: ``calibration_error_window_percent`` for the window
+            that the likelihood of a run speaks of, or such as ``calibration_error_5px_percent`` for a distance.
     """
 
     truth: Labels
@@ -57,7 +64,8 @@ class Report:
     error_by_confidence: pd.DataFrame
     error_vs_threshold: pd.DataFrame
     calibration: pd.DataFrame
-    tolerance_px: float
+    near: str
+    gap: str
 
     @property
     def keypoints(self) -> tuple[str, ...]:
@@ -173,7 +181,13 @@ class Report:
         return paths
 
 
-def evaluate(truth: Labels, predictions: Labels, *, tolerance_px: float = 5.0) -> Report:
+def evaluate(
+    truth: Labels,
+    predictions: Labels,
+    *,
+    tolerance_px: float = 5.0,
+    windows: Float[np.ndarray, "F V 2"] | None = None,
+) -> Report:
     """Compare predictions with labels, in original pixels.
 
     Frames are matched by image, in any order; instances by least mean distance
@@ -183,8 +197,10 @@ def evaluate(truth: Labels, predictions: Labels, *, tolerance_px: float = 5.0) -
     Args:
         truth: The labels: the frames to judge, and only these.
         predictions: Predictions for the same frames.
-        tolerance_px: A keypoint within this distance counts as right in the calibration of confidence, in
-            pixels.
+        tolerance_px: Where it is not known what confidence is the probability of, a keypoint within this distance
+            counts as right in its calibration, in pixels.
+        windows: Where it is known: in each image of the labels, the distance in x and the one in y within which both
+            coordinates then lie, in original pixels (see :mod:`vitruve.evaluation.windows`).
 
     Returns:
         The report.
@@ -199,6 +215,10 @@ def evaluate(truth: Labels, predictions: Labels, *, tolerance_px: float = 5.0) -
     view_names = truth.view_names or (("",) if views == 1 else tuple(f"view{n}" for n in range(views)))
     target = _only_labelled(truth).keypoints()
     errors = metrics.pixel_error(aligned.keypoints(), target)
+    inside = errors <= tolerance_px
+    if windows is not None:
+        inside = (np.abs(aligned.keypoints() - target) <= windows[:, :, None, None]).all(-1)
+    inside = np.where(np.isnan(errors), np.nan, inside)
     most = errors.shape[2]
     labelled = ~np.isnan(target).any(-1)
     visible = np.where(labelled, np.nan_to_num(truth.visible()), 0).astype(np.int8)
@@ -215,20 +235,23 @@ def evaluate(truth: Labels, predictions: Labels, *, tolerance_px: float = 5.0) -
             "score": aligned.keypoint_scores().ravel(),
             "visible": visible.ravel(),
             "size": np.repeat(metrics.instance_size(target).ravel(), joints),
+            "inside": inside.ravel(),
         }
     )
+    gap = f"calibration_error_{tolerance_px:g}px_percent" if windows is None else WINDOW_GAP
     frames = pd.Series(frame_splits).value_counts()
     order = sorted(frames.index, key=lambda name: (*_SPLIT_ORDER, name).index(name))
     return Report(
         truth=truth,
         predictions=aligned,
         errors=table,
-        summary=tables.summary(table, {name: int(frames[name]) for name in order}, tolerance_px),
+        summary=tables.summary(table, {name: int(frames[name]) for name in order}, gap),
         per_keypoint=tables.per_keypoint(table, order, keypoints),
         error_by_confidence=tables.by_split(table, order, metrics.error_by_confidence),
         error_vs_threshold=tables.by_split(table, order, metrics.error_vs_threshold),
-        calibration=tables.by_split(table, order, lambda e, s: metrics.calibration(e, s, tolerance_px)),
-        tolerance_px=tolerance_px,
+        calibration=tables.by_split(table, order, metrics.calibration, "inside"),
+        near=f"within {tolerance_px:g} px of the label" if windows is None else in_words(windows),
+        gap=gap,
     )
 
 
@@ -241,4 +264,5 @@ def _only_labelled(labels: Labels) -> Labels:
 
 
 def _splits(labels: Labels) -> list[str]:
-    return [_NO_SPLIT if frame.split is None else frame.split for frame in labels]
+    other = _NEW if any(frame.split for frame in labels) else _NO_SPLIT
+    return [other if frame.split is None else frame.split for frame in labels]

@@ -46,13 +46,13 @@ def figures(rows: pd.DataFrame) -> dict[str, int | float]:
     }
 
 
-def summary(errors: pd.DataFrame, frames: Mapping[str, int], tolerance_px: float) -> pd.DataFrame:
+def summary(errors: pd.DataFrame, frames: Mapping[str, int], gap: str) -> pd.DataFrame:
     """One row a split.
 
     Args:
         errors: :attr:`Report.errors`.
         frames: How many frames each split has.
-        tolerance_px: Of the calibration, in pixels.
+        gap: Name of the column with the calibration error.
 
     Returns:
         See :attr:`Report.summary`.
@@ -60,10 +60,10 @@ def summary(errors: pd.DataFrame, frames: Mapping[str, int], tolerance_px: float
     rows = []
     for split, count in frames.items():
         part = errors[errors["split"] == split]
-        table = metrics.calibration(*confident(part), tolerance_px)
-        gap = 100 * metrics.expected_calibration_error(table)
-        name = f"calibration_error_{tolerance_px:g}px_percent"
-        rows.append({"split": split, "frames": count, **figures(part), name: gap})
+        table = metrics.calibration(*confident(part, "inside"))
+        rows.append(
+            {"split": split, "frames": count, **figures(part), gap: 100 * metrics.expected_calibration_error(table)}
+        )
     return pd.DataFrame(rows)
 
 
@@ -90,37 +90,42 @@ def per_keypoint(errors: pd.DataFrame, splits: Sequence[str], keypoints: Sequenc
 
 
 def by_split(
-    errors: pd.DataFrame, splits: Sequence[str], table_of: Callable[[np.ndarray, np.ndarray], pd.DataFrame]
+    errors: pd.DataFrame,
+    splits: Sequence[str],
+    table_of: Callable[[np.ndarray, np.ndarray], pd.DataFrame],
+    column: str = "error",
 ) -> pd.DataFrame:
     """A table of errors and confidences for each split, below one another.
 
     Args:
         errors: :attr:`Report.errors`.
         splits: Their order.
-        table_of: Makes the table of one split from errors (px) and scores.
+        table_of: Makes the table of one split from that column and scores.
+        column: See :func:`confident`.
 
     Returns:
         The tables with ``split`` as first column.
     """
     parts = []
     for split in splits:
-        table = table_of(*confident(errors[errors["split"] == split]))
+        table = table_of(*confident(errors[errors["split"] == split], column))
         table.insert(0, "split", split)
         parts.append(table)
     return pd.concat(parts, ignore_index=True)
 
 
-def confident(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (px) and scores of the keypoints labelled visible.
+def confident(rows: pd.DataFrame, column: str = "error") -> tuple[np.ndarray, np.ndarray]:
+    """What a column says of the keypoints labelled visible, and their scores.
 
     Args:
         rows: Part of :attr:`Report.errors`.
+        column: ``error`` (px), or ``inside``.
 
     Returns:
         Two arrays of the same length, NaN where there is none.
     """
     visible = rows[rows["visible"] == VISIBLE]
-    return visible["error"].to_numpy(np.float64), visible["score"].to_numpy(np.float64)
+    return visible[column].to_numpy(np.float64), visible["score"].to_numpy(np.float64)
 
 
 def _mean(values: np.ndarray) -> float:

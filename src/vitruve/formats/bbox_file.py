@@ -195,7 +195,8 @@ def read_boxes(path: Path) -> BoxTable:
         for place, (name, line) in enumerate(names.items()):
             if int(name) != place:
                 raise InputError(
-                    f"{path}: row {line}: frame {name}, but frame {place} is due; a video needs one row a frame, in order"
+                    f"{path}: row {line}: frame {name}, but frame {place} is due; a video needs one row a frame, "
+                    "in order"
                 )
     return table
 

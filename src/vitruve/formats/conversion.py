@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from vitruve.errors import InputError
-from vitruve.formats.hub import get_format, read_labels, recognise, write_labels
+from vitruve.formats.hub import format_for, get_format, read_labels, recognise, write_labels
+from vitruve.formats.image_check import impossible_keypoints, missing_images
 from vitruve.formats.image_folder import Pixels, gather_images
 from vitruve.formats.notes import LabelsWarning, features
 from vitruve.formats.skeleton_file import FILE_NAME, write_skeleton
@@ -48,7 +49,7 @@ class Conversion:
 def convert(
     source: str | Path,
     destination: str | Path,
-    to: str = "lightning_pose",
+    to: str | None = None,
     from_: str | None = None,
     *,
     first_instance: bool = False,
@@ -63,7 +64,7 @@ def convert(
     Args:
         source: A label file or a project folder.
         destination: A file with one of the format's suffixes, or a folder.
-        to: The format to write.
+        to: The format to write; by default the one whose files end like the destination, else ``lightning_pose``.
         from_: The format to read; found by looking inside by default.
         first_instance: Where the format to write holds one animal, keep the first of each image.
         overwrite: Replace labels that are there already.
@@ -77,7 +78,8 @@ def convert(
     """
     place, target = Path(source), Path(destination)
     reader = recognise(place) if from_ is None else get_format(from_)
-    writer = get_format(to)
+    writer = format_for(target) if to is None else get_format(to)
+    to = writer.NAME
     in_folder = target.is_dir() or not target.suffix
     if not overwrite and (target.is_file() or (in_folder and any(_labels_in(target)))):
         raise InputError(f"{target}: holds labels already; choose another place, or give --overwrite")
@@ -90,11 +92,13 @@ def convert(
     opener: Callable[[Path], Pixels] | None = getattr(reader, "open_embedded", None)
     embedded = opener(place) if opener else None
     images = 0
+    notes += impossible_keypoints(labels)
     if in_folder:
         labels, images, said = gather_images(labels, target, place, embedded)
         notes += said
     else:
-        labels = _pointing(labels, target.parent, embedded, notes)
+        notes += missing_images(labels, embedded)
+        labels = _pointing(labels, target.parent, embedded, "videos" in writer.KEEPS, notes)
     lost = {name: words for name, words in features(labels).items() if name not in writer.KEEPS}
     if in_folder and any(name in lost for name in _SKELETON):
         lost = {name: words for name, words in lost.items() if name not in _SKELETON}
@@ -141,18 +145,23 @@ def _first(frame: Frame) -> Frame:
     return replace(frame, instances=frame.instances[:, there])
 
 
-def _pointing(labels: Labels, folder: Path, embedded: Pixels | None, notes: list[str]) -> Labels:
-    """The same labels with image names that start from another folder, or are absolute where not in it."""
+def _pointing(labels: Labels, folder: Path, embedded: Pixels | None, videos: bool, notes: list[str]) -> Labels:
+    """The same labels with image names that start from another folder, or are absolute where not in it.
+
+    Names of images that are not there stay as they are: of predictions, often only the names are left.
+    """
+    there = {path: path.is_file() for path in {labels.path(image) for frame in labels for image in frame.images}}
 
     def moved(image: ImageRef) -> ImageRef:
-        if image.path == Path():
+        if not there[labels.path(image)]:
             return image
         whole = Path(os.path.abspath(labels.path(image)))  # noqa: PTH100 - resolve() would follow links
         inside = whole.is_relative_to(folder.absolute())
         return replace(image, path=whole.relative_to(folder.absolute()) if inside else whole)
 
-    notes.append("images were not copied: the labels point at them where they are")
     images = [image for frame in labels for image in frame.images]
+    if any(there[labels.path(image)] and (image.index is None or videos) for image in images):
+        notes.append("images were not copied: the labels point at them where they are")
     held = sum(embedded is not None and embedded(image) is not None for image in images)
     if held:
         notes.append(f"{held} images lie inside the source and cannot be pointed at: a folder would hold them")

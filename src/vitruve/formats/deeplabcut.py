@@ -66,9 +66,10 @@ def read(path: Path, *, root: Path | None = None, video: Path | None = None) -> 
     """
     if path.is_dir():
         return _read_project(path, path if root is None else root)
-    table = _read_file(path)
+    home = _project_of(path) if root is None else root
+    table = _read_file(path, home)
     _warn_of_names(path, table.individuals)
-    return table_labels([table], _project_of(path) if root is None else root, video=video)
+    return table_labels([table], home, video=video)
 
 
 def write(labels: Labels, path: Path) -> None:
@@ -177,18 +178,22 @@ def _config(labels: Labels, scorer: str) -> str:
     return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def _read_file(path: Path) -> KeypointTable:
+def _read_file(path: Path, root: Path) -> KeypointTable:
     table = read_hdf5_table(path) if is_hdf5(path) else read_csv_table(path)
     names = table.index
     if isinstance(names[0], str):
-        names = tuple(_image_name(str(name), path) for name in names)
+        names = tuple(_image_name(str(name), path, root) for name in names)
     return replace(table, index=names)
 
 
-def _image_name(name: str, path: Path) -> str:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    if LABELED_DATA in parts:  # older files hold the absolute path on the machine they were labelled on
-        return "/".join(parts[parts.index(LABELED_DATA) :])
+def _image_name(name: str, path: Path, root: Path) -> str:
+    whole = PurePosixPath(name.replace("\\", "/"))
+    parts = whole.parts
+    if LABELED_DATA in parts:
+        inside = "/".join(parts[parts.index(LABELED_DATA) :])
+        # Older files hold the absolute path on the machine they were labelled on; others point at images elsewhere.
+        elsewhere = (root / whole).is_file() and (root / whole).resolve() != (root / inside).resolve()
+        return str(whole) if elsewhere else inside
     if len(parts) == 1 and _project_of(path) != path.parent:
         return f"{LABELED_DATA}/{path.resolve().parent.name}/{name}"
     return name
@@ -212,7 +217,7 @@ def _read_project(project: Path, root: Path) -> Labels:
     folders = _label_files(project)
     if not folders:
         raise InputError(f"{project}: no {LABELED_DATA}/<session>/CollectedData*.csv or .h5; give a labelled project")
-    tables = [_read_file(_chosen(files, config.get("scorer"))) for files in folders.values()]
+    tables = [_read_file(_chosen(files, config.get("scorer")), root) for files in folders.values()]
     names = tuple(dict.fromkeys(name for table in tables for name in table.names))
     individuals = tuple(dict.fromkeys(name for table in tables for name in table.individuals))
     if "" in individuals and len(individuals) > 1:

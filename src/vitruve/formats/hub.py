@@ -138,6 +138,31 @@ def read_labels(
     return _with_skeleton(labels, place)
 
 
+def format_for(path: Path) -> Format:
+    """The format to write where only the path is given.
+
+    Args:
+        path: A file, or a folder, which is one without a suffix.
+
+    Returns:
+        The format whose files have that suffix; ``lightning_pose`` where it is one of several, and for folders.
+
+    Raises:
+        InputError: No format, or several others, have it.
+    """
+    suffix = path.suffix.lower()
+    usual = get_format("lightning_pose")
+    fitting = [item for item in available().values() if suffix in item.SUFFIXES]
+    if path.is_dir() or not suffix or usual in fitting:
+        return usual
+    if not fitting:
+        known = ", ".join(dict.fromkeys(end for item in available().values() for end in item.SUFFIXES))
+        raise InputError(f"{path}: no label format has files that end in {suffix}; known are {known}, or give a folder")
+    if len(fitting) > 1:
+        raise InputError(f"{path}: may be {' or '.join(item.NAME for item in fitting)}; say which with --to")
+    return fitting[0]
+
+
 def write_labels(labels: Labels, path: str | Path, format: str = "lightning_pose") -> None:
     """Write labels in a format; image names are written as they are.
 
@@ -152,7 +177,7 @@ def write_labels(labels: Labels, path: str | Path, format: str = "lightning_pose
     chosen = get_format(format)
     place = Path(path)
     if place.suffix and not place.is_dir() and place.suffix.lower() not in chosen.SUFFIXES:
-        raise InputError(f"{place}: {format} files end in {' or '.join(chosen.SUFFIXES)}, not in {place.suffix}")
+        raise InputError(f"{place}: {format} files end in {' or '.join(chosen.SUFFIXES)}, not in {place.suffix}; name another format (--to) or file")
     chosen.write(labels, place)
 
 

@@ -17,6 +17,8 @@ from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.structures.skeleton import Skeleton
 
 COORDS = ("x", "y", "likelihood", "visible")
+# What ensemble Kalman smoothers write beside the prediction itself; passed over.
+_SMOOTHED = {f"{axis}_{kind}" for axis in "xyz" for kind in ("ens_median", "ens_var", "posterior_var")}
 SPLITS = ("train", "validation", "test", "unused")
 LABELED_DATA = "labeled-data"
 
@@ -126,6 +128,8 @@ def _columns_of(source: str, columns: Sequence[Column]) -> dict[tuple[str, str],
             raise InputError(f"{source}: columns of two scorers, '{columns[0].scorer}' and '{column.scorer}'; keep one")
         if not column.keypoint:
             raise InputError(f"{source}: value column {number + 1} has no keypoint name in its header; give it one")
+        if column.coord in _SMOOTHED:
+            continue
         if column.coord not in COORDS:
             raise InputError(
                 f"{where} has a column '{column.coord}'{nearest(column.coord, COORDS)}; columns are {', '.join(COORDS)}"

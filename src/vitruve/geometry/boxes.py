@@ -1,14 +1,13 @@
 """Boxes around animals: from keypoints, without gaps, smooth in time.
 
-A box is the area to look at, as edges ``x1 y1 x2 y2`` in original pixels. The pixel in column ``x`` covers the area from
-``x - 0.5`` to ``x + 0.5``, so a whole image of width ``W`` is the area from ``-0.5`` to ``W - 0.5``. Boxes are not bound
-to whole pixels nor to the image: what lies outside is black. While they are made they are kept as centre and size,
-``cx cy w h``, because each of these may be missing (NaN) on its own, and is filled and smoothed on its own.
+A box is the area to look at, as edges ``x1 y1 x2 y2`` in original pixels. The pixel in column ``x`` covers the area
+from ``x - 0.5`` to ``x + 0.5``, so a whole image of width ``W`` is the area from ``-0.5`` to ``W - 0.5``. Boxes are not
+bound to whole pixels nor to the image: what lies outside is black. While they are made they are kept as centre and
+size, ``cx cy w h``, because each of these may be missing (NaN) on its own, and is filled and smoothed on its own.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,11 +89,10 @@ def boxes_around(
     if scores is not None:
         with np.errstate(invalid="ignore"):
             there &= scores >= rule.threshold
-    known = np.where(there[..., None], points.astype(np.float64), np.nan)
     count = there.sum(-1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a frame without keypoints is NaN, and that is meant
-        low, high = np.nanmin(known, 1), np.nanmax(known, 1)
+    low = np.where(there[..., None], points.astype(np.float64), np.inf).min(1, initial=np.inf)
+    high = np.where(there[..., None], points.astype(np.float64), -np.inf).max(1, initial=-np.inf)
+    low[count == 0] = high[count == 0] = np.nan
     if rule.size is not None:
         height = np.full(len(points), rule.size / max(1.0, rule.aspect))
     else:
@@ -103,6 +101,23 @@ def boxes_around(
         height = np.where(count > 1, height, np.nan)
     height = np.maximum(height, rule.min_size * max(1.0, 1 / rule.aspect))
     return np.concatenate([(low + high) / 2, (rule.aspect * height)[:, None], height[:, None]], -1)
+
+
+def known_median(values: Float[np.ndarray, "T V 4"]) -> Float[np.ndarray, "V 4"]:
+    """The median over time of what is known; NaN where nothing is.
+
+    Unlike numpy's it warns of nothing, and so is fit for threads, in which warnings cannot be silenced.
+
+    Args:
+        values: At least one instant, NaN where missing.
+
+    Returns:
+        The medians.
+    """
+    ordered = np.sort(values, 0)  # NaN comes last
+    count = (~np.isnan(values)).sum(0, keepdims=True)
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(values) - 1)
+    return (np.take_along_axis(ordered, low, 0) + np.take_along_axis(ordered, high, 0))[0] / 2
 
 
 def fill_gaps(boxes: Float[np.ndarray, "T 4"]) -> Float[np.ndarray, "T 4"]:

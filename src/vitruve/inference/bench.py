@@ -146,6 +146,8 @@ class BenchReport:
 def bench(directory: Path, source: Path | None = None, *, frames: int = FRAMES) -> BenchReport:
     """Measure a run's prediction: each stage alone, each runtime, and the whole.
 
+    What was measured of the runtimes before is replaced: ``auto`` goes by the new figures from now on.
+
     Args:
         directory: The run directory. Converted networks and the figures of the runtimes are kept in it.
         source: A video; None makes a clip of the run's samples, as large as the images they came from.
@@ -171,7 +173,7 @@ def bench(directory: Path, source: Path | None = None, *, frames: int = FRAMES) 
     runtimes = measure_and_record(loaded.algorithm, loaded.run, settings, samples, _log.warning)
     began = time.perf_counter()
     loaded = load_run(directory)
-    name, network = choose(loaded.algorithm, loaded.run, settings, samples, _log.warning)
+    name, network, _ = choose(loaded.algorithm, loaded.run, settings, samples, _log.warning)
     load_seconds = time.perf_counter() - began
     device = next(loaded.algorithm.network.parameters()).device
     loaded.algorithm.network = network

@@ -206,6 +206,8 @@ def _write_tables(
         The rows that were added to each, and whether the videos were drawn as well.
     """
     skeleton = predictor.algorithm.task.skeleton
+    # Nothing is written for a source that cannot be opened.
+    expected = [_expected(job) for job in jobs]
     header = "".join(line + "\n" for line in header_lines(scorer, skeleton.names))
     parts = {job.part: header for job in jobs} | {job.boxes_part: HEADER for job in jobs if job.boxes is not None}
     done = 0
@@ -225,7 +227,7 @@ def _write_tables(
     added = 0
     with ExitStack() as stack:
         writers = [_open_writer(stack, job) for job in jobs] if draw else []
-        advance = stack.enter_context(progress(title(jobs[0]), _expected(jobs[0]), done))
+        advance = stack.enter_context(progress(title(jobs[0]), expected[0], done))
         streams = {}
         for part in parts:
             with _saying(part):

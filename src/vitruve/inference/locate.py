@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -18,7 +17,7 @@ from vitruve.data.crop_settings import CropSettings
 from vitruve.data.images import ImageCache
 from vitruve.errors import ConfigError, InputError, RunError, nearest
 from vitruve.formats.bbox_file import BoxTable, as_written, boxes_file, read_boxes
-from vitruve.geometry.boxes import BoxRule, boxes_around, centred, edges, whole_image
+from vitruve.geometry.boxes import BoxRule, boxes_around, centred, edges, known_median, whole_image
 from vitruve.inference.predictor import Prediction, Predictor, Shot, Source, shots
 from vitruve.media.recordings import Recording
 from vitruve.media.video import VideoReader, is_video
@@ -37,6 +36,17 @@ class Locator(Protocol):
     """
 
     identity: str
+
+    def check(self, sources: Sequence[Path]) -> None:
+        """Make sure that there will be boxes, before anything is written.
+
+        Args:
+            sources: Videos and images.
+
+        Raises:
+            VitruveError: There are none for one of them.
+        """
+        ...
 
     def follow(self, source: Source, start: int = 0, held: Edges | None = None) -> Generator[Shot, None, None]:
         """The instants of a source, each with the boxes of its views.
@@ -67,8 +77,9 @@ class Locator(Protocol):
 class NetworkLocator:
     """Puts boxes around what a network finds.
 
-    In a video a box is the median of those within a window of frames. Where nothing was found in the whole window, the
-    last box stays; before anything was found at all, the whole image is looked at.
+    In a video (or an array of images) a box is the median of those within a window of frames. Where nothing was found
+    in the whole window, the last box stays; before anything was found at all, the whole image is looked at. Image files
+    have boxes of their own.
 
     Args:
         predictor: A network with keypoints, or with boxes.
@@ -88,17 +99,23 @@ class NetworkLocator:
         own = settings.model_dump(mode="json", exclude={"locator", "from_labels", "jitter"})
         self.identity = f"{identity} {own} {aspect:.6f}"
 
+    def check(self, sources: Sequence[Path]) -> None:
+        """Nothing to check: what is not found is looked for in the whole image; as for :meth:`Locator.check`."""
+
     def follow(self, source: Source, start: int = 0, held: Edges | None = None) -> Generator[Shot, None, None]:
         """The instants of a source, each with the boxes of its views; as for :meth:`Locator.follow`."""
         # Whole batches from the beginning on: a prediction that goes on meets the same batches as an unbroken one.
         size = self._predictor.batch_size
-        first = max(0, start - self._reach) // size * size
-        window: deque[np.ndarray] = deque(maxlen=2 * self._reach + 1)
+        # Image files need not follow one another in time: each has its own box.
+        apart = _are_image_files(source)
+        reach = 0 if apart else self._reach
+        first = max(0, start - reach) // size * size
+        window: deque[np.ndarray] = deque(maxlen=2 * reach + 1)
         waiting: deque[Prediction] = deque()
-        last = None if held is None else centred(held)
+        last = None if held is None or apart else centred(held)
         with closing(self._predictor.stream_source(source, first)) as found:
-            behind = repeat(None, self._reach)
-            for index, prediction in enumerate(chain(found, behind), first - self._reach):
+            behind = repeat(None, reach)
+            for index, prediction in enumerate(chain(found, behind), first - reach):
                 if prediction is not None:
                     waiting.append(prediction)
                     window.append(self._raw(prediction.frame.instances))
@@ -110,7 +127,7 @@ class NetworkLocator:
                 if index < start:
                     continue
                 boxes = self._settled(np.stack(window), last, [image.shape[1::-1] for image in one.images])
-                last = centred(boxes)
+                last = None if apart else centred(boxes)
                 yield Shot(with_boxes(one.frame, boxes), one.images)
 
     def locate(self, labels: Labels, cache: ImageCache) -> Labels:
@@ -127,9 +144,7 @@ class NetworkLocator:
 
     def _settled(self, window: np.ndarray, last: np.ndarray | None, sizes: Sequence[tuple[int, ...]]) -> Edges:
         """Boxes of one instant from those of its window, filled up from the last ones or from the whole image."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # nothing found in the whole window
-            middle = np.nanmedian(window, 0)
+        middle = known_median(window)
         if last is None:
             last = np.stack([whole_image((size[0], size[1]), self._rule.aspect) for size in sizes])
         return as_written(edges(np.where(np.isnan(middle), last, middle)))
@@ -137,6 +152,14 @@ class NetworkLocator:
     def _raw(self, instances: Instances) -> Edges:
         """Centre and size in each view, NaN where nothing was found."""
         return instance_boxes(instances, self._anchors, self._rule)
+
+
+def _are_image_files(source: Source) -> bool:
+    if isinstance(source, (str, Path)):
+        return not is_video(Path(source))
+    return (
+        isinstance(source, (list, tuple)) and not isinstance(source, Recording) and isinstance(source[0], (str, Path))
+    )
 
 
 def instance_boxes(instances: Instances, anchors: Sequence[int], rule: BoxRule) -> Edges:
@@ -257,6 +280,14 @@ class TableLocator:
             self._tables[path] = read_boxes(path)
         return self._tables[path]
 
+    def check(self, sources: Sequence[Path]) -> None:
+        """Raises where a video has no table, or one of another length; as for :meth:`Locator.check`."""
+        for path in sources:
+            if is_video(path):
+                self.of_video(path)
+            else:
+                self.of_image(path.as_posix())
+
     def follow(self, source: Source, start: int = 0, held: Edges | None = None) -> Generator[Shot, None, None]:
         """The instants of a source, each with the boxes of its views; as for :meth:`Locator.follow`."""
         if isinstance(source, (str, Path)) and is_video(Path(source)):
@@ -295,10 +326,15 @@ class NoLocator:
 
     def __init__(self, run: Path) -> None:
         self._message = (
-            f"{run}: was trained on crops, but it keeps no locator; give --locator RUN (a network that finds the animal) "
-            "or --boxes with tables of boxes"
+            f"{run}: was trained on crops, but it keeps no locator; give --locator RUN (a network that finds the "
+            "animal) or --boxes with tables of boxes"
         )
         self.identity = "none"
+
+    def check(self, sources: Sequence[Path]) -> None:
+        """Raises where there is anything to be looked at; as for :meth:`Locator.check`."""
+        if sources:
+            raise RunError(self._message)
 
     def follow(self, source: Source, start: int = 0, held: Edges | None = None) -> Generator[Shot, None, None]:
         """Raises; as for :meth:`Locator.follow`."""

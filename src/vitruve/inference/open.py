@@ -80,7 +80,7 @@ def open_run(
     device = pick_device(settings.device, "inference.device")
     loaded.algorithm.to(device)
     looking = open_locator(config, loaded.algorithm.task, loaded.run, locator, boxes, batch_size, frames_expected)
-    name, network = choose(
+    name, network, said = choose(
         loaded.algorithm,
         loaded.run,
         settings,
@@ -88,6 +88,7 @@ def open_run(
         _log.warning,
         frames_expected=frames_expected,
     )
+    _log.info("%s: %s", directory.name, said)
     loaded.algorithm.network = network
     predictor = Predictor(loaded.algorithm, batch_size or config.inference.batch_size, device, looking)
     identity = f"{loaded.weights_hash} {name}" + ("" if looking is None else f" {looking.identity}")

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 Image = UInt8[np.ndarray, "H W 3"]
 
 Source: TypeAlias = str | Path | Recording | np.ndarray | Iterable[np.ndarray] | Iterable[str | Path]
-"""A video, the videos of a recording's views, an image, paths of images, one array ``(H, W, 3)`` or ``(T, H, W, 3)``,
-or any iterable of arrays."""
+"""A video, the videos of a recording's views, an image, paths of images, uint8 arrays ``(H, W, 3)`` or ``(T, H, W, 3)``
+in RGB, ``(H, W)`` or ``(T, H, W)`` in grey, or any iterable of images."""
 
 # Batches that wait between two stages: enough that neither idles, few enough that memory stays small.
 _DEPTH = 2
@@ -298,7 +298,7 @@ def shots(source: Source, start: int = 0) -> Iterator[Shot]:
             refs = [ImageRef(path, index, image.shape[1::-1]) for path, image in zip(source, images, strict=True)]
             yield Shot(_blank(*refs), images)
     else:
-        one = isinstance(source, (str, Path)) or (isinstance(source, np.ndarray) and source.ndim < 4)
+        one = isinstance(source, (str, Path)) or (isinstance(source, np.ndarray) and _is_one_image(source))
         items: object = [source] if one else source
         if not isinstance(items, Iterable):
             raise InputError(
@@ -307,6 +307,8 @@ def shots(source: Source, start: int = 0) -> Iterator[Shot]:
         for index, item in enumerate(items):
             if index < start:
                 continue
+            if isinstance(item, (str, Path)) and is_video(Path(item)):
+                raise InputError(f"{item}: a video among several sources; give one video at a time")
             if isinstance(item, (str, Path)):
                 yield _read(ImageRef(Path(item)))
             else:
@@ -315,6 +317,11 @@ def shots(source: Source, start: int = 0) -> Iterator[Shot]:
 
 def _blank(*images: ImageRef) -> Frame:
     return Frame(images, Instances.empty(1, (len(images),)))
+
+
+def _is_one_image(array: np.ndarray) -> bool:
+    """Three axes are one image in colour, or several in grey."""
+    return array.ndim < 3 or (array.ndim == 3 and array.shape[-1] == 3)
 
 
 def _as_image(item: object, index: int) -> Image:

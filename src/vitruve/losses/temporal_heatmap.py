@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import torch
@@ -25,9 +26,9 @@ class TemporalHeatmapLoss(UnsupervisedLoss):
         super().__init__(settings.log_weight)
         self.epsilon, self.threshold = settings.epsilon, settings.prob_threshold
 
+    @abstractmethod
     def change(self, later: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
         """How far maps are apart, from their logarithms ``(..., n)``."""
-        raise NotImplementedError
 
     def forward(self, predictions: WindowPredictions) -> Float[torch.Tensor, ""]:
         """In the unit of :meth:`change`; zero for windows of one frame."""

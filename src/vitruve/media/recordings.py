@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from jaxtyping import UInt8
@@ -16,9 +17,17 @@ from vitruve.media.video import VideoReader, is_video
 
 
 class Recording(tuple[Path, ...]):
-    """The videos of one recording, one a view."""
+    """The videos of one recording, one a view.
+
+    Args:
+        paths: In the order of the views.
+    """
 
     __slots__ = ()
+
+    def __new__(cls, paths: Iterable[str | Path]) -> Self:
+        """Strings become paths."""
+        return super().__new__(cls, map(Path, paths))
 
     def frames(self, start: int = 0) -> Iterator[tuple[UInt8[np.ndarray, "_ _ 3"], ...]]:
         """The frames of all views, instant by instant.

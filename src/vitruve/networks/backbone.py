@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import nn
 
 from vitruve.errors import ConfigError, nearest
+from vitruve.networks.hub import patient_for_seconds
 from vitruve.networks.weights import load_matching, read_weights
 
 # Names that Lightning Pose gives its backbones, and the timm networks they are. Weights that timm does not carry
@@ -41,6 +42,9 @@ _ALIASES: Mapping[str, str] = {
 }
 
 
+_WITHOUT = ", without its own weights: they are not published for timm (model.backbone_checkpoint)"
+
+
 class Backbone(nn.Module):
     """A timm network cut open at its feature maps.
 
@@ -52,6 +56,10 @@ class Backbone(nn.Module):
         pretrained: Take the published weights (downloaded once, then from the local cache). Without a connection
             the weights are random and a warning says so.
         weights_file: A safetensors file with weights for this network, taken instead.
+
+    Attributes:
+        pretrained: Whether the weights are others than random ones.
+        origin: Where they come from: ``published``, ``random``, or the file.
 
     Raises:
         ConfigError: There is no network of that name, or the file does not fit it.
@@ -71,14 +79,16 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         timm_name = resolve_name(name)
-        if pretrained and weights_file is None and timm_name != name and "." not in timm_name:
+        self.name = name
+        published = pretrained and weights_file is None
+        self.net, self.pretrained = _create(timm_name, input_size, finest_stride, published)
+        if published and _lacks_weights(name):
+            begins = f"{timm_name}'s, learned from photographs" if self.pretrained else "random ones"
             warnings.warn(
-                f"model.backbone={name}: its pose weights are not published for timm; starting from {timm_name}'s "
-                "own. Give model.backbone_checkpoint=FILE.safetensors for others",
+                f"model.backbone={name}: the weights that Lightning Pose has under this name are not published for "
+                f"timm; starting from {begins}. Give model.backbone_checkpoint=FILE.safetensors for them",
                 stacklevel=2,
             )
-        self.name = name
-        self.net, self.pretrained = _create(timm_name, input_size, finest_stride, pretrained and weights_file is None)
         # Swin transformers keep channels last.
         self._channels_at_end = getattr(self.net, "output_fmt", None) == "NHWC"
         info = self.net.feature_info
@@ -96,6 +106,7 @@ class Backbone(nn.Module):
             report = load_matching(self.net, read_weights(weights_file), weights_file)
             self.pretrained = True
             logging.getLogger(__name__).info("%s: %s", weights_file, report)
+        self.origin = str(weights_file) if weights_file is not None else "published" if self.pretrained else "random"
 
     def forward(self, images: torch.Tensor) -> list[Float[torch.Tensor, "N _ _ _"]]:
         """Feature maps of RGB images.
@@ -169,11 +180,16 @@ def list_backbones(pattern: str | None = None) -> list[tuple[str, str]]:
     text = pattern or ""
     wanted = text if "*" in text else f"*{text}*"
     aliases = [
-        (name, f"Lightning Pose's name for {timm_name}")
+        (name, f"Lightning Pose's name for {timm_name}{_WITHOUT if _lacks_weights(name) else ''}")
         for name, timm_name in _ALIASES.items()
         if fnmatchcase(name, wanted)
     ]
     return aliases + [(name, "timm") for name in timm.list_models(wanted)]
+
+
+def _lacks_weights(name: str) -> bool:
+    """Whether a name stands for weights that timm does not have; a timm name with a dot says which it has."""
+    return "." not in _ALIASES.get(name, ".")
 
 
 def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> tuple[Any, bool]:
@@ -202,7 +218,8 @@ def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> 
     options["out_indices"] = tuple(keep[-1:] if len(set(reductions)) == 1 else keep)
     if pretrained:
         try:
-            return timm.create_model(name, pretrained=True, **options), True
+            with patient_for_seconds():
+                return timm.create_model(name, pretrained=True, **options), True
         except Exception as error:  # whatever the hub's client raises without a connection: there are many kinds
             warnings.warn(
                 f"model.backbone={name!r}: no published weights could be had ({_line(error)}); starting from random "

@@ -101,8 +101,8 @@ def create_boxes(
             empty = np.flatnonzero(~known[:, 0])
             if len(empty):
                 raise InputError(
-                    f"{source}: {table.places[empty[0]]}: no anchor counts in image '{table.index[empty[0]]}'; label it, "
-                    "or leave its row out"
+                    f"{source}: {table.places[empty[0]]}: no anchor counts in image '{table.index[empty[0]]}'; label "
+                    "it, or leave its row out"
                 )
             # Images need not follow one another in time: what stands beside a row says nothing about it.
             boxes = np.where(known, found, np.nanmedian(found, 0))
@@ -250,7 +250,7 @@ def _rows_of(boxes: BoxTable, table: KeypointTable) -> np.ndarray:
 
 
 def _recorded_size(boxes: BoxTable, chosen: np.ndarray) -> Size:
-    """The size of the cropped copies: as :func:`crop` has recorded it, or that of the boxes, where all have the same."""
+    """The size of the cropped copies: as :func:`crop` has recorded it, or that of the boxes, where all have one."""
     record = _record(boxes.source)
     if record.is_file():
         try:
@@ -261,7 +261,7 @@ def _recorded_size(boxes: BoxTable, chosen: np.ndarray) -> Size:
     sizes = chosen[:, 2:] - chosen[:, :2]
     if not np.allclose(sizes, sizes[0], atol=1e-3):
         raise InputError(
-            f"{boxes.source}: its boxes differ in size, so the copies were scaled; give --size WxH, their width and height"
+            f"{boxes.source}: its boxes differ in size, so the copies were scaled; give --size WxH, that of the copies"
         )
     return round(sizes[0, 0]), round(sizes[0, 1])
 

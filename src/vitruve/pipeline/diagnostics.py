@@ -108,11 +108,9 @@ def _keypoints(tables: Sequence[Path]) -> tuple[list[str], Iterator[np.ndarray]]
                 return
             if len(chunks) < len(readers) or len({len(chunk) for chunk in chunks}) > 1:
                 raise InputError(
-                    f"{', '.join(map(str, tables))}: different numbers of rows, but the views of one recording show the "
+                    f"{', '.join(map(str, tables))}: different numbers of rows, but the views of a recording show the "
                     "same instants; predict them again"
                 )
-            yield np.stack(
-                [chunk.to_numpy(float).reshape(len(chunk), len(names), -1)[..., :2] for chunk in chunks], 1
-            )
+            yield np.stack([chunk.to_numpy(float).reshape(len(chunk), len(names), -1)[..., :2] for chunk in chunks], 1)
 
     return names, parts()

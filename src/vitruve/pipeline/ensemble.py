@@ -12,17 +12,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
+
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
 from vitruve.errors import Interrupted, RunError, VitruveError
 from vitruve.evaluation.report import Report, evaluate
+from vitruve.evaluation.windows import read_windows, windows_of
 from vitruve.formats.csv_table import looks_like_header
 from vitruve.formats.hub import read_labels
+from vitruve.inference.load import load_run
+from vitruve.media.images import image_size
 from vitruve.media.sources import expand_sources
 from vitruve.media.video import is_video
 from vitruve.pipeline.diagnostics import subspaces_of, write_for_labels
 from vitruve.pipeline.ensemble_predict import finished_members, predict_ensemble
 from vitruve.pipeline.ensemble_tables import write_median
+from vitruve.pipeline.known_images import with_splits_of
 from vitruve.pipeline.predict import with_keypoints_of
 from vitruve.pipeline.report import describe_run, own_labels, own_predictions, pixels_of
 from vitruve.pipeline.train import resume_run, train_run
@@ -60,7 +67,7 @@ def train_networks(config: Config, directory: Path, *, quiet: bool = False) -> P
     try:
         return _train_members(config, run, quiet=quiet)
     except VitruveError:
-        if not run.members:
+        if not run.members():
             # Nothing was trained: what is wrong with the settings must not leave half a run behind.
             for file in (run.config, run.status):
                 file.unlink(missing_ok=True)
@@ -112,16 +119,32 @@ def evaluate_ensemble(directory: Path, labels: Path | None, output: Path | None)
     if labels is None:
         truth = own_labels(config, run)
         predictions = own_predictions(run, truth)
+        # The networks look at the same part of each image, so they speak of the same window.
+        windows = read_windows(members[0].windows, truth)
         folder = output or run.evaluation
     else:
         (done,) = predict_ensemble(directory, [labels])
         truth = read_labels(labels, root=config.data.data_dir)
         predictions = read_labels(done.table, "lightning_pose", truth.root)
+        windows = _windows(members[0], config, truth)
+        truth = with_splits_of(truth, members[0].read_model(), config.data.data_dir, str(labels))
         folder = output or run.evaluation / labels.stem
         about["Labels"] = labels.name
     predictions = with_keypoints_of(predictions, truth.skeleton, str(members[0].path))
-    report = evaluate(truth, predictions)
+    report = evaluate(truth, predictions, windows=windows)
     return report, report.write(folder, images=pixels_of(truth), about=about)
+
+
+def _windows(member: RunFiles, config: Config, labels: Labels) -> Float[np.ndarray, "F V 2"] | None:
+    """The windows that likelihoods speak of in images that were just predicted; None for crops, which are not known."""
+    if config.cropped or any(image.index is not None for frame in labels for image in frame.images):
+        return None
+    frames = tuple(
+        replace(frame, images=tuple(replace(image, size=image_size(labels.path(image))) for image in frame.images))
+        for frame in labels
+    )
+    algorithm = load_run(member.path).algorithm
+    return windows_of(replace(labels, frames=frames), algorithm.task.input_size, algorithm.likelihood_reach)
 
 
 def _begin(run: RunFiles, config: Config) -> None:
@@ -145,7 +168,8 @@ def _train_members(config: Config, run: RunFiles, *, quiet: bool) -> Path:
         _follow_up(config, run)
     except (KeyboardInterrupt, Interrupted):
         run.write_status("INTERRUPTED", done, max(total, done))
-        raise Interrupted(f"stopped by Ctrl-C; it goes on with: vitruve train resume={run.path}") from None
+        more = f"; it goes on with: vitruve train resume={run.path}" if run.members() else " before the first network"
+        raise Interrupted(f"stopped by Ctrl-C{more}") from None
     except VitruveError as error:
         run.write_status("FAILED", done, max(total, done), message=str(error))
         raise

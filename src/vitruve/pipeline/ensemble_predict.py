@@ -19,7 +19,7 @@ from vitruve.media.images import IMAGE_SUFFIXES
 from vitruve.media.sources import expand_sources
 from vitruve.media.video import VIDEO_SUFFIXES, is_video
 from vitruve.pipeline.diagnostics import subspaces_of, write_for_video
-from vitruve.pipeline.ensemble_tables import write_median
+from vitruve.pipeline.ensemble_tables import write_median, write_smoothed
 from vitruve.pipeline.predict import predict_sources
 from vitruve.pipeline.views import grouped_jobs, grouped_tables, views_of
 from vitruve.run import RunFiles
@@ -38,6 +38,7 @@ class How:
     batch_size: int | None = None
     locator: Path | None = None
     boxes: Path | None = None
+    smooth: bool = False
 
 
 def finished_members(run: RunFiles) -> list[RunFiles]:
@@ -53,7 +54,7 @@ def finished_members(run: RunFiles) -> list[RunFiles]:
         RunError: It is no ensemble, or its training has not finished.
     """
     wanted = Config.load(run.config).ensemble if run.config.is_file() else 1
-    members = [member for member in run.members if member.model.is_file() and member.weights.is_file()]
+    members = [member for member in run.members() if member.model.is_file() and member.weights.is_file()]
     if wanted == 1 or len(members) < wanted:
         found = f"{len(members)} of {wanted} networks are trained" if wanted > 1 else "this is no ensemble"
         raise RunError(f"{run.path}: {found}; go on with: vitruve train resume={run.path}")
@@ -73,6 +74,7 @@ def predict_ensemble(
     batch_size: int | None = None,
     locator: Path | None = None,
     boxes: Path | None = None,
+    smooth: bool = False,
 ) -> list[Done]:
     """Predict videos, images and label files with every network; see :func:`vitruve.api.predict`.
 
@@ -90,6 +92,7 @@ def predict_ensemble(
         batch_size: Images that go through a network together.
         locator: Run that says where the animal is.
         boxes: A table of boxes, or a folder of them, instead.
+        smooth: Of videos, write what the ensemble Kalman smoother makes of the networks' tables, not the medians.
 
     Returns:
         What became of each source; one entry a table of medians.
@@ -102,7 +105,7 @@ def predict_ensemble(
     members = finished_members(run)
     record = members[0].read_model()
     views = views_of(record)
-    how = How(tuple(formats), labeled_video, threshold, overwrite, runtime, batch_size, locator, boxes)
+    how = How(tuple(formats), labeled_video, threshold, overwrite, runtime, batch_size, locator, boxes, smooth)
     tables = [path for path in sources if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES]
     groups = grouped_tables(tables, views)
     files = expand_sources([path for path in sources if path not in tables]) if len(tables) < len(sources) else []
@@ -113,7 +116,9 @@ def predict_ensemble(
         named = list(part)
         if named:
             made = _predict(members, named, folder, how)
-            mine = [job for job in jobs if (isinstance(job.source, Path) and is_video(job.source)) == is_video(named[0])]
+            mine = [
+                job for job in jobs if (isinstance(job.source, Path) and is_video(job.source)) == is_video(named[0])
+            ]
             by_table = {job.table: job for job in mine}
             done += [_medians(run, by_table[target], tables, how) for target, tables in made.items()]
     _measure_videos(grouped_jobs(jobs, views), subspaces_of(record))
@@ -145,7 +150,8 @@ def _predict(members: Sequence[RunFiles], sources: Sequence[Path], folder: Path,
 def _medians(run: RunFiles, job: Job, made: Sequence[Done], how: How) -> Done:
     """Write the medians of one table, unless they are there and the networks' tables are as they were."""
     tables = [done.table for done in made]
-    stamp = {"median_of": [_note(table) for table in tables]}
+    smooth = how.smooth and isinstance(job.source, Path) and is_video(job.source)
+    stamp = {"median_of": [_note(table) for table in tables], **({"smoothed": True} if smooth else {})}
     seconds = sum(done.seconds for done in made)
     outputs = (*job.outputs, *tables)
     whole = job.table.is_file() and same_note(job.finished, stamp)
@@ -157,7 +163,7 @@ def _medians(run: RunFiles, job: Job, made: Sequence[Done], how: How) -> Done:
     if whole and not how.overwrite and all(path.is_file() for path in job.outputs):
         return Done(job.table, job.labeled_video, outputs, 0, 0.0, True)
     job.finished.unlink(missing_ok=True)
-    frames = write_median(tables, job.table)
+    frames = (write_smoothed if smooth else write_median)(tables, job.table)
     if "h5" in job.formats:
         write_h5(job.table, job.table.with_suffix(".h5"))
     if job.labeled_video is not None and isinstance(job.source, Path):

@@ -1,7 +1,8 @@
-"""Predictions of several networks as one: the median of each coordinate, the mean of the likelihoods."""
+"""Predictions of several networks as one: medians, or what the ensemble Kalman smoother makes of them."""
 
 from __future__ import annotations
 
+import csv
 import warnings
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -13,6 +14,7 @@ from vitruve.atomic import atomic_path
 from vitruve.errors import InputError
 from vitruve.formats.csv_table import CsvHeader, CsvPart, read_csv_header, read_csv_parts
 from vitruve.formats.table import PREDICTED, format_rows, header_lines
+from vitruve.smoothing.smooth import smooth
 
 
 def write_median(tables: Sequence[Path], target: Path) -> int:
@@ -43,6 +45,37 @@ def write_median(tables: Sequence[Path], target: Path) -> int:
             stream.write(_median_rows(parts, tables))
             rows += len(parts[0].names)
     return rows
+
+
+def write_smoothed(tables: Sequence[Path], target: Path) -> int:
+    """Write what the ensemble Kalman smoother makes of tables of a video's predictions.
+
+    The smoother's own table, with medians and variances, goes to ``smoothed/`` beside the target.
+
+    Args:
+        tables: One a network.
+        target: The table to write: x, y and likelihood of each keypoint.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        InputError: A table is damaged, or somebody else's table is in the place of the smoother's.
+    """
+    (done,) = smooth(list(tables), output=target.parent / "smoothed" / target.name, mode="single")
+    (whole,) = done.tables.values()
+    scorer = read_csv_header(tables[0]).columns[0].scorer
+    with (
+        whole.open(encoding="utf-8", newline="") as source,
+        atomic_path(target) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as stream,
+    ):
+        rows = csv.reader(source)
+        _, bodyparts, coords = next(rows), next(rows), next(rows)
+        kept = [column for column, coord in enumerate(coords) if coord in PREDICTED]
+        stream.writelines(line + "\n" for line in header_lines(scorer, [bodyparts[c] for c in kept[::3]]))
+        csv.writer(stream, lineterminator="\n").writerows([row[0], *(row[c] for c in kept)] for row in rows)
+    return done.frames
 
 
 def _keypoints(header: CsvHeader) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from vitruve.atomic import atomic_json, atomic_write
 from vitruve.config.schema import Config
@@ -19,6 +20,7 @@ from vitruve.inference.files import Done, Look, predict_views
 from vitruve.inference.jobs import Job, is_finished, jobs_for, stamp_of
 from vitruve.inference.open import Opened, open_run
 from vitruve.media.images import IMAGE_SUFFIXES
+from vitruve.media.recordings import Recording
 from vitruve.media.sources import expand_sources
 from vitruve.media.video import VIDEO_SUFFIXES, VideoReader, is_video
 from vitruve.pipeline.diagnostics import subspaces_of, write_for_video
@@ -65,7 +67,7 @@ def predict_sources(
     """
     run = RunFiles(directory)
     views = views_of(run.read_model())
-    tables = grouped_tables([path for path in sources if _is_label_file(path)], views)
+    tables = grouped_tables([path for path in sources if is_label_file(path)], views)
     named = {path for group in tables for path in group}
     files = expand_sources([path for path in sources if path not in named]) if len(named) < len(sources) else []
     videos = [path for path in files if is_video(path)]
@@ -74,6 +76,7 @@ def predict_sources(
     expected = len(files) - len(videos) + sum(_estimated_frames(path) for path in videos)
     opened = open_run(directory, runtime, batch_size, expected, locator=locator, boxes=boxes)
     if opened.predictor.locator is not None:
+        opened.predictor.locator.check(files)
         jobs = [[_with_boxes(job, boxes) for job in together] for together in jobs]
     _leave_cores_to(opened.runtime)
     look = Look(
@@ -82,26 +85,37 @@ def predict_sources(
     )
     subspaces = subspaces_of(opened.record)
     done: list[Done] = []
+    failures: list[str] = []
     for together in jobs:
-        made = predict_views(
-            opened.predictor,
-            together,
-            scorer=str(opened.record["scorer"]),
-            identity=opened.identity,
-            look=look,
-            overwrite=overwrite,
-        )
+        try:
+            made = predict_views(
+                opened.predictor,
+                together,
+                scorer=str(opened.record["scorer"]),
+                identity=opened.identity,
+                look=look,
+                overwrite=overwrite,
+            )
+        except InputError as error:
+            if len(jobs) == 1:
+                raise
+            failures.append(str(error))
+            continue
         if isinstance(together[0].source, Path) and is_video(together[0].source):
             beside = write_for_video([one.table for one in made], subspaces)
             of_view = [tuple(beside[view :: len(made)]) for view in range(len(made))]
             made = [replace(one, outputs=(*one.outputs, *more)) for one, more in zip(made, of_view, strict=True)]
-            if heatmaps and len(together) == 1:
-                target = made[0].table.with_name(f"{made[0].table.stem}_heatmaps.npy")
-                write_heatmaps(opened.predictor, together[0].source, target)
-                made = [replace(made[0], outputs=(*made[0].outputs, target))]
+            if heatmaps:
+                arrays = [one.table.with_name(f"{one.table.stem}_heatmaps.npy") for one in made]
+                recording = Recording(job.source for job in together if isinstance(job.source, Path))
+                write_heatmaps(opened.predictor, recording, arrays)
+                made = [replace(one, outputs=(*one.outputs, more)) for one, more in zip(made, arrays, strict=True)]
         done += made
     for group in tables:
         done += _predict_tables(opened, run, group, output, overwrite, keep=boxes is None)
+    if failures:
+        others = f"the other {len(jobs) - len(failures)} are predicted"
+        raise InputError(f"{len(failures)} of {len(jobs)} could not be predicted ({others}): {'; '.join(failures)}")
     return done
 
 
@@ -121,13 +135,32 @@ def _leave_cores_to(runtime: str) -> None:
         torch.set_num_threads(1)
 
 
-def _is_label_file(path: Path) -> bool:
+def is_label_file(path: Path) -> bool:
+    """Whether a file is taken for a table of labels: it is there, and neither a video nor an image by its suffix.
+
+    Args:
+        path: Any path.
+
+    Returns:
+        False for folders and for what is not there.
+
+    Raises:
+        InputError: The file has no suffix.
+    """
+    if path.is_file() and not path.suffix:
+        raise InputError(
+            f"{path}: its name has no suffix, which tells videos, images and tables apart; rename it, to end in "
+            ".mp4 for instance"
+        )
     return path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES
 
 
 def _estimated_frames(video: Path) -> int:
-    with VideoReader(video) as reader:
-        return reader.estimated_count or 0
+    try:
+        with VideoReader(video) as reader:
+            return reader.estimated_count or 0
+    except InputError:
+        return 0  # said when its turn comes: the other videos are predicted all the same
 
 
 def _predict_tables(
@@ -145,7 +178,7 @@ def _predict_tables(
     finished = [not overwrite and is_finished(job, stamp) for job, stamp in zip(jobs, stamps, strict=True)]
     if all(finished):
         return [Done(target, None, (target,), 0, 0.0, True) for target in targets]
-    labels = labels_for(opened, tables)
+    labels = labels_for(run.path, opened.record, opened.predictor.algorithm.task.skeleton, tables)
     predictions = replace(opened.predictor.predict_labels(labels), scorer=str(opened.record["scorer"]))
     if keep:
         keep_boxes(predictions, targets[0].parent)
@@ -157,16 +190,29 @@ def _predict_tables(
     return [Done(target, None, (target,), len(labels), seconds, False) for target in targets]
 
 
-def labels_for(opened: Opened, tables: Path | Sequence[Path]) -> Labels:
-    """Labels from a file, or from one a view, which must have the run's keypoints and views."""
+def labels_for(run: Path, record: Mapping[str, Any], skeleton: Skeleton, tables: Path | Sequence[Path]) -> Labels:
+    """Labels from a file, or from one a view, which must have a run's keypoints and views.
+
+    Args:
+        run: The run directory.
+        record: Its ``model.json``.
+        skeleton: Its keypoints.
+        tables: The files.
+
+    Returns:
+        Checked labels.
+
+    Raises:
+        InputError: A file or an image is not as it should be, or the keypoints or views are others.
+    """
     from vitruve.data.dataset import checked
 
     files = [tables] if isinstance(tables, Path) else list(tables)
-    views = views_of(opened.record) if len(files) > 1 else ()
-    root = _root_of(files[0], opened.config)
+    views = views_of(record) if len(files) > 1 else ()
+    root = _root_of(files[0], Config.load(RunFiles(run).config))
     labels = read_labels(files[0] if len(files) == 1 else files, root=root, view_names=views)
-    labels = in_view_order(labels, views_of(opened.record), str(files[0]))
-    return checked(with_keypoints_of(labels, opened.predictor.algorithm.task.skeleton, str(files[0])))
+    labels = in_view_order(labels, views_of(record), str(files[0]))
+    return checked(with_keypoints_of(labels, skeleton, str(files[0])))
 
 
 def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels:

@@ -27,6 +27,7 @@ _HEADINGS = {
     "model": "Network",
     "training": "Training",
     "dali": "Unlabelled video",
+    "losses": "Weights of losses",
 }
 
 
@@ -314,8 +315,16 @@ def _course(facts: Facts, kind: str) -> list[Setting]:
             "transformers want small steps" if transformer else "the highest of the schedule",
         ),
         Setting("training.lr_scheduler", "onecycle", "rises and falls once over all epochs, however many"),
-        Setting("training.imgaug", _IMGAUG[facts.turning], ways[facts.turning]),
     ]
+    if transformer and not facts.calibrations:
+        uncalibrated = "cameras without calibration: views cannot be moved alike"
+        settings += [
+            Setting("training.imgaug", "dlc-mv", f"the look alone; {uncalibrated}"),
+            Setting("training.imgaug_3d", False, uncalibrated),
+            Setting("losses.supervised_reprojection_heatmap_mse.log_weight", None, "cameras without calibration"),
+        ]
+    else:
+        settings.append(Setting("training.imgaug", _IMGAUG[facts.turning], ways[facts.turning]))
     swaps = len(facts.skeleton.swaps)
     if facts.turning in ("both ways", "all ways") and swaps and not facts.mirrors and not facts.views:
         settings.append(Setting("training.imgaug_hflip", True, f"{swaps} left-right pairs change places by name"))

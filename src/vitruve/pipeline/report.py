@@ -10,9 +10,11 @@ import numpy as np
 
 from vitruve.config.schema import Config
 from vitruve.evaluation.report import Report, evaluate
+from vitruve.evaluation.windows import read_windows, windows_of
 from vitruve.formats.hub import read_labels
 from vitruve.inference.open import open_run
 from vitruve.media.images import read_image
+from vitruve.pipeline.known_images import with_splits_of
 from vitruve.pipeline.predict import labels_for
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Frame, Labels
@@ -39,15 +41,21 @@ def evaluate_run(directory: Path, labels: Path | None, output: Path | None) -> t
         config = Config.load(run.config)
         truth = own_labels(config, run)
         predictions = replace(own_predictions(run, truth), skeleton=truth.skeleton)
+        windows = read_windows(run.windows, truth)
         folder = output or run.evaluation
     else:
         # A label file is too short to be worth measuring runtimes for.
         opened = open_run(directory, frames_expected=0)
         config = opened.config
-        truth = Cropping(config).unseen(labels_for(opened, labels))
+        truth = Cropping(config).unseen(
+            labels_for(run.path, opened.record, opened.predictor.algorithm.task.skeleton, labels)
+        )
         predictions = replace(opened.predictor.predict_labels(truth), scorer=str(opened.record["scorer"]))
+        algorithm = opened.predictor.algorithm
+        windows = windows_of(predictions, algorithm.task.input_size, algorithm.likelihood_reach)
+        truth = with_splits_of(truth, opened.record, config.data.data_dir, str(labels))
         folder = output or run.path / "evaluation" / labels.stem
-    report = evaluate(truth, predictions)
+    report = evaluate(truth, predictions, windows=windows)
     about = {**describe_run(run, config), **({} if labels is None else {"Labels": labels.name})}
     return report, report.write(folder, images=pixels_of(truth), about=about)
 
@@ -118,8 +126,12 @@ def describe_run(run: RunFiles, config: Config) -> dict[str, str]:
     Returns:
         Texts by their captions.
     """
+    trained = next((each for each in (run, *run.members()) if each.model.is_file()), None)
+    weights = None if trained is None else trained.read_model().get("backbone_weights")
+    began = {None: "", "random": ", started from random weights", "published": ", started from published weights"}
+    started = began.get(weights, f", started from the weights in {Path(str(weights)).name}")
     return {
         "Run": f"{run.path.parent.name}/{run.path.name}",
-        "Algorithm": f"{config.model.model_type} on {config.model.backbone}",
+        "Algorithm": f"{config.model.model_type} on {config.model.backbone}{started}",
         "Labels": ", ".join(file.name for file in config.data.label_files()),
     }

@@ -16,6 +16,7 @@ from vitruve.data.dataset import checked
 from vitruve.data.images import ImageCache
 from vitruve.errors import InputError, Interrupted, RunError, VitruveError
 from vitruve.evaluation.report import Report, evaluate
+from vitruve.evaluation.windows import windows_of, write_windows
 from vitruve.formats.bbox_file import boxes_file
 from vitruve.formats.hub import read_labels, write_labels
 from vitruve.formats.table import to_frame
@@ -91,6 +92,8 @@ def _train(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
     from vitruve.training.fit import Fitted, fit
     from vitruve.training.prepare import prepare
 
+    if resume and not (run.last.is_file() or run.model.is_file()):
+        _log.warning("%s: was broken off before its first checkpoint, so it begins anew", run.path)
     prepared = prepare(config, run)
     videos = config.eval.test_videos_directory
     if prepared.kind.needs.views and config.eval.predict_vids_after_training and videos is not None:
@@ -148,7 +151,11 @@ def _measure(
 ) -> Report:
     """``<stem>.csv``, ``<stem>_pixel_error.csv`` and its like; one of each a view where there are several."""
     predictions = replace(predictor.predict_labels(labels, cache), scorer=f"{config.model.model_type}_tracker")
-    report = evaluate(labels, predictions)
+    algorithm = predictor.algorithm
+    windows = windows_of(predictions, algorithm.task.input_size, algorithm.likelihood_reach)
+    if windows is not None and stem == run.predictions.stem:
+        write_windows(run.windows, predictions, windows)
+    report = evaluate(labels, predictions, windows=windows)
     names = predictions.view_names if len(predictions[0].images) > 1 else ("",)
     for view, name in enumerate(names):
         whole = f"{stem}_{name}" if name else stem

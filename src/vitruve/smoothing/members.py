@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +119,8 @@ def read_members(files: Sequence[Path]) -> Members:
         InputError: A file cannot be read or holds several animals, or the members have other keypoints or frames.
     """
     tables = [_read(file) for file in files]
+    longest = max(len(table.index) for table in tables)
+    tables = [_lengthened(t, longest) if _lists_frames(f) else t for t, f in zip(tables, files, strict=True)]
     first = tables[0]
     orders = []
     for table in tables:
@@ -199,10 +201,13 @@ def _read(file: Path) -> KeypointTable:
     return table
 
 
+def _lists_frames(file: Path) -> bool:
+    """Whether a file names the frames that have a prediction, in place of one row for every frame."""
+    return file.suffix.lower() == ".slp"
+
+
 def _dense(file: Path) -> KeypointTable:
     """Predictions of any other format; frames of a video without a prediction are missing, not left out."""
-    from dataclasses import replace
-
     from vitruve.formats.hub import read_labels
     from vitruve.formats.table import labels_table
 
@@ -212,6 +217,16 @@ def _dense(file: Path) -> KeypointTable:
         return table
     rows = np.array(numbers)
     frames = int(rows.max()) + 1
+    return _spread(table, rows, frames)
+
+
+def _lengthened(table: KeypointTable, frames: int) -> KeypointTable:
+    """The same predictions and, behind them, frames without one: a list of frames ends with the last that has one."""
+    numbers = [name for name in table.index if isinstance(name, int)]
+    return table if len(numbers) in (0, frames) else _spread(table, np.array(numbers), frames)
+
+
+def _spread(table: KeypointTable, rows: np.ndarray, frames: int) -> KeypointTable:
     keypoints = np.full((frames, *table.keypoints.shape[1:]), np.nan)
     scores = np.full(keypoints.shape[:-1], np.nan)
     keypoints[rows] = table.keypoints

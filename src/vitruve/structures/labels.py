@@ -39,6 +39,11 @@ class ImageRef:
         """How tables name this image: its path, or its frame number in a video."""
         return self.path.as_posix() if self.index is None else str(self.index)
 
+    @property
+    def shown_size(self) -> tuple[float, float] | None:
+        """Width and height of what is to be looked at, in pixels: of the box or else the image; None where not known."""
+        return self.size if self.box is None else (self.box[2] - self.box[0], self.box[3] - self.box[1])
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:

@@ -82,10 +82,10 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assem
     settings, labels = config.training, prepared.labels
     torch.manual_seed(settings.rng_seed_model_pt)
     algorithm = prepared.kind(config.model, prepared.task, pretrained=settings.backbone_pretrained and fresh)
-    started = bool(getattr(algorithm.backbone, "pretrained", False))
+    weights = str(getattr(algorithm.backbone, "origin", "random"))
     if config.model.checkpoint is not None and fresh:
         _warm_start(algorithm, Path(config.model.checkpoint))
-        started = True
+        weights = str(config.model.checkpoint)
     changes = jittered(augmentation(settings.imgaug, settings.imgaug_hflip), config.crop)
     train, validation = labels.split("train"), labels.split("validation")
     for part in (train, validation):
@@ -107,9 +107,10 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assem
             # Not Module.to(): that refuses networks with three-dimensional convolutions, whose weights have five axes.
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    plan = Plan.of(settings, len(batches), started)
+    plan = Plan.of(settings, len(batches), pretrained=weights != "random")
+    weights_of = partial(term_weights, config, algorithm)
     return Assembled(
-        PoseModule(algorithm, settings, plan, changes, describe, terms, partial(term_weights, config, algorithm)),
+        PoseModule(algorithm, settings, plan, changes, describe, terms, weights_of, weights),
         TrainingSet(PoseDataset(train, size, needs, prepared.cache, changes, seed, settings.imgaug_3d), windows),
         PoseDataset(validation, size, needs, prepared.cache),
         PoseDataset(train, size, needs, prepared.cache),

@@ -26,7 +26,7 @@ class Keeper(pl.Callback):  # type: ignore[misc]
     Args:
         run: Where they are kept.
         every: Also keep the weights of every n-th epoch, or None.
-        seconds: Time between two checkpoints to go on from.
+        seconds: Time between two checkpoints to go on from; the first follows the first epoch.
     """
 
     def __init__(self, run: RunFiles, every: int | None, seconds: float) -> None:
@@ -35,7 +35,7 @@ class Keeper(pl.Callback):  # type: ignore[misc]
         self._seconds = seconds
         self._best = math.inf
         self._stop = False
-        self._saved = time.monotonic()
+        self._saved = -math.inf
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Remember that training was to end, which Lightning's own checkpoint does not."""

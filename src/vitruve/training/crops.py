@@ -21,7 +21,7 @@ from vitruve.inference.locate import NetworkLocator, TableLocator, anchor_column
 from vitruve.inference.open import open_run
 from vitruve.media.recordings import Recording
 from vitruve.run import RunFiles
-from vitruve.structures.labels import ImageRef, Labels
+from vitruve.structures.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -147,14 +147,6 @@ def crop_record(config: Config) -> dict[str, Any] | None:
     source = "table" if file is not None else "labels" if config.crop.from_labels else "locator"
     files = [file] if isinstance(file, str) else file
     return {"boxes": source, "bbox_file": files and list(files), **config.crop.model_dump(mode="json")}
-
-
-def shown_size(image: ImageRef) -> tuple[float, float]:
-    """Width and height of what is looked at in an image, in its pixels."""
-    if image.box is not None:
-        return image.box[2] - image.box[0], image.box[3] - image.box[1]
-    assert image.size is not None
-    return image.size
 
 
 def _copy_run(source: RunFiles, target: RunFiles) -> None:

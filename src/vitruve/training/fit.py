@@ -127,11 +127,14 @@ def fit(
         load_exactly(algorithm, read_weights(run.best), run.best)
     algorithm.eval().to("cpu")
     save_weights(algorithm, run.weights)
-    run.write_model(model_record(config, prepared.task, prepared.labels, parts.subspaces))
+    weights = parts.module.backbone_weights
+    run.write_model(model_record(config, prepared.task, prepared.labels, parts.subspaces, weights))
     return Fitted(algorithm, prepared.cache)
 
 
-def model_record(config: Config, task: Task, labels: Labels, subspaces: Mapping[str, Subspace]) -> dict[str, Any]:
+def model_record(
+    config: Config, task: Task, labels: Labels, subspaces: Mapping[str, Subspace], backbone_weights: str
+) -> dict[str, Any]:
     """What ``model.json`` says of a network: enough to build it again and to know where it came from.
 
     Args:
@@ -139,6 +142,7 @@ def model_record(config: Config, task: Task, labels: Labels, subspaces: Mapping[
         task: What the network is built for.
         labels: What it learned from.
         subspaces: What poses are measured against.
+        backbone_weights: What the backbone started from: ``published``, ``random``, or a file.
 
     Returns:
         Plain values.
@@ -146,6 +150,7 @@ def model_record(config: Config, task: Task, labels: Labels, subspaces: Mapping[
     return {
         "vitruve_version": __version__,
         "model": config.model.model_dump(mode="json"),
+        "backbone_weights": backbone_weights,
         "task": task.to_dict(),
         "scorer": f"{config.model.model_type}_tracker",
         "view_names": list(labels.view_names),

@@ -37,9 +37,11 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         describe: Names the images of a training batch, for messages: ``(epoch, batch) -> names``.
         terms: What is learned from unlabelled video, or None.
         term_weights: The weights in an epoch of the supervised terms that the algorithm may add to its own loss.
+        backbone_weights: What the backbone started from: ``published``, ``random``, or a file.
 
     Attributes:
         plan: The plan in use.
+        backbone_weights: What the backbone started from, also where training goes on.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         describe: Callable[[int, int], Sequence[str]],
         terms: UnsupervisedTerms | None = None,
         term_weights: Callable[[int], Mapping[str, float]] = lambda epoch: {},
+        backbone_weights: str = "random",
     ) -> None:
         super().__init__()
         self.algorithm = algorithm
         self._settings = settings
         self.plan = plan
+        self.backbone_weights = backbone_weights
         self._augmentation = augmentation
         self._describe = describe
         self._terms = terms
@@ -162,14 +166,16 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what the settings alone do not tell: when the backbone joins, and how long the loss has stalled."""
+        """Keep what the settings alone do not tell: how the backbone began and joins, how long the loss has stalled."""
         checkpoint["unfreeze"] = self.plan.unfreeze
+        checkpoint["backbone_weights"] = self.backbone_weights
         if self._plateau is not None:
             checkpoint["plateau"] = self._plateau.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up what :meth:`on_save_checkpoint` kept."""
         self.plan = replace(self.plan, unfreeze=checkpoint["unfreeze"])
+        self.backbone_weights = checkpoint.get("backbone_weights", self.backbone_weights)
         if self._plateau is not None:
             self._plateau.load_state_dict(checkpoint["plateau"])
 

@@ -76,5 +76,6 @@ class RunCheckpoint(Checkpoint):  # type: ignore[misc]
             atomic_write(run.config, data.config.to_yaml())
             save_samples(run.samples, {"train": parts.frames_to_keep, "validation": parts.validation_set})
         save_weights(module.algorithm, run.weights)
-        run.write_model(model_record(data.config, prepared.task, prepared.labels, parts.subspaces))
+        weights = parts.module.backbone_weights
+        run.write_model(model_record(data.config, prepared.task, prepared.labels, parts.subspaces, weights))
         self.best_model_path = str(run.path)

@@ -23,7 +23,7 @@ from vitruve.formats.skeleton_file import read_skeleton
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Labels
 from vitruve.structures.skeleton import Skeleton
-from vitruve.training.crops import Cropping, shown_size
+from vitruve.training.crops import Cropping
 from vitruve.training.settings import TrainingSettings
 from vitruve.training.supervised_terms import check_views
 
@@ -199,6 +199,6 @@ def _input_size(labels: Labels, config: Config) -> tuple[int, int]:
     dims = config.data.image_resize_dims
     if dims.width is not None and dims.height is not None:
         return dims.width, dims.height
-    sizes = np.array([shown_size(image) for frame in labels for image in frame.images])
+    sizes = np.array([image.shown_size for frame in labels for image in frame.images])
     width, height = np.median(sizes, 0)
     return tuple(max(_MULTIPLE, round(side / _MULTIPLE) * _MULTIPLE) for side in (width, height))

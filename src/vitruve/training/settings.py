@@ -120,7 +120,9 @@ class TrainingSettings(Section):
         default=False, description="Also mirror half of the images, swapping left and right."
     )
     imgaug_3d: StrictBool = Field(
-        default=True, description="Also move calibrated cameras' scenes in space; several cameras only."
+        default=True,
+        description="Move what calibrated cameras see in space, in place of geometric changes of single views; "
+        "several cameras only.",
     )
     train_batch_size: StrictInt = Field(default=16, ge=1, description="Labelled images a training batch.")
     val_batch_size: StrictInt = Field(default=32, ge=1, description="Labelled images a validation batch.")

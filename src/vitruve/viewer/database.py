@@ -50,19 +50,30 @@ def new_dataset(name: str, overwrite: bool) -> Iterator[Any]:
     with _reachable():
         taken = _check_name(fo, name, overwrite)
         dataset = fo.Dataset(f"{_MAKER} {uuid.uuid4().hex}")
+        try:
+            yield dataset
+            dataset.info[_MARK] = _MAKER
+            dataset.persistent = True
+            _take_name(dataset, name, fo.load_dataset(name) if taken else None)
+        except BaseException:
+            # What went wrong is worth more than that the database went away, too.
+            with contextlib.suppress(Exception):
+                dataset.delete()
+            raise
+
+
+def _take_name(dataset: Any, name: str, former: Any | None) -> None:
+    """Put a whole data set in the place of another, which goes only when that is done."""
+    if former is None:
+        dataset.name = name
+        return
+    former.name = f"{name} {uuid.uuid4().hex}"
     try:
-        yield dataset
-        dataset.info[_MARK] = _MAKER
-        # From here on it outlives this process, so that nothing is lost between the next two lines.
-        dataset.persistent = True
-        if taken:
-            fo.delete_dataset(name)
         dataset.name = name
     except BaseException:
-        # What went wrong is worth more than that the database went away, too.
-        with contextlib.suppress(Exception):
-            dataset.delete()
+        former.name = name
         raise
+    former.delete()
 
 
 @contextmanager

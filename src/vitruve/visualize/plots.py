@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -235,18 +236,18 @@ def error_over_threshold(tables: Mapping[str, pd.DataFrame], title: str = "Keepi
 
 
 def calibration_curve(
-    tables: Mapping[str, pd.DataFrame], tolerance_px: float, title: str = "What confidence means"
+    tables: Mapping[str, pd.DataFrame], near: str, title: str = "What confidence means"
 ) -> Figure:
-    """Share of keypoints within a tolerance against their confidence, with 95 % intervals.
+    """Share of keypoints near enough to their label against their confidence, with 95 % intervals.
 
     Args:
         tables: For each group, ``count``, ``mean_score``, ``share_within``, ``interval_low`` and
             ``interval_high`` (0 to 1) of each bin of confidence.
-        tolerance_px: The tolerance in pixels.
+        near: What is near enough, such as ``within 5 px``.
         title: Above the plot.
 
     Returns:
-        The figure. On the diagonal, confidence is the share within the tolerance.
+        The figure. On the diagonal, confidence is the share near enough.
     """
     figure, axes = _figure(title, height=4.6)
     filled = {group: table[table["count"] > 0] for group, table in tables.items() if table["count"].any()}
@@ -272,7 +273,7 @@ def calibration_curve(
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel("Confidence (0 to 1)")
-    axes.set_ylabel(f"Keypoints within {tolerance_px:g} px (%)")
+    axes.set_ylabel(textwrap.fill(f"Keypoints {near} (%)", 48))
     _percent(axes.yaxis)
     _legend(figure, len(filled))
     return figure

@@ -118,6 +118,7 @@ class ContextNetwork(HeatmapNetwork):
 
     def __init__(self, config: ModelSettings, task: Task, pretrained: bool) -> None:
         super().__init__(config, task, pretrained)
+        self.reach = REACH
         width, height = (side // self.stride for side in task.input_size)
         self.context = ContextHead(self.head.width, len(task.skeleton), (height, width))
 

@@ -77,6 +77,11 @@ class Regression(ImageAlgorithm):
         self.kind = config.regression_loss_type
         self.network = RegressionNetwork(config, task, pretrained)
 
+    @property
+    def likelihood_reach(self) -> float:
+        """See :meth:`decode`. With ``mse`` the likelihood is always 1, and states nothing."""
+        return _TOLERANCE
+
     def encode(self, batch: Batch) -> Targets:
         """``points`` ``(B, V, K, 2)`` and ``learned`` ``(B, V, K)``, of the first instance."""
         truth = batch.truth_in_input

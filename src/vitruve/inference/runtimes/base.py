@@ -38,6 +38,18 @@ class CompiledNetwork(nn.Module):
             return {name: value.float() for name, value in self._function(images).items()}
 
 
+def reach_of(network: nn.Module) -> int:
+    """How many inputs before and after each one its output depends on: a runtime must not part them.
+
+    Args:
+        network: Says so by its attribute ``reach``; without one, inputs do not know of one another.
+
+    Returns:
+        The number.
+    """
+    return int(getattr(network, "reach", 0))
+
+
 class Runtime(ABC):
     """A way to carry out a network.
 
@@ -65,7 +77,7 @@ class Runtime(ABC):
         """Make the network ready.
 
         Args:
-            network: Takes a uint8 tensor and gives tensors by name; in evaluation mode.
+            network: Takes a uint8 tensor and gives tensors by name; in evaluation mode. See :func:`reach_of`.
             example: A tensor such as the network takes, on the network's device.
             directory: Where converted networks are kept for the next time; None keeps none.
             calibration: Inputs such as will come, for runtimes that round by what they see; the same axes as

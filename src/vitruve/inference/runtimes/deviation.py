@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +15,25 @@ from vitruve.structures.instances import Instances
 
 CONFIDENT = 0.5
 """Likelihood from which a keypoint of the reference counts."""
+FEW_CONFIDENT = 0.1
+"""Share of confident keypoints below which the reference says too little for them to be judged by."""
 PERCENTILE = 95
+OUTLIER_PERCENTILE = 99.9
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far predictions lie from the reference, in pixels of the original images (millimetres in space).
+
+    Attributes:
+        px: 95th percentile. Infinite where more than five in a hundred keypoints have no partner.
+        outlier_px: 99.9th percentile of those that have one: the largest, where there are few.
+        confident_share: Share of the reference's keypoints that are confident, 0 to 1.
+    """
+
+    px: float
+    outlier_px: float
+    confident_share: float
 
 
 def predictions(
@@ -44,11 +63,11 @@ def predictions(
     return found
 
 
-def deviation(reference: Sequence[Instances], other: Sequence[Instances]) -> float:
-    """95th percentile of the distance between keypoints, over the confident ones of the reference.
+def deviation(reference: Sequence[Instances], other: Sequence[Instances]) -> Deviation:
+    """The distance between keypoints, over the confident ones of the reference.
 
     A keypoint is compared with the nearest of its kind in the same image, so the order of instances does not
-    matter. Where no keypoint is confident, all count; instances without keypoints are compared by the corners of
+    matter. Where hardly any keypoint is confident, all count; instances without keypoints are compared by the corners of
     their boxes.
 
     Args:
@@ -56,17 +75,23 @@ def deviation(reference: Sequence[Instances], other: Sequence[Instances]) -> flo
         other: Predictions on the same inputs.
 
     Returns:
-        Pixels of the original images (millimetres for points in space). Infinite where more than five in a
-        hundred have no partner; 0 where the reference found nothing and neither did the other.
+        The deviation; 0 where the reference found nothing and neither did the other.
     """
     pairs = [_distances(a, b) for a, b in zip(reference, other, strict=True)]
     distances = np.concatenate([distance for distance, _ in pairs])
     confident = np.concatenate([score for _, score in pairs]) >= CONFIDENT
-    chosen = distances[confident] if confident.any() else distances
+    share = float(confident.mean()) if len(confident) else 0.0
+    chosen = distances if share < FEW_CONFIDENT else distances[confident]
     if not len(chosen):
-        return 0.0 if not any(_points(part)[0].size for part in other) else float("inf")
+        apart = 0.0 if not any(_points(part)[0].size for part in other) else float("inf")
+        return Deviation(apart, 0.0, share)
+    finite = chosen[np.isfinite(chosen)]
     # Not interpolated: between a finite and an infinite distance that would not be a number.
-    return float(np.percentile(chosen, PERCENTILE, method="higher"))
+    return Deviation(
+        float(np.percentile(chosen, PERCENTILE, method="higher")),
+        float(np.percentile(finite, OUTLIER_PERCENTILE, method="higher")) if len(finite) else 0.0,
+        share,
+    )
 
 
 def _distances(reference: Instances, other: Instances) -> tuple[np.ndarray, np.ndarray]:

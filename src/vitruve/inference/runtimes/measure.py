@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,14 +14,18 @@ import torch
 from vitruve.algorithms.base import Algorithm
 from vitruve.errors import VitruveError
 from vitruve.inference.runtimes.base import CompiledNetwork, Runtime
-from vitruve.inference.runtimes.deviation import deviation, predictions
+from vitruve.inference.runtimes.deviation import FEW_CONFIDENT, deviation, predictions
 from vitruve.inference.runtimes.registry import REFERENCE, RUNTIMES
 from vitruve.inference.samples import Samples
 from vitruve.structures.instances import Instances
 
-# The quickest of several rounds is kept: whatever else the machine does can only make a round slower.
-_ROUNDS = 3
-_SECONDS = 1.0
+OUTLIERS = 25
+"""How many times the tolerance the 99.9th percentile may be: 5 px of the original image by default."""
+
+# Whatever else the machine does can only make a round slower, so the quickest of several is kept; and the runtimes take
+# turns, so that a busy moment does not fall upon one of them alone.
+_TURNS = 3
+_SECONDS = 0.35
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class Measurement:
             or keypoints got lost.
         compile_seconds: Time until it could be used.
         failure: Why it could not, or None.
+        precision: Number format of its arithmetic: ``f32``, ``bf16``, ``f16`` or ``int8``.
+        outlier_px: 99.9th percentile of that distance; None where it failed.
+        confident_share: Share of the keypoints, 0 to 1, of which single precision is confident; where they are hardly
+            any, both distances are over all keypoints.
     """
 
     runtime: str
@@ -42,14 +50,37 @@ class Measurement:
     deviation_px: float | None = None
     compile_seconds: float | None = None
     failure: str | None = None
+    precision: str = "f32"
+    outlier_px: float | None = None
+    confident_share: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; ``Measurement(**values)`` is the inverse."""
         return asdict(self)
 
     def within(self, tolerance_px: float) -> bool:
-        """Whether it works and deviates by no more than this."""
-        return self.failure is None and self.deviation_px is not None and self.deviation_px <= tolerance_px
+        """Whether it can be taken: see :meth:`refusal`."""
+        return self.refusal(tolerance_px) is None
+
+    def refusal(self, tolerance_px: float) -> str | None:
+        """Why it is not to be taken, in a few words; None where it can be.
+
+        Args:
+            tolerance_px: Most that the 95th percentile may be; the 99.9th may be ``OUTLIERS`` times as much. Eight-bit
+                arithmetic is not taken at all where hardly any keypoint is confident: what little the network knows
+                then, it may lose, and there is nothing to see that by.
+        """
+        if self.failure is not None:
+            return f"not usable: {self.failure}"
+        if self.deviation_px is None:
+            return "loses keypoints"
+        if self.deviation_px > tolerance_px:
+            return f"beyond the tolerance of {tolerance_px:g} px"
+        if self.outlier_px is not None and self.outlier_px > OUTLIERS * tolerance_px:
+            return f"some keypoints are {self.outlier_px:.0f} px off"
+        if self.precision == "int8" and (self.confident_share or 0.0) < FEW_CONFIDENT:
+            return "8 bit needs a network that is confident"
+        return None
 
 
 def measure(
@@ -61,7 +92,7 @@ def measure(
     runtimes: Iterable[Runtime] | None = None,
     said: Callable[[str], None] = lambda text: None,
 ) -> list[Measurement]:
-    """Try runtimes one after the other.
+    """Try runtimes: what they predict one after the other, how fast they are in turns.
 
     Args:
         algorithm: With its own network, on the device it is to run on. Left as it was.
@@ -82,8 +113,9 @@ def measure(
     wanted = RUNTIMES.values() if runtimes is None else runtimes
     reference: list[Instances] = []
     measurements = []
+    networks: dict[str, CompiledNetwork] = {}
     for runtime in (RUNTIMES[REFERENCE], *(each for each in wanted if each.name != REFERENCE)):
-        measurement = Measurement(runtime.name, failure=runtime.unavailable(device))
+        measurement = Measurement(runtime.name, failure=runtime.unavailable(device), precision=runtime.precision)
         if measurement.failure is None:
             said(runtime.name)
             try:
@@ -93,19 +125,45 @@ def measure(
                 found = predictions(algorithm, network, samples.of("validation"), batch_size, device)
                 reference = reference or found
                 apart = deviation(reference, found)
-                speed = rate(network, inputs, batch_size) / per_frame
                 measurement = replace(
                     measurement,
-                    frames_per_second=speed,
-                    deviation_px=apart if apart < float("inf") else None,
+                    deviation_px=apart.px if apart.px < float("inf") else None,
                     compile_seconds=seconds,
+                    outlier_px=apart.outlier_px,
+                    confident_share=apart.confident_share,
                 )
+                networks[runtime.name] = network
             except Exception as error:  # any library may fail in its own way; the others are still to be tried
                 if runtime.name == REFERENCE:
                     raise
                 measurement = replace(measurement, failure=reason(error))
         measurements.append(measurement)
-    return measurements
+    speeds, failures = _speeds(networks, inputs, batch_size)
+    return [
+        replace(each, failure=failures[each.runtime], deviation_px=None, outlier_px=None, compile_seconds=None)
+        if each.runtime in failures
+        else replace(each, frames_per_second=speeds[each.runtime] / per_frame if each.runtime in speeds else None)
+        for each in measurements
+    ]
+
+
+def _speeds(
+    networks: Mapping[str, CompiledNetwork], inputs: torch.Tensor, batch_size: int
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Inputs a second of each network, and why those failed that did."""
+    speeds: dict[str, float] = {}
+    failures: dict[str, str] = {}
+    for _ in range(_TURNS):
+        for name, network in networks.items():
+            if name in failures:
+                continue
+            try:
+                speeds[name] = max(speeds.get(name, 0.0), rate(network, inputs, batch_size))
+            except Exception as error:  # as above
+                if name == REFERENCE:
+                    raise
+                failures[name] = reason(error)
+    return speeds, failures
 
 
 def inputs_a_frame(algorithm: Algorithm, batch_size: int) -> float:
@@ -170,9 +228,8 @@ def rate(network: CompiledNetwork, inputs: torch.Tensor, batch_size: int) -> flo
     repeated = inputs.repeat(-(-batch_size // len(inputs)), *[1] * (inputs.dim() - 1))
     batches = [part for part in torch.split(repeated, batch_size) if len(part) == batch_size]
     _run(network, batches[0])
-    best, rounds, end = float("inf"), 0, time.perf_counter() + _SECONDS
-    while rounds < _ROUNDS or time.perf_counter() < end:
-        rounds += 1
+    best, end = float("inf"), time.perf_counter() + _SECONDS
+    while best == float("inf") or time.perf_counter() < end:
         for batch in batches:
             began = time.perf_counter()
             _run(network, batch)

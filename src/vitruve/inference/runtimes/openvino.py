@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from vitruve.errors import MissingExtraError, RunError
-from vitruve.inference.runtimes.base import CompiledNetwork, Outputs, Runtime
+from vitruve.inference.runtimes.base import CompiledNetwork, Outputs, Runtime, reach_of
 from vitruve.inference.runtimes.export_onnx import LAYERS, OUTPUT, export_onnx, quiet
 from vitruve.inference.runtimes.exports import fingerprint, kept
 from vitruve.inference.runtimes.processor import has_bf16, has_int8
@@ -50,7 +50,7 @@ class OpenVinoRuntime(Runtime):
 
         if self.precision != "int8":
             with kept(directory, key, (".onnx",), export) as path:
-                return CompiledNetwork(_Requests(path, self.precision), self.name)
+                return CompiledNetwork(_Requests(path, self.precision, reach_of(network)), self.name)
         if calibration is None:
             raise RunError(f"inference.runtime={self.name}: the run keeps no samples to calibrate with; take another")
 
@@ -60,14 +60,19 @@ class OpenVinoRuntime(Runtime):
 
         stem = f"{fingerprint(network, example, calibration)}.{self.name}"
         with kept(directory, stem, (".xml", ".bin"), quantise) as path:
-            return CompiledNetwork(_Requests(path, "f32"), self.name)
+            return CompiledNetwork(_Requests(path, "f32", reach_of(network)), self.name)
 
 
 class _Requests:
-    """A batch is shared out over as many requests as OpenVINO finds best: cores then need not wait for each other."""
+    """A batch is shared out over as many requests as OpenVINO finds best: cores then need not wait for each other.
 
-    def __init__(self, path: Path, precision: str) -> None:
+    Where outputs depend on neighbouring images, each request gets those around its own as well.
+    """
+
+    def __init__(self, path: Path, precision: str, reach: int) -> None:
         import openvino
+
+        self._reach = reach
 
         # Asked for by name: OpenVINO takes bfloat16 by itself where the processor has it.
         hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
@@ -81,16 +86,20 @@ class _Requests:
         self._lock = threading.Lock()
 
     def __call__(self, images: torch.Tensor) -> Outputs:
-        parts = images.contiguous().tensor_split(min(len(self._requests), max(1, len(images))))
+        images = images.contiguous()
+        parts = torch.arange(len(images)).tensor_split(min(len(self._requests), max(1, len(images))))
         with self._lock:
-            working = list(zip(self._requests, parts, strict=False))
-            for request, part in working:
-                request.start_async({0: part.numpy()}, share_inputs=True)
+            working = []
+            for request, rows in zip(self._requests, parts, strict=False):
+                first, end = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+                start = max(0, first - self._reach)
+                request.start_async({0: images[start : end + self._reach].numpy()}, share_inputs=True)
+                working.append((request, slice(first - start, end - start)))
             for request, _ in working:
                 request.wait()
             # The tensors of a request are written over by its next images: cat copies them, also a single one.
             return {
-                name: torch.cat([torch.from_numpy(request.get_output_tensor(i).data) for request, _ in working])
+                name: torch.cat([torch.from_numpy(request.get_output_tensor(i).data)[own] for request, own in working])
                 for i, name in enumerate(self._names)
             }
 

@@ -11,7 +11,7 @@ from typing import Any
 from vitruve.atomic import atomic_json
 from vitruve.inference.runtimes.measure import Measurement
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def read_record(path: Path, machine: dict[str, str], network: str) -> list[Measurement]:

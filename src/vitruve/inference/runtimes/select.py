@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -24,6 +25,22 @@ FEW_FRAMES = 300
 
 Report = Callable[[str], None]
 
+_PRECISIONS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "int8": "8 bit"}
+
+
+class Choice(NamedTuple):
+    """What carries a network out.
+
+    Attributes:
+        runtime: Its name.
+        network: The network it carries out.
+        said: One line on it: its precision, and how far it is from single precision.
+    """
+
+    runtime: str
+    network: CompiledNetwork
+    said: str
+
 
 def choose(
     algorithm: Algorithm,
@@ -32,11 +49,11 @@ def choose(
     samples: Samples | None,
     report: Report,
     frames_expected: int | None = None,
-) -> tuple[str, CompiledNetwork]:
+) -> Choice:
     """Pick and compile a runtime for a network.
 
-    ``auto`` takes the fastest that keeps the keypoints within ``tolerance_px`` of single-precision PyTorch, measured
-    once for each machine on the run's own samples and recorded in the run.
+    ``auto`` takes the fastest that keeps the keypoints within ``tolerance_px`` of single-precision PyTorch
+    (:meth:`Measurement.refusal`), measured once for each machine on the run's own samples and recorded in the run.
 
     Args:
         algorithm: With its own network, in evaluation mode, on the device it is to run on. Left as it was; the
@@ -48,30 +65,36 @@ def choose(
         frames_expected: How many frames will be predicted, if known.
 
     Returns:
-        The name of the runtime and the network it carries out.
+        The runtime, the network it carries out, and what is to be said of it.
 
     Raises:
         ConfigError: The runtime named in the settings cannot be used here.
         MissingExtraError: It needs a library that is not installed.
     """
     recorded = read_record(run.runtimes, describe(_device(algorithm)), fingerprint(algorithm.network))
+    bench = f"vitruve bench {run.path}"
     if settings.runtime != "auto":
-        return _named(algorithm, run, settings, samples, recorded, report)
+        name, network = _named(algorithm, run, settings, samples, recorded, report)
+        return Choice(name, network, _line(name, recorded, bench))
     if not recorded:
         few = frames_expected is not None and frames_expected < FEW_FRAMES
         if few or samples is None:
-            return registry.REFERENCE, _compiled(algorithm, run, None, registry.REFERENCE)
+            why = "for few frames, no faster one is looked for" if few else "without samples, no other can be compared"
+            network = _compiled(algorithm, run, None, registry.REFERENCE)
+            return Choice(registry.REFERENCE, network, f"{_title(registry.REFERENCE)}; {why}")
         report("measuring which runtime is the fastest on this machine (once, up to a minute or two)")
         recorded = measure_and_record(algorithm, run, settings, samples, report)
         report(table(recorded, settings.tolerance_px))
     for measurement in ranking(recorded, settings.tolerance_px):
         try:
-            return measurement.runtime, _compiled(algorithm, run, samples, measurement.runtime)
+            network = _compiled(algorithm, run, samples, measurement.runtime)
+            return Choice(measurement.runtime, network, _line(measurement.runtime, recorded, bench))
         except Exception as error:  # what worked when it was measured may not work today; the next one may
             if measurement.runtime == registry.REFERENCE:
                 raise
             report(f"inference.runtime: {measurement.runtime} cannot be used ({reason(error)})")
-    return registry.REFERENCE, _compiled(algorithm, run, None, registry.REFERENCE)
+    network = _compiled(algorithm, run, None, registry.REFERENCE)
+    return Choice(registry.REFERENCE, network, _line(registry.REFERENCE, recorded, bench))
 
 
 def measure_and_record(
@@ -143,13 +166,24 @@ def verdict(measurement: Measurement, tolerance_px: float, taken: bool) -> str:
     Returns:
         The words; none for one that is right but not taken.
     """
-    if measurement.failure is not None:
-        return f"not usable: {measurement.failure}"
-    if measurement.deviation_px is None:
-        return "loses keypoints"
-    if not measurement.within(tolerance_px):
-        return f"beyond the tolerance of {tolerance_px:g} px"
-    return "taken" if taken else ""
+    return measurement.refusal(tolerance_px) or ("taken" if taken else "")
+
+
+def _title(name: str) -> str:
+    precision = registry.get(name).precision
+    return f"runtime {name} ({_PRECISIONS.get(precision, precision)})"
+
+
+def _line(name: str, recorded: Sequence[Measurement], bench: str) -> str:
+    """A runtime, and how far it is from single precision where that was measured."""
+    found = next((each for each in recorded if each.runtime == name and each.failure is None), None)
+    if found is None:
+        return f"{_title(name)}, not yet compared with float32 PyTorch on this machine (done by: {bench})"
+    again = f"(measure again: {bench})"
+    if name == registry.REFERENCE:
+        return f"{_title(name)}, what the others are compared with {again}"
+    apart = "loses keypoints" if found.deviation_px is None else f"p95 {found.deviation_px:.3f} px"
+    return f"{_title(name)}, {apart} from float32 PyTorch {again}"
 
 
 def _named(
@@ -176,12 +210,10 @@ def _named(
         raise ConfigError(f"inference.runtime={runtime.name}: {failure}; usable here are auto, {known}")
     for measurement in recorded:
         if measurement.runtime == runtime.name and not measurement.within(settings.tolerance_px):
-            found = "loses keypoints"
-            if measurement.deviation_px is not None:
-                found = f"deviates by {measurement.deviation_px:.2f} px"
+            found = "" if measurement.deviation_px is None else f" (p95 {measurement.deviation_px:.2f} px)"
             report(
-                f"inference.runtime={runtime.name}: {found} from single precision on this machine, more than "
-                f"inference.tolerance_px={settings.tolerance_px:g}"
+                f"inference.runtime={runtime.name}: auto would not take it on this machine: "
+                f"{measurement.refusal(settings.tolerance_px)}{found}"
             )
     return runtime.name, network
 
