@@ -41,9 +41,13 @@ def rendered(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     for seed in arguments.seeds:
         data, runs[seed] = project(folder, seed), {}
         for way in ("supervised", "semi_supervised"):
-            more = (f"training.max_steps={arguments.steps}", *arguments.overrides)
+            more = (f"training.max_steps={arguments.steps}", "training.max_epochs=null", *arguments.overrides)
             if way == "semi_supervised":
-                more += ("dali.base.train.sequence_length=16", "losses.temporal.epsilon=4.0")
+                more += (
+                    "dali.base.train.sequence_length=8",
+                    "dali.base.train.windows=2",
+                    "losses.temporal.epsilon=4.0",
+                )
                 more += terms("temporal,pca_singleview", arguments.log_weight, arguments.freeze)
             run = folder / f"seed{seed}_{way}"
             done = train(data, run, seed, *more)
@@ -74,7 +78,7 @@ def real(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         runs[seed] = {}
         for way in ("supervised", "semi_supervised"):
             run = folder / f"mouse{seed}_{way}"
-            more = (f"training.max_steps={arguments.steps}", *arguments.overrides)
+            more = (f"training.max_steps={arguments.steps}", "training.max_epochs=null", *arguments.overrides)
             if way == "semi_supervised":
                 more += ("dali.base.train.sequence_length=16",)
                 more += terms("temporal,pca_singleview,pca_multiview", arguments.log_weight, arguments.freeze)
@@ -135,6 +139,7 @@ def step(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     parts = assemble(config, prepare(config))
     module, loader = parts.module, iter(parts.train_loader())
     module.log = lambda *values, **more: None
+    module._batches_before = lambda: 0
     optimizer = torch.optim.AdamW(module.algorithm.parameters(), 1e-4, fused=True)
     times: dict[str, list[float]] = {"labelled": [], "unlabelled": [], "both": []}
     assert module._terms is not None

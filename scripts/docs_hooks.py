@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-
-from vitruve.algorithms import registry
-from vitruve.algorithms.settings import ModelSettings
-from vitruve.config.explain import expectation
-from vitruve.config.schema import Config
+from vitruve.config.table import Row, Table, settings_table
 
 _MARK = "<!-- table of settings -->"
 _ROLE = re.compile(r":(?:func|class|meth|mod|data|attr):(<code>)~?")
@@ -31,46 +23,21 @@ def on_page_content(html: str, **_: Any) -> str:
 
 def settings_tables() -> str:
     """One Markdown table a section of the settings, and one for the own keys of each algorithm."""
-    parts = []
-    for name, field in Config.model_fields.items():
-        section = _section(field)
-        if section is not None:
-            parts.append(f"## {name}\n\n{field.description}\n\n{_table(_rows(section, name + '.'))}")
-            if name == "model":
-                parts += _of_algorithms()
-    single = [_row(name, field) for name, field in Config.model_fields.items() if _section(field) is None]
-    return "\n\n".join([*parts, f"## Others\n\n{_table(iter(single))}"])
+    return "\n\n".join(f"{_heading(table)}\n\n{_markdown(table)}" for table in settings_table())
 
 
-def _of_algorithms() -> Iterator[str]:
-    for name, algorithm in registry.available().items():
-        own = [key for key in algorithm.Config.model_fields if key not in ModelSettings.model_fields]
-        if own:
-            rows = [_row(f"model.{key}", algorithm.Config.model_fields[key]) for key in own]
-            yield f"### With `model_type: {name}`\n\n{_table(iter(rows))}"
+def _heading(table: Table) -> str:
+    if table.algorithm:
+        return f"### With `model_type: {table.algorithm}`"
+    return f"## {table.name}\n\n{table.description}" if table.name else "## Others"
 
 
-def _section(field: FieldInfo) -> type[BaseModel] | None:
-    kind = field.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+def _markdown(table: Table) -> str:
+    return "\n".join(["| key | default | value | what it does |", "|---|---|---|---|", *map(_line, table.rows)])
 
 
-def _rows(section: type[BaseModel], prefix: str) -> Iterator[str]:
-    for name, field in section.model_fields.items():
-        inner = _section(field)
-        if inner is None:
-            yield _row(prefix + name, field)
-        else:
-            yield from _rows(inner, f"{prefix}{name}.")
-
-
-def _row(key: str, field: FieldInfo) -> str:
-    default = json.dumps(field.get_default(call_default_factory=True), default=str, ensure_ascii=False)
+def _line(row: Row) -> str:
     # Long keys may be broken where their words end.
-    breakable = re.sub(r"([._])", r"\1<wbr>", key)
-    cells = (f"<code>{breakable}</code>", f"`{default}`", expectation(field), field.description or "")
+    breakable = re.sub(r"([._])", r"\1<wbr>", row.key)
+    cells = (f"<code>{breakable}</code>", f"`{row.default}`", row.expected, row.description)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _table(rows: Iterator[str]) -> str:
-    return "\n".join(["| key | default | value | what it does |", "|---|---|---|---|", *rows])

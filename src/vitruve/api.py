@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,7 +129,8 @@ def train(
     """Train networks on labelled images.
 
     Args:
-        config: A YAML file, its folder, a mapping, or settings; None trains the example, generated first.
+        config: A YAML file, its folder, a mapping, or settings. None completes overrides that name
+            ``data.data_dir`` by the defaults; without them it trains the example, generated first.
         overrides: Settings that differ, as ``key.sub=value``; ``resume=RUN`` goes on with an interrupted run.
         config_name: Name of the file when ``config`` is its folder.
         multirun: Train one run for each combination of values listed as ``key=a,b``.
@@ -142,9 +143,10 @@ def train(
     Raises:
         VitruveError: In one line, what is wrong with settings, labels or images.
     """
-    from vitruve.config.compose import Composed, compose, compose_sweep
+    from vitruve.config.compose import compose
     from vitruve.config.schema import Config
     from vitruve.pipeline.ensemble import resume_networks, train_networks
+    from vitruve.pipeline.start import settings_of_runs
 
     if isinstance(config, (Config, Mapping)):
         if not all(item.startswith("hydra.") for item in overrides):
@@ -157,16 +159,13 @@ def train(
         if len(overrides) > 1 or config is not None or config_name is not None:
             raise ConfigError("resume: a run goes on with its own settings; give resume=RUN alone")
         return [resume_networks(Path(resumed[-1]), quiet=quiet)]
-    if config is None and config_name is None:
-        config = example("mouse") / "config.yaml"
-    path = None if config is None else str(config)
-    made: list[Composed] = (
-        compose_sweep(path, config_name, overrides) if multirun else [compose(path, config_name, overrides)]
+    made = settings_of_runs(
+        None if config is None else str(config),
+        config_name,
+        overrides,
+        multirun=multirun,
+        run_dir=None if run_dir is None else Path(run_dir),
     )
-    if run_dir is not None:
-        if len(made) > 1:
-            raise ConfigError("run_dir: several runs cannot share one folder; use hydra.sweep.dir")
-        made = [replace(made[0], run_dir=Path(run_dir))]
     return [train_networks(item.config, item.run_dir, quiet=quiet) for item in made]
 
 

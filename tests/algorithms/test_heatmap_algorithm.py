@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from vitruve.algorithms.base import Task
 from vitruve.algorithms.heatmap.algorithm import Heatmap, HeatmapSettings
+from vitruve.codecs.heatmap import from_heatmap
 from vitruve.errors import ConfigError
 from vitruve.structures.batch import Batch
 from vitruve.structures.instances import Instances
@@ -39,6 +40,21 @@ def test_decoding_the_targets_gives_the_truth_in_original_pixels(factor: int) ->
     assert float(error.max()) < 0.05 * 2**factor  # 0.05 heatmap pixels, in the larger pixels of the input
     assert found.scores is not None and found.keypoint_scores is not None
     torch.testing.assert_close(found.scores, found.keypoint_scores.mean(-1))
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_the_likelihood_is_the_chance_to_lie_within_its_reach(factor: int) -> None:
+    algorithm = build(Heatmap, "heatmap", 2, downsample_factor=factor)
+    assert algorithm.likelihood_reach == 3.5 * 2**factor
+    batch = _batch(torch.tensor([[[21.0, 19.0], [33.0, 40.0], [50.0, 30.0]]]))
+    maps = algorithm.encode(batch)["heatmaps"][0, 0]
+    chance = 0.6 * maps[0] + 0.3 * maps[1] + 0.1 / maps[0].numel()
+    points, scores = algorithm.read_maps(chance.log()[None])
+    drawn = torch.multinomial(chance.flatten(), 20_000, replacement=True, generator=torch.Generator().manual_seed(0))
+    jitter = torch.rand(20_000, 2, generator=torch.Generator().manual_seed(1)) - 0.5
+    places = from_heatmap(torch.stack([drawn % chance.shape[1], drawn // chance.shape[1]], -1) + jitter, 2**factor)
+    inside = ((places - points).abs() <= algorithm.likelihood_reach).all(-1).float().mean()
+    assert float(scores) == pytest.approx(float(inside), abs=0.02)
 
 
 @pytest.mark.parametrize("kind", ["mse", "kl", "js"])

@@ -16,7 +16,7 @@ from vitruve.structures.instances import Instances
 def test_decoding_the_targets_gives_the_truth_in_original_pixels() -> None:
     algorithm, batch = build(Regression, "regression", 2), dots(Regression, 3, 2)
     targets = algorithm.encode(batch)
-    outputs = {"points": targets["points"][:, :, None], "log_scale": torch.full((3, 2, 1, 3, 2), -5.0)}
+    outputs = {"points": targets["points"], "log_scale": torch.full((3, 2, 3, 2), -5.0)}
     found = algorithm.decode(outputs, batch)
     assert batch.truth is not None
     torch.testing.assert_close(found.keypoints, batch.truth.keypoints, atol=1e-3, rtol=0)
@@ -44,7 +44,7 @@ def test_occluded_keypoints_are_learned_where_their_place_is_known() -> None:
 @pytest.mark.parametrize("scale", [0.02, 0.1, 0.5])
 def test_the_likelihood_is_the_chance_to_lie_within_twelve_input_pixels(scale: float) -> None:
     algorithm, batch = build(Regression, "regression"), dots(Regression, 1)
-    outputs = {"points": torch.full((1, 1, 1, 3, 2), 0.5), "log_scale": torch.full((1, 1, 1, 3, 2), math.log(scale))}
+    outputs = {"points": torch.full((1, 1, 3, 2), 0.5), "log_scale": torch.full((1, 1, 3, 2), math.log(scale))}
     found = algorithm.decode(outputs, batch).keypoint_scores
     x = np.linspace(-12, 12, 20001)
     density = np.exp(-np.abs(x) / (64 * scale)) / (2 * 64 * scale)

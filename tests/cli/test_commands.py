@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import vitruve
 from vitruve.cli import main as cli
-from vitruve.errors import InputError
+from vitruve.errors import ConfigError, InputError
 
 RUNNER = CliRunner()
 
@@ -80,6 +80,17 @@ def test_train_takes_flags_and_overrides_in_any_order(monkeypatch: pytest.Monkey
     assert api.calls == [("train", ("d", overrides), {"config_name": "f.yaml", "multirun": True})]
 
 
+def test_train_takes_the_settings_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = use(monkeypatch, [])
+    for arguments in (["d/f.yaml", "a.b=x.yaml"], ["a.b=x.yaml", "d/f.yaml"]):
+        invoke("train", *arguments)
+    assert api.calls == [("train", ("d/f.yaml", ["a.b=x.yaml"]), {"config_name": None, "multirun": False})] * 2
+    for arguments in (["f.yaml", "g.yaml"], ["f.yaml", "--config-name", "g.yaml"], ["f.yaml", "-cp", "d"]):
+        with pytest.raises(ConfigError, match=r"several settings files: f\.yaml, .*; name one"):
+            invoke("train", *arguments)
+    assert len(api.calls) == 2
+
+
 def test_train_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     api = use(monkeypatch, [])
     invoke("train")
@@ -120,10 +131,13 @@ def test_evaluate_shows_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
             **dict.fromkeys(("median_error_px", "p95_error_px", "pck_5px_percent", "pck_10px_percent"), 50.0),
         }
     )
-    api = use(monkeypatch, SimpleNamespace(summary=summary, files={"report": Path("report.html")}))
+    api = use(
+        monkeypatch,
+        SimpleNamespace(summary=summary, files={"report": Path("out/report.html"), "pck": Path("out/pck.png")}),
+    )
     output = invoke("evaluate", "run", "--labels", "l.csv")
     assert "1.23" in output and "nan" not in output
-    assert "report: report.html" in output
+    assert output.splitlines()[-2:] == ["report: out/report.html", "tables and pictures: out"]
     assert api.calls == [("evaluate", (Path("run"),), {"labels": Path("l.csv"), "output": None})]
 
 
@@ -140,9 +154,10 @@ def test_convert(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bench_writes_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    figures = SimpleNamespace(table=lambda: "the table", to_json=lambda: '{"rate": 3}')
+    figures = SimpleNamespace(table=lambda: "the table", to_json=lambda: '{"rate": 3}', runtime="onnx")
     use(monkeypatch, figures)
-    assert "the table" in invoke("bench", "run", "--json", str(tmp_path / "bench.json"))
+    output = invoke("bench", "run", "--json", str(tmp_path / "bench.json"))
+    assert "the table" in output and "recorded: " in output and "onnx" in output
     assert json.loads((tmp_path / "bench.json").read_text()) == {"rate": 3}
 
 

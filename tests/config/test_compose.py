@@ -6,7 +6,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from vitruve.config.compose import Composed, compose, compose_sweep
+from vitruve.config.compose import Composed, compose, compose_sweep, names_data
 from vitruve.errors import ConfigError
 
 HERE = Path(__file__).parent
@@ -98,6 +98,20 @@ def test_without_a_file_there_are_the_defaults_and_the_overrides(project: Path) 
     assert result.config.resume == Path.cwd() / "runs" / "a"
 
 
+def test_overrides_alone_name_their_data_or_none() -> None:
+    assert names_data(["training.max_epochs=3", "data.csv_file=a.csv", "+data.data_dir=d"])
+    assert not names_data(["training.max_epochs=3", "~eval.colormap"])
+    for override in ("data.csv_file=a.csv", "++data.image_resize_dims.height=64"):
+        with pytest.raises(ConfigError, match=r"command line: .*data\..*--config-path.*data\.data_dir=FOLDER"):
+            names_data([override])
+
+
+def test_quietly_nothing_is_said(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    compose(str(project), "config", ["training.early_stop_patience=9"], quiet=True)
+    compose_sweep(str(project), "config", ["training.early_stop_patience=9,8"], quiet=True)
+    assert not caplog.records
+
+
 def test_path_of_the_file_itself(project: Path) -> None:
     assert compose(str(project / "config.yaml")).source == project / "config.yaml"
     assert compose(None, str(project / "config.yaml")).source == project / "config.yaml"
@@ -135,7 +149,8 @@ def test_every_lightning_pose_key_composes(project: Path) -> None:
         ("~training.nothing", "command line: Could not delete from config. 'training.nothing'"),
         ("hydra.run.dirr=a", "command line: Could not override 'hydra.run.dirr'"),
         ("data.video_dir=${data.nothing}", "data.video_dir: Interpolation key 'data.nothing' not found"),
-        ("data.data_dir=nothing", "data.data_dir='"),
+        ("data.data_dir=nothing", "command line: data.data_dir='"),
+        ("training.val_prob=0.5", "command line: training: train_prob=0.95 and val_prob=0.5 add up to"),
         ("data.csv_file=???", "data.csv_file: has no value yet"),
     ],
 )
@@ -152,6 +167,10 @@ def test_bad_files(project: Path) -> None:
     assert "twice.yaml:2: not valid YAML: found duplicate key training" in fails(project, name="twice")
     (project / "typo.yaml").write_text("training: {max_epoch: 3}\n")
     assert fails(project, name="typo").startswith("typo.yaml: training.max_epoch: unknown key")
+    (project / "shares.yaml").write_text("training: {train_prob: 0.9, val_prob: 0.2}\n")
+    assert fails(project, "training.max_epochs=3", name="shares").startswith("shares.yaml: training: train_prob=0.9")
+    (project / "away.yaml").write_text("data: {data_dir: nothing}\n")
+    assert fails(project, name="away").startswith("away.yaml: data.data_dir='")
     with pytest.raises(ConfigError, match="say with --config-name which file"):
         compose(str(project), None)
 

@@ -205,6 +205,7 @@ def test_one_warning_names_all_settings_without_effect(caplog: pytest.LogCapture
         "training": {"optimizer_params": {"momentum": 0.5}, "early_stop_patience": 9},
         "dali": {"base": {"train": {"sequence_length": 8}}},
         "losses": {"temporal": {"epsilon": 5.0}},
+        "eval": {"fiftyone": {"port": 5000}, "hydra_paths": ["outputs/a"]},
     }
     Config.from_mapping(values)
     (record,) = caplog.records
@@ -215,9 +216,25 @@ def test_one_warning_names_all_settings_without_effect(caplog: pytest.LogCapture
         "early_stop_patience",
         "dali",
         "losses.temporal",
+        "eval.fiftyone (training makes no data set",
+        "eval.hydra_paths",
     ):
         assert key in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("model_type", "used", "unused"), [("heatmap", "base", "context"), ("heatmap_mhcrnn", "context", "base")]
+)
+def test_of_windows_of_video_only_those_of_the_algorithm_count(
+    model_type: str, used: str, unused: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    lengths = {"base": {"train": {"sequence_length": 8}}, "context": {"train": {"batch_size": 8}}}
+    predict = {"predict": {"sequence_length": 8}}
+    values = {"model": {"model_type": model_type, "losses_to_use": ["temporal"]}, "data": {"video_dir": "v"}}
+    Config.from_mapping({**values, "dali": {unused: lengths[unused], used: lengths[used] | predict}})
+    (record,) = caplog.records
+    assert f"dali.{unused} ({model_type} reads dali.{used}); dali.{used}.predict (" in record.getMessage()
 
 
 def test_defaults_and_settings_in_use_are_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:

@@ -38,12 +38,12 @@ def test_rows_are_what_pandas_reads(tmp_path: Path) -> None:
     assert list(frame.index) == list(range(30))
     found = frame.to_numpy().reshape(30, 3, 3)
     np.testing.assert_allclose(found[..., :2], values[..., :2], atol=5.1e-5)
-    np.testing.assert_allclose(found[..., 2], values[..., 2] / 500, atol=5.1e-7)
+    np.testing.assert_allclose(found[..., 2], values[..., 2] / 500, atol=5.1e-5)
 
 
 def test_rows_as_text() -> None:
     text = format_rows(["nan.png", "a,b.png"], np.array([[[1, 2]], [[np.nan, np.nan]]]), np.array([[0.5], [np.nan]]))
-    assert text == 'nan.png,1.0000,2.0000,0.500000\n"a,b.png",,,\n'
+    assert text == 'nan.png,1.0000,2.0000,0.5000\n"a,b.png",,,\n'
     assert format_rows([], np.zeros((0, 2, 2)), np.zeros((0, 2))) == ""
 
 

@@ -82,7 +82,8 @@ def _check_vitruve(words: list[str], folder: Path) -> None:
     context = verb.make_context(words[0], list(words[1:]))
     if words[0] != "train":
         return
-    overrides = [word for word in context.params["overrides"] or () if not word.startswith("resume=")]
+    words = [word for word in context.params["arguments"] or () if not word.startswith("resume=")]
+    overrides = [word for word in words if not word.endswith(".yaml")]
     settings = {word.partition("=")[0]: word.partition("=")[2] for word in overrides}
     # Folders of the reader's own project are not here.
     own = [f"{key}={value}" for key, value in settings.items() if not re.search(r"_dir$|directory$", key)]

@@ -133,6 +133,20 @@ def test_a_drawing_follows_how_it_is_to_look_and_what_the_table_says(clip: Path)
     np.testing.assert_array_equal(frames(video), with_dots)
 
 
+def test_a_drawing_that_shows_hardly_anything_says_so(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    what = job(clip)
+    run(what, look=Look(threshold=0.5))
+    assert not caplog.messages
+    scores = read_predictions(what.table).to_numpy(float)[:, 2::3]
+    run(what, look=Look(threshold=1.0))
+    (said,) = caplog.messages
+    assert f"shows 0 of {scores.size} keypoints, those with a likelihood of at least 1" in said
+    assert f"{np.floor(np.median(scores) * 100) / 100:.2f} or more" in said and "--threshold" in said
+    caplog.clear()
+    run(what, look=Look(threshold=1.0), overwrite=True)
+    assert caplog.messages == [said], "drawn at once, or later from the table"
+
+
 @pytest.mark.parametrize("context", [0, 2])
 @pytest.mark.parametrize("batches", [0, 1, 3, 5])
 def test_interrupted_it_goes_on_to_the_same_files(clip: Path, tmp_path: Path, batches: int, context: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 import warnings
 from pathlib import Path
 
@@ -131,14 +133,43 @@ def test_without_a_connection_the_weights_are_random_and_a_warning_says_so() -> 
     ) as w:
         backbone = Backbone("test_resnet", (64, 64), pretrained=True)
     assert all("\n" not in str(each.message) for each in w)
-    assert backbone.pretrained is False
+    assert backbone.pretrained is False and backbone.origin == "random"
     assert backbone(_images((64, 64)))[0].shape == (2, 32, 16, 16)
+
+
+def test_a_hub_that_does_not_answer_is_asked_once_and_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    # Nothing listens on the discard port: the client itself would try each file six times, with pauses of seconds.
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waited {seconds} s"))
+    with pytest.warns(UserWarning, match="no published weights could be had"):
+        Backbone("test_resnet", (64, 64), pretrained=True)
+    assert constants.HF_HUB_OFFLINE is False and logging.getLogger("huggingface_hub").level != logging.CRITICAL
+    assert not caplog.records and capfd.readouterr() == ("", "")
 
 
 @pytest.mark.usefixtures("offline")
 def test_weights_that_are_not_published_for_timm_are_named() -> None:
-    with pytest.warns(UserWarning, match="its pose weights are not published for timm; starting from resnet50's own"):
+    with pytest.warns(UserWarning, match="has under this name are not published for timm; starting from random ones"):
         Backbone("resnet50_animal_ap10k", (32, 32), pretrained=True)
+
+
+def test_weights_under_another_name_are_said_to_be_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = timm.create_model
+    monkeypatch.setattr(timm, "create_model", lambda name, pretrained, **options: create(name, **options))
+    with pytest.warns(UserWarning, match="not published for timm; starting from resnet50's, learned from photographs"):
+        backbone = Backbone("resnet50_animal_ap10k", (32, 32), pretrained=True)
+    assert backbone.origin == "published"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Backbone("resnet50_animal_ap10k", (32, 32)).origin == "random"
+        assert Backbone("vits_dino", (32, 32), pretrained=True).origin == "published"
+    listed = dict(list_backbones("resnet50_animal")) | dict(list_backbones("vits_dino"))
+    assert "not published for timm (model.backbone_checkpoint)" in listed["resnet50_animal_ap10k"]
+    assert listed["vits_dino"] == "Lightning Pose's name for vit_small_patch16_224.dino"
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "convnext_atto", "test_vit"])
@@ -150,7 +181,7 @@ def test_weights_of_the_whole_network_fit_under_any_prefix(tmp_path: Path, name:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         loaded = Backbone(name, (64, 64), weights_file=file, pretrained=True)
-    assert loaded.pretrained is True
+    assert loaded.pretrained is True and loaded.origin == str(file)
     images = _images((64, 64))
     with torch.no_grad():
         found = loaded.eval()(images)[-1]

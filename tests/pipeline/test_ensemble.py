@@ -142,6 +142,7 @@ def test_images_and_label_files_are_predicted(run: Path, project: Path, tmp_path
 def test_an_ensemble_is_evaluated(run: Path, project: Path) -> None:
     own = vitruve.evaluate(run)
     other = vitruve.evaluate(run, project / "CollectedData.csv")
+    assert own.report.near == other.report.near and "calibration_error_window_percent" in own.summary
     assert other.files["report"].parent == run / "evaluation" / "CollectedData"
     mine, its = (each.report.errors["error"].to_numpy(float) for each in (own, other))
     assert np.allclose(np.sort(mine), np.sort(its), atol=0.05)

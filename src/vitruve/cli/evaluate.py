@@ -14,9 +14,9 @@ _SHOWN = {
     "keypoints": "keypoints",
     "mean_error_px": "mean px",
     "median_error_px": "median px",
-    "p95_error_px": "95 % px",
-    "pck_5px_percent": "within 5 px %",
-    "pck_10px_percent": "within 10 px %",
+    "p95_error_px": "p95 px",
+    "pck_5px_percent": "PCK 5 px",
+    "pck_10px_percent": "PCK 10 px",
 }
 
 
@@ -34,6 +34,7 @@ def command(
     ] = None,
 ) -> None:
     """Measure how far predictions are from labels."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -41,14 +42,16 @@ def command(
 
     report = api.evaluate(run, labels=labels, output=output)
     summary = report.summary
-    table = Table()
+    # Narrow enough for a terminal of 80 columns, in which no heading may be cut.
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for heading in _SHOWN.values():
         table.add_column(heading, justify="right")
     for _, row in summary.iterrows():
         table.add_row(*(_cell(row[column]) for column in _SHOWN))
     Console().print(table)
-    for kind, path in report.files.items():
-        typer.echo(f"{kind}: {path}")
+    page = report.files["report"]
+    typer.echo(f"report: {page}")
+    typer.echo(f"tables and pictures: {page.parent}")
 
 
 def _cell(value: object) -> str:

@@ -17,15 +17,16 @@ class Kind(StrEnum):
     backbones = "backbones"
     formats = "formats"
     losses = "losses"
+    settings = "settings"
 
 
 def command(
     kind: Annotated[Kind | None, typer.Argument(help="What to list; a page of each when left out.")] = None,
     pattern: Annotated[
-        str | None, typer.Argument(metavar="PATTERN", help="Only names that match, such as 'resnet*'.")
+        str | None, typer.Argument(metavar="PATTERN", help="Only names that match, such as 'resnet*', or contain it.")
     ] = None,
 ) -> None:
-    """List algorithms, backbones, label formats or losses."""
+    """List algorithms, backbones, label formats, losses, or all settings with default, range and meaning."""
     from vitruve import api
 
     for one in [kind] if kind else list(Kind):

@@ -8,11 +8,11 @@ import typer
 
 
 def command(
-    overrides: Annotated[
+    arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="KEY=VALUE",
-            help="Settings that differ from the file, such as training.max_epochs=50.",
+            metavar="[CONFIG.yaml] [KEY=VALUE]",
+            help="The settings file, and settings that differ from it, such as training.max_epochs=50.",
         ),
     ] = None,
     config_path: Annotated[
@@ -32,7 +32,17 @@ def command(
     was broken off.
     """
     from vitruve import api
+    from vitruve.errors import ConfigError
+    from vitruve.pipeline.report import outcome
 
-    runs = api.train(config_path, list(overrides or ()), config_name=config_name, multirun=multirun)
+    given = list(arguments or ())
+    files = [item for item in given if "=" not in item and item.lower().endswith((".yaml", ".yml"))]
+    if len(files) > 1 or (files and (config_path or config_name)):
+        others = [item for item in (*files, config_path, config_name) if item]
+        raise ConfigError(f"several settings files: {', '.join(others)}; name one")
+    overrides = [item for item in given if item not in files]
+    runs = api.train(files[0] if files else config_path, overrides, config_name=config_name, multirun=multirun)
     for run in runs:
         typer.echo(f"run: {run}")
+        for line in outcome(run):
+            typer.echo(line)

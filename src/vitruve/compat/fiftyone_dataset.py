@@ -32,7 +32,7 @@ def create_dataset(arguments: Sequence[str]) -> CreatedDataset:
 
     named = script_options(arguments)
     overrides = [item for item in arguments if "=" in item and not item.startswith("--")]
-    config = compose(named.get("--config-path"), named.get("--config-name"), overrides).config
+    config = compose(named.get("--config-path"), named.get("--config-name"), overrides, quiet=True).config
     settings, viewer = config.eval, config.eval.fiftyone
     of_videos = viewer.dataset_to_create == "videos"
     videos = settings.test_videos_directory if of_videos else None

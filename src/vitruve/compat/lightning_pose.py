@@ -277,7 +277,7 @@ def predict_new_videos(arguments: Sequence[str]) -> list[Path]:
     named = {"--config-path": None, "--config-name": None, **script_options(arguments)}
     formats = ["csv", "h5"] if "format=h5" in arguments else ["csv"]
     overrides = [item for item in arguments if not item.startswith(("--", "format="))]
-    settings = compose(named["--config-path"], named["--config-name"], overrides).config.eval
+    settings = compose(named["--config-path"], named["--config-name"], overrides, quiet=True).config.eval
     if not settings.hydra_paths or settings.test_videos_directory is None:
         missing = "eval.hydra_paths" if not settings.hydra_paths else "eval.test_videos_directory"
         raise ConfigError(f"{missing}: not set; give {missing}=... on the command line or in the settings file")

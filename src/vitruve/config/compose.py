@@ -191,7 +191,7 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
             parsed.append(parser.parse_override(text))
         except HydraException as error:
             if "=" not in text and not text.startswith("~"):
-                raise ConfigError(f"{text}: not a setting; write key=value, such as training.max_epochs=50") from error
+                raise ConfigError(f"{text}: not a setting; write key=value, such as training.max_epochs=50, or CONFIG.yaml") from error
             reason = str(error).strip().splitlines()[0]
             raise ConfigError(f"{text}: cannot be read ({reason}); quote text with special characters") from error
     return parsed

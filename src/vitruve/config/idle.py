@@ -46,6 +46,10 @@ def _idle(config: Config, needs: Needs) -> Iterator[tuple[str, str]]:
         yield "dali", "no unlabelled video; batches of prediction are inference.batch_size"
         if not needs.views:
             yield "callbacks.anneal_weight", "no unsupervised loss"
+    else:
+        used, unused = ("context", "base") if needs.context else ("base", "context")
+        yield f"dali.{unused}", f"{config.model.model_type} reads dali.{used}"
+        yield f"dali.{used}.predict", "batches of prediction are inference.batch_size"
     if not any(name.startswith("pca_") for name in UNSUPERVISED):
         yield from ((key, "no PCA loss") for key in _PCA)
     if not needs.views:
@@ -63,6 +67,8 @@ def _idle(config: Config, needs: Needs) -> Iterator[tuple[str, str]]:
         yield "crop.from_labels", "data.bbox_file has the boxes"
     if not config.eval.predict_vids_after_training:
         yield from ((key, "predict_vids_after_training is false") for key in _VIDEOS)
+    yield "eval.fiftyone", "training makes no data set: see vitruve fiftyone"
+    yield "eval.hydra_paths", "for scripts/predict_new_vids.py and scripts/create_fiftyone_dataset.py"
     if config.model.do_context and not needs.context:
         yield "model.do_context", f"{config.model.model_type} sees single frames"
     if training.optimizer != "SGD":

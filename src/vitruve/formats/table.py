@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PREDICTED = ("x", "y", "likelihood")
+DECIMALS = 4
+"""Of coordinates and likelihoods in tables of predictions."""
 _SPLIT = ("set", "", "")
 _LONGEST_SPLIT = 16
 _WIDEST_HDF5 = 60_000
@@ -215,7 +217,7 @@ def header_lines(scorer: str, names: Sequence[str], coords: Sequence[str] = PRED
 def format_rows(
     index: Sequence[str | int], keypoints: Float[np.ndarray, "T K 2"], scores: Float[np.ndarray, "T K"]
 ) -> str:
-    """Predictions as rows of CSV text: x and y with 4 decimals, likelihood with 6, NaN as an empty cell.
+    """Predictions as rows of CSV text: every number with 4 decimals, NaN as an empty cell.
 
     Args:
         index: T image names or frame numbers.
@@ -226,7 +228,7 @@ def format_rows(
         T lines, each with its line end; empty for T = 0.
     """
     values = np.concatenate([np.asarray(keypoints, np.float64), np.asarray(scores, np.float64)[..., None]], -1)
-    template = ",%.4f,%.4f,%.6f" * values.shape[1]
+    template = f",%.{DECIMALS}f" * (len(PREDICTED) * values.shape[1])
     names = io.StringIO()
     csv.writer(names, lineterminator="\n").writerows([name] for name in index)
     lines = zip(

@@ -17,10 +17,11 @@ import numpy as np
 from vitruve.atomic import atomic_json
 from vitruve.errors import InputError
 from vitruve.formats.bbox_file import HEADER, format_boxes, read_last_boxes
-from vitruve.formats.table import format_rows, header_lines, read_predictions, write_h5
+from vitruve.formats.table import DECIMALS, format_rows, header_lines, read_predictions, write_h5
 from vitruve.inference.jobs import Job, check_owner, same_note, stamp_of, title
 from vitruve.inference.predictor import Prediction, Predictor
 from vitruve.inference.progress import progress
+from vitruve.inference.shown import Shown
 from vitruve.media.recordings import Recording
 from vitruve.media.video import VideoReader, VideoWriter, is_video
 from vitruve.structures.instances import Instances
@@ -181,6 +182,8 @@ def draw_video(source: Path, table: Path, target: Path, skeleton: Skeleton, look
     """
     values = read_predictions(table).to_numpy(float).reshape(-1, len(skeleton), 3)
     colors = keypoint_colors(skeleton, look.colormap)
+    shown = Shown(look.threshold)
+    shown.add(values[..., 2])
     with (
         VideoReader(source) as video,
         VideoWriter(target, video.fps) as writer,
@@ -190,6 +193,7 @@ def draw_video(source: Path, table: Path, target: Path, skeleton: Skeleton, look
             one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
             writer.write(draw_instances(image, one, skeleton, threshold=look.threshold, colors=colors))
             advance(1)
+    shown.warn(target)
 
 
 def _write_tables(
@@ -224,6 +228,7 @@ def _write_tables(
     # A drawn video cannot be appended to: after an interruption it is drawn from the finished table instead.
     draw = done == 0 and isinstance(jobs[0].source, Path) and jobs[0].labeled_video is not None
     colors = keypoint_colors(skeleton, look.colormap)
+    shown = [Shown(look.threshold) for _ in jobs]
     added = 0
     with ExitStack() as stack:
         writers = [_open_writer(stack, job) for job in jobs] if draw else []
@@ -237,6 +242,7 @@ def _write_tables(
         for group in _groups(predictions, predictor.batch_size):
             for view, job in enumerate(jobs):
                 points = np.stack([_points(prediction, view) for prediction in group])
+                shown[view].add(points[..., 2])
                 names = [prediction.frame.images[view].name for prediction in group]
                 rows = {job.part: format_rows(names, points[..., :2], points[..., 2])}
                 if job.boxes is not None:
@@ -255,11 +261,13 @@ def _write_tables(
         for part, stream in streams.items():
             with _saying(part):
                 os.fsync(stream.fileno())
-    for job in jobs:
+    for job, count in zip(jobs, shown, strict=True):
         with _saying(job.table):
             if job.boxes is not None:
                 job.boxes_part.replace(job.boxes)
             job.part.replace(job.table)
+        if draw and job.labeled_video is not None:
+            count.warn(job.labeled_video)
     return added, draw
 
 
@@ -271,8 +279,7 @@ def _points(prediction: Prediction, view: int) -> np.ndarray:
         return np.full((instances.num_keypoints, 3), np.nan)
     points = np.concatenate([instances.keypoints[view, 0], scores[view, 0, :, None]], -1).astype(np.float64)
     # Drawing from these numbers or from the table later must give the same pixels.
-    points[:, :2], points[:, 2] = points[:, :2].round(4), points[:, 2].round(6)
-    return points
+    return points.round(DECIMALS)
 
 
 def _groups(predictions: Iterator[Prediction], size: int) -> Iterator[list[Prediction]]:

@@ -320,8 +320,8 @@ def _blank(*images: ImageRef) -> Frame:
 
 
 def _is_one_image(array: np.ndarray) -> bool:
-    """Three axes are one image in colour, or several in grey."""
-    return array.ndim < 3 or (array.ndim == 3 and array.shape[-1] == 3)
+    """Three axes are one image with channels, or several in grey."""
+    return array.ndim < 3 or (array.ndim == 3 and array.shape[-1] <= 4)
 
 
 def _as_image(item: object, index: int) -> Image:

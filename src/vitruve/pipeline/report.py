@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from vitruve.config.schema import Config
 from vitruve.evaluation.report import Report, evaluate
@@ -114,6 +115,34 @@ def own_predictions(run: RunFiles, labels: Labels) -> Labels:
     if len(labels[0].images) > 1:
         paths = [run.path / f"predictions_{name}.csv" for name in labels.view_names]
     return read_labels(paths[0] if len(paths) == 1 else paths, "lightning_pose", labels.root, labels.view_names)
+
+
+def outcome(directory: Path) -> list[str]:
+    """What a training came to, in a few lines.
+
+    Args:
+        directory: The run directory.
+
+    Returns:
+        Mean and median error of each split, those first that the network did not learn from, and where report and
+        predictions lie; only what is there.
+    """
+    run = RunFiles(directory)
+    summary, page = run.evaluation / "summary.csv", run.evaluation / "report.html"
+    lines = []
+    if summary.is_file():
+        rows = pd.read_csv(summary).set_index("split")
+        order = [name for name in ("test", "validation", "train") if name in rows.index]
+        errors = [
+            f"{name} {mean:.2f} px (median {median:.2f})"
+            for name, mean, median in rows.loc[order, ["mean_error_px", "median_error_px"]].itertuples()
+            if mean == mean
+        ]
+        lines += [f"mean error: {', '.join(errors)}"] if errors else []
+    views = (Config.load(run.config).data.view_names or ()) if run.config.is_file() else ()
+    tables = [run.predictions, *(run.path / f"predictions_{view}.csv" for view in views)]
+    named = [("report", page), *(("predictions", table) for table in tables)]
+    return lines + [f"{kind}: {file}" for kind, file in named if file.is_file()]
 
 
 def describe_run(run: RunFiles, config: Config) -> dict[str, str]:

@@ -21,7 +21,7 @@ COLUMNS = (
     *("x_posterior_var", "y_posterior_var"),
 )
 COLUMNS_3D = ("x", "y", "z", "x_posterior_var", "y_posterior_var", "z_posterior_var")
-_FORMAT = "%.4f,%.4f,%.6f,%.4f,%.4f,%.6g,%.6g,%.6g,%.6g"
+_FORMAT = "%.4f,%.4f,%.4f,%.4f,%.4f,%.6g,%.6g,%.6g,%.6g"
 _FORMAT_3D = "%.9g,%.9g,%.9g,%.6g,%.6g,%.6g"
 
 

@@ -69,6 +69,9 @@ class Measurement:
             tolerance_px: Most that the 95th percentile may be; the 99.9th may be ``OUTLIERS`` times as much. Eight-bit
                 arithmetic is not taken at all where hardly any keypoint is confident: what little the network knows
                 then, it may lose, and there is nothing to see that by.
+
+        Returns:
+            The reason, or None.
         """
         if self.failure is not None:
             return f"not usable: {self.failure}"

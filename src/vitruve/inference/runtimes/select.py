@@ -176,14 +176,13 @@ def _title(name: str) -> str:
 
 def _line(name: str, recorded: Sequence[Measurement], bench: str) -> str:
     """A runtime, and how far it is from single precision where that was measured."""
+    if name == registry.REFERENCE:
+        return f"{_title(name)}, what the others are compared with (by: {bench})"
     found = next((each for each in recorded if each.runtime == name and each.failure is None), None)
     if found is None:
         return f"{_title(name)}, not yet compared with float32 PyTorch on this machine (done by: {bench})"
-    again = f"(measure again: {bench})"
-    if name == registry.REFERENCE:
-        return f"{_title(name)}, what the others are compared with {again}"
     apart = "loses keypoints" if found.deviation_px is None else f"p95 {found.deviation_px:.3f} px"
-    return f"{_title(name)}, {apart} from float32 PyTorch {again}"
+    return f"{_title(name)}, {apart} from float32 PyTorch (measure again: {bench})"
 
 
 def _named(
