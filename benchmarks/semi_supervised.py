@@ -13,6 +13,8 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
@@ -114,6 +116,12 @@ def label_free(run: Path) -> dict[str, float]:
     return {"test_px": round(float(test), 3), **{k: round(float(t.stack().mean()), 3) for k, t in tables.items()}}
 
 
+def repeat_loader(make: Callable[[], Iterable[Any]]) -> Iterator[Iterable[Any]]:
+    """The same epoch over and over."""
+    while True:
+        yield make()
+
+
 def step(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Milliseconds of a step, medians, in turns within one process."""
     import torch
@@ -137,7 +145,7 @@ def step(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         }
     )
     parts = assemble(config, prepare(config))
-    module, loader = parts.module, iter(parts.train_loader())
+    module, loader = parts.module, chain.from_iterable(repeat_loader(parts.train_loader))
     module.log = lambda *values, **more: None
     module._batches_before = lambda: 0
     optimizer = torch.optim.AdamW(module.algorithm.parameters(), 1e-4, fused=True)
@@ -152,8 +160,6 @@ def step(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     for number in range(arguments.repeat):
         for kind in times:
             began = time.perf_counter()
-            if number * len(times) % 10 == 0:
-                loader = iter(parts.train_loader())
             batch: TrainingBatch = next(loader)
             drawn = time.perf_counter() - began
             with torch.autocast("cpu", torch.bfloat16):

@@ -61,7 +61,11 @@ def test_a_missing_part_is_named(finished: RunFiles, name: str) -> None:
         finished.read_model()
     finished.last.parent.mkdir()
     finished.last.write_bytes(b"")
-    advice = f"training did not finish: vitruve train resume={finished.path}" if name == "model" else "copy the whole run again"
+    advice = (
+        f"training did not finish: vitruve train resume={finished.path}"
+        if name == "model"
+        else "copy the whole run again"
+    )
     with pytest.raises(RunError, match=advice):
         finished.read_model()
 

@@ -83,7 +83,7 @@ def _settings() -> Rows:
 
 def _plain(text: str) -> str:
     """Text of a docstring without its marks."""
-    return _ROLE.sub(r"\1", text).replace("``", "")
+    return _ROLE.sub(r"\1", text).replace("``", "").replace("`", "'")
 
 
 _KINDS: dict[str, Callable[[], Rows]] = {

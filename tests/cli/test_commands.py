@@ -91,6 +91,21 @@ def test_train_takes_the_settings_file_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert len(api.calls) == 2
 
 
+def test_train_ends_with_errors_and_where_to_look(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use(monkeypatch, [tmp_path])
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "report.html").touch()
+    (tmp_path / "predictions.csv").touch()
+    rows = "split,mean_error_px,median_error_px\ntrain,1.5,1.25\nvalidation,,\ntest,2.256,2\n"
+    (tmp_path / "evaluation" / "summary.csv").write_text(rows)
+    assert invoke("train").splitlines() == [
+        f"run: {tmp_path}",
+        "mean error: test 2.26 px (median 2.00), train 1.50 px (median 1.25)",
+        f"report: {tmp_path / 'evaluation' / 'report.html'}",
+        f"predictions: {tmp_path / 'predictions.csv'}",
+    ]
+
+
 def test_train_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     api = use(monkeypatch, [])
     invoke("train")

@@ -149,6 +149,14 @@ def test_without_splits_there_is_no_set_column(labels_of: MakeLabels, arrays: tu
     assert list(report.summary["split"]) == ["all"]
 
 
+def test_frames_of_no_split_are_new_beside_others(labels_of: MakeLabels, arrays: tuple[np.ndarray, ...]) -> None:
+    truth = labels_of(arrays[0])
+    split = ["train", None, "test", *[None] * (len(truth) - 3)]
+    report = evaluate(truth.with_splits(split), labels_of(arrays[1]))
+    assert list(report.summary["split"]) == ["train", "test", "new"]
+    assert list(report.summary["frames"]) == [1, 1, len(truth) - 2]
+
+
 def test_occluded_keypoints_are_counted_on_their_own(labels_of: MakeLabels) -> None:
     truth = labels_of(np.array([[[[[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]]]]]))
     visible = replace(truth[0].instances, visible=np.array([[[2, 1, 0]]]))

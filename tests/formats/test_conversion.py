@@ -117,6 +117,65 @@ def test_a_file_points_at_the_images(tmp_path: Path) -> None:
     assert found[0].name == NAMES[0]
 
 
+def test_files_of_deeplabcut_point_at_images_elsewhere_and_so_do_their_copies(tmp_path: Path) -> None:
+    wanted = project(tmp_path / "a", NAMES, skeleton=Skeleton(("a", "b")))
+    write_labels(wanted, tmp_path / "a")
+    convert(tmp_path / "a", tmp_path / "b" / "x.h5")
+    assert_usable(tmp_path / "b" / "x.h5", wanted)
+    report = convert(tmp_path / "b" / "x.h5", tmp_path / "c" / "x.csv")
+    assert report.notes == ("images were not copied: the labels point at them where they are",)
+    assert_usable(tmp_path / "c" / "x.csv", wanted)
+    # Beside their own images, absolute names of another machine, and of this one, are those in the project.
+    write_labels(
+        replace(wanted, frames=_renamed(wanted, Path("/other/machine"))), tmp_path / "a" / "y.h5", "deeplabcut"
+    )
+    assert [frame.name for frame in assert_usable(tmp_path / "a" / "y.h5", wanted)] == list(NAMES)
+    write_labels(replace(wanted, frames=_renamed(wanted, tmp_path / "a")), tmp_path / "a" / "z.h5", "deeplabcut")
+    assert [frame.name for frame in assert_usable(tmp_path / "a" / "z.h5", wanted)] == list(NAMES)
+
+
+def _renamed(labels: Labels, folder: Path) -> tuple[Frame, ...]:
+    return tuple(replace(frame, images=(ImageRef(folder / frame.name),)) for frame in labels)
+
+
+def test_what_is_missing_or_impossible_is_said(tmp_path: Path) -> None:
+    labels = project(tmp_path / "a", NAMES, skeleton=Skeleton(("a", "b")))
+    odd = Instances.from_keypoints(np.array([-500.0, 3, 2, 2]).reshape(1, 1, 2, 2))
+    write_labels(replace(labels, frames=(replace(labels[0], instances=odd), *labels.frames[1:])), tmp_path / "a")
+    (tmp_path / "a" / NAMES[1]).unlink()
+    outside = f"1 keypoints lie outside their image (first: {NAMES[0]}: a at x = -500, y = 3)"
+    report = convert(tmp_path / "a", tmp_path / "b" / "x.csv")
+    assert report.notes[0].startswith(outside)
+    assert report.notes[1].startswith(f"1 of 3 images are not there (first: {tmp_path / 'a' / NAMES[1]})")
+    assert report.notes[2:] == ("images were not copied: the labels point at them where they are",)
+    assert convert(tmp_path / "a", tmp_path / "c").notes[0].startswith(outside)
+
+
+def test_predictions_are_converted_without_a_word_on_images(tmp_path: Path) -> None:
+    labels = project(tmp_path / "a", NAMES, skeleton=Skeleton(("a", "b")))
+    frames = tuple(
+        replace(frame, instances=replace(frame.instances, keypoint_scores=np.ones((1, 1, 2)))) for frame in labels
+    )
+    write_labels(replace(labels, frames=frames), tmp_path / "run" / "predictions.csv")
+    video = tuple(replace(frame, images=(ImageRef(Path(), n),)) for n, frame in enumerate(frames))
+    write_labels(replace(labels, frames=video), tmp_path / "run" / "video.csv")
+    for name, names in (("predictions", list(NAMES)), ("video", ["0", "1", "2"])):
+        report = convert(tmp_path / "run" / f"{name}.csv", tmp_path / f"{name}.csv")
+        assert report.notes == ()
+        assert [frame.name for frame in read_labels(tmp_path / f"{name}.csv")] == names
+
+
+def test_the_format_follows_from_the_suffix(tmp_path: Path) -> None:
+    write_labels(project(tmp_path / "a", NAMES), tmp_path / "a")
+    for place, wanted in (("b/x.slp", "sleap"), ("b/x.h5", "deeplabcut"), ("b/x.csv", "lightning_pose")):
+        assert convert(tmp_path / "a", tmp_path / place).target_format == wanted
+    assert convert(tmp_path / "a", tmp_path / "c").target_format == "lightning_pose"
+    with pytest.raises(InputError, match=r"x\.json: no label format has files that end in \.json; known are "):
+        convert(tmp_path / "a", tmp_path / "x.json")
+    with pytest.raises(InputError, match=r"sleap files end in \.slp, not in \.h5; name another format \(--to\)"):
+        convert(tmp_path / "a", tmp_path / "y.h5", to="sleap")
+
+
 def test_frames_of_videos_are_written_as_png(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "v.mp4", 10) as video:
         for number in range(5):

@@ -86,7 +86,7 @@ def test_outputs_are_those_of_the_network(
         assert (found["heatmaps"] - wanted).abs().max() <= most * wanted.abs().max()
     reference = RUNTIMES["torch"].compile(algorithm.network, algorithm.example_input(1), None)
     pair = (predictions(algorithm, each, samples, 5, CPU) for each in (reference, network))
-    assert deviation(*pair) <= most_px
+    assert deviation(*pair).px <= most_px
 
 
 @pytest.mark.parametrize("name", ["torch", "onnx", "openvino"])

@@ -112,7 +112,10 @@ def test_the_fastest_within_the_tolerance_is_taken(
     # One map pixel is four input pixels, and those are eight original ones.
     assert float(lines["openvino_int8"].split()[2]) == pytest.approx(SCALE * STRIDE, abs=0.05)
     assert fakes["openvino_bf16"].compiled == 0
-    assert line == f"runtime openvino (float32), p95 0.000 px from float32 PyTorch (measure again: vitruve bench {run.path})"
+    assert (
+        line
+        == f"runtime openvino (float32), p95 0.000 px from float32 PyTorch (measure again: vitruve bench {run.path})"
+    )
 
 
 def test_a_wide_tolerance_takes_what_is_off(

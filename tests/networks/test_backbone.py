@@ -162,7 +162,7 @@ def test_weights_under_another_name_are_said_to_be_others(monkeypatch: pytest.Mo
     monkeypatch.setattr(timm, "create_model", lambda name, pretrained, **options: create(name, **options))
     with pytest.warns(UserWarning, match="not published for timm; starting from resnet50's, learned from photographs"):
         backbone = Backbone("resnet50_animal_ap10k", (32, 32), pretrained=True)
-    assert backbone.origin == "published"
+    assert backbone.origin == "published resnet50"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert Backbone("resnet50_animal_ap10k", (32, 32)).origin == "random"

@@ -53,7 +53,11 @@ class Composed:
 
 
 def compose(
-    config_path: str | None = None, config_name: str | None = None, overrides: Sequence[str] = (), *, quiet: bool = False
+    config_path: str | None = None,
+    config_name: str | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    quiet: bool = False,
 ) -> Composed:
     """Compose the settings of one run.
 
@@ -89,7 +93,11 @@ def compose(
 
 
 def compose_sweep(
-    config_path: str | None = None, config_name: str | None = None, overrides: Sequence[str] = (), *, quiet: bool = False
+    config_path: str | None = None,
+    config_name: str | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    quiet: bool = False,
 ) -> list[Composed]:
     """Compose the settings of several runs: all combinations of the values that overrides list.
 
@@ -191,7 +199,9 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
             parsed.append(parser.parse_override(text))
         except HydraException as error:
             if "=" not in text and not text.startswith("~"):
-                raise ConfigError(f"{text}: not a setting; write key=value, such as training.max_epochs=50, or CONFIG.yaml") from error
+                raise ConfigError(
+                    f"{text}: not a setting; write key=value, such as training.max_epochs=50, or CONFIG.yaml"
+                ) from error
             reason = str(error).strip().splitlines()[0]
             raise ConfigError(f"{text}: cannot be read ({reason}); quote text with special characters") from error
     return parsed

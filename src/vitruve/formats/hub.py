@@ -177,7 +177,10 @@ def write_labels(labels: Labels, path: str | Path, format: str = "lightning_pose
     chosen = get_format(format)
     place = Path(path)
     if place.suffix and not place.is_dir() and place.suffix.lower() not in chosen.SUFFIXES:
-        raise InputError(f"{place}: {format} files end in {' or '.join(chosen.SUFFIXES)}, not in {place.suffix}; name another format (--to) or file")
+        raise InputError(
+            f"{place}: {format} files end in {' or '.join(chosen.SUFFIXES)}, not in {place.suffix}; "
+            "name another format (--to) or file"
+        )
     chosen.write(labels, place)
 
 

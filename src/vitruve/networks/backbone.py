@@ -59,7 +59,8 @@ class Backbone(nn.Module):
 
     Attributes:
         pretrained: Whether the weights are others than random ones.
-        origin: Where they come from: ``published``, ``random``, or the file.
+        origin: Where they come from: ``published``, ``published <network>`` where those of the name itself are not,
+            ``random``, or the file.
 
     Raises:
         ConfigError: There is no network of that name, or the file does not fit it.
@@ -106,7 +107,8 @@ class Backbone(nn.Module):
             report = load_matching(self.net, read_weights(weights_file), weights_file)
             self.pretrained = True
             logging.getLogger(__name__).info("%s: %s", weights_file, report)
-        self.origin = str(weights_file) if weights_file is not None else "published" if self.pretrained else "random"
+        own = f"published {timm_name}" if _lacks_weights(name) else "published"
+        self.origin = str(weights_file) if weights_file is not None else own if self.pretrained else "random"
 
     def forward(self, images: torch.Tensor) -> list[Float[torch.Tensor, "N _ _ _"]]:
         """Feature maps of RGB images.

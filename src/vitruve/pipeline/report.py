@@ -157,8 +157,9 @@ def describe_run(run: RunFiles, config: Config) -> dict[str, str]:
     """
     trained = next((each for each in (run, *run.members()) if each.model.is_file()), None)
     weights = None if trained is None else trained.read_model().get("backbone_weights")
-    began = {None: "", "random": ", started from random weights", "published": ", started from published weights"}
-    started = began.get(weights, f", started from the weights in {Path(str(weights)).name}")
+    kind = None if weights is None else str(weights).partition(" ")[0]
+    told = f"{weights} weights" if kind in ("random", "published") else f"the weights in {Path(str(weights)).name}"
+    started = "" if weights is None else f", started from {told}"
     return {
         "Run": f"{run.path.parent.name}/{run.path.name}",
         "Algorithm": f"{config.model.model_type} on {config.model.backbone}{started}",

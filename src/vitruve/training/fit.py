@@ -142,7 +142,7 @@ def model_record(
         task: What the network is built for.
         labels: What it learned from.
         subspaces: What poses are measured against.
-        backbone_weights: What the backbone started from: ``published``, ``random``, or a file.
+        backbone_weights: What the backbone started from, as ``Backbone.origin`` says.
 
     Returns:
         Plain values.

@@ -37,7 +37,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         describe: Names the images of a training batch, for messages: ``(epoch, batch) -> names``.
         terms: What is learned from unlabelled video, or None.
         term_weights: The weights in an epoch of the supervised terms that the algorithm may add to its own loss.
-        backbone_weights: What the backbone started from: ``published``, ``random``, or a file.
+        backbone_weights: What the backbone started from, as ``Backbone.origin`` says.
 
     Attributes:
         plan: The plan in use.

@@ -235,9 +235,7 @@ def error_over_threshold(tables: Mapping[str, pd.DataFrame], title: str = "Keepi
     return figure
 
 
-def calibration_curve(
-    tables: Mapping[str, pd.DataFrame], near: str, title: str = "What confidence means"
-) -> Figure:
+def calibration_curve(tables: Mapping[str, pd.DataFrame], near: str, title: str = "What confidence means") -> Figure:
     """Share of keypoints near enough to their label against their confidence, with 95 % intervals.
 
     Args:
