@@ -84,7 +84,7 @@ def test_what_a_run_stores_is_what_it_was() -> None:
 def test_centred_poses_may_lie_anywhere() -> None:
     points = _on_a_plane(noise=0.01)
     found = fit_subspace("pca_singleview", _labels(points), singleview_columns((0, 1, 2, 3), 1, 4), 2, "mean")
-    np.testing.assert_allclose(found.errors(points + [300, -50]), found.errors(points), atol=1e-9)
+    np.testing.assert_allclose(found.errors(points + np.array([300, -50])), found.errors(points), atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ class Algorithm(nn.Module, ABC):
 
     @property
     def likelihood_reach(self) -> float | None:
-        """What a keypoint's score is the probability of: lying this near in x and in y, in pixels of the network's input.
+        """What a keypoint's score is the probability of: lying this near in x and in y, in input pixels.
 
         None where scores are no such probability; evaluations then compare them with a distance of their own.
         """

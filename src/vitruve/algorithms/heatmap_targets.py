@@ -48,7 +48,7 @@ class HeatmapTargets(Algorithm):
 
     @property
     def likelihood_reach(self) -> float:
-        """Half the side of the window that :func:`vitruve.codecs.heatmap.decode` sums up, to the edges of its pixels."""
+        """Half the side of the window that :func:`vitruve.codecs.heatmap.decode` sums up, to its pixels' edges."""
         return (heatmap.RADIUS + 0.5) * self.stride
 
     def encode(self, batch: Batch) -> Targets:

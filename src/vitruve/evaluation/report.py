@@ -30,8 +30,9 @@ class Report:
     """Errors of predictions in original pixels, and what they amount to.
 
     Every table but ``errors`` has a column ``split``: ``train``, ``validation``, ``test``, ``unused``, or, for frames
-    that belong to none, ``new`` where others do and ``all`` where no frame does. Names of columns end in their unit. All figures but those that say
-    ``occluded`` are over keypoints labelled visible; a set without a column of visibility has no others.
+    that belong to none, ``new`` where others do and ``all`` where no frame does. Names of columns end in their unit. All
+    figures but those that say ``occluded`` are over keypoints labelled visible; a set without a column of visibility
+    has no others.
 
     Attributes:
         truth: The labels.
@@ -52,8 +53,8 @@ class Report:
         calibration: See :func:`metrics.calibration`.
         near: What the calibration takes confidence for the probability of, in words, such as ``within 5 px of
             the label``.
-        gap: Name of the summary's column with the calibration error: ``calibration_error_window_percent`` for the window
-            that the likelihood of a run speaks of, or such as ``calibration_error_5px_percent`` for a distance.
+        gap: Name of the summary's column with the calibration error: ``calibration_error_window_percent`` for the
+            window that the likelihood of a run speaks of, or such as ``calibration_error_5px_percent`` for a distance.
     """
 
     truth: Labels

@@ -41,7 +41,7 @@ class ImageRef:
 
     @property
     def shown_size(self) -> tuple[float, float] | None:
-        """Width and height of what is to be looked at, in pixels: of the box or else the image; None where not known."""
+        """Width and height of what is to be looked at, in pixels: of the box or else the image; None if not known."""
         return self.size if self.box is None else (self.box[2] - self.box[0], self.box[3] - self.box[1])
 
 

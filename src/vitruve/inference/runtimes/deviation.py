@@ -67,8 +67,8 @@ def deviation(reference: Sequence[Instances], other: Sequence[Instances]) -> Dev
     """The distance between keypoints, over the confident ones of the reference.
 
     A keypoint is compared with the nearest of its kind in the same image, so the order of instances does not
-    matter. Where hardly any keypoint is confident, all count; instances without keypoints are compared by the corners of
-    their boxes.
+    matter. Where hardly any keypoint is confident, all count; instances without keypoints are compared by the
+    corners of their boxes.
 
     Args:
         reference: Predictions, batch by batch.
