@@ -30,8 +30,8 @@ class Report:
     """Errors of predictions in original pixels, and what they amount to.
 
     Every table but ``errors`` has a column ``split``: ``train``, ``validation``, ``test``, ``unused``, or, for frames
-    that belong to none, ``new`` where others do and ``all`` where no frame does. Names of columns end in their unit. All
-    figures but those that say ``occluded`` are over keypoints labelled visible; a set without a column of visibility
+    that belong to none, ``new`` where others do and ``all`` where no frame does. Names of columns end in their unit.
+    All figures but those that say ``occluded`` are over keypoints labelled visible; a set without a column of visibility
     has no others.
 
     Attributes:
