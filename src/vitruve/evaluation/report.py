@@ -31,8 +31,8 @@ class Report:
 
     Every table but ``errors`` has a column ``split``: ``train``, ``validation``, ``test``, ``unused``, or, for frames
     that belong to none, ``new`` where others do and ``all`` where no frame does. Names of columns end in their unit.
-    All figures but those that say ``occluded`` are over keypoints labelled visible; a set without a column of visibility
-    has no others.
+    All figures but those that say ``occluded`` are over keypoints labelled visible; a set without a column of
+    visibility has no others.
 
     Attributes:
         truth: The labels.
