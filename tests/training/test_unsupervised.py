@@ -170,3 +170,20 @@ def _stop_after(epochs: int, work: Callable[[], Any]) -> None:
             work()
     finally:
         PoseModule.on_train_epoch_start = begin  # type: ignore[method-assign]
+
+
+def test_labels_count_from_the_first_epoch_whatever_the_annealing(project: Path, videos: Path, tmp_path: Path) -> None:
+    from vitruve.training.fit import fit
+
+    config = _config(
+        project,
+        videos,
+        ["temporal"],
+        model={"model_type": "regression"},
+        callbacks={"anneal_weight": {"init_val": 0.0, "freeze_until_epoch": 60}},
+    )
+    run = RunFiles(tmp_path / "run")
+    fit(config, prepare(config), run, quiet=True)
+    rows = run.read_metrics()
+    assert float(rows[1]["train_supervised_loss"]) < float(rows[0]["train_supervised_loss"])
+    assert "train_temporal_loss" not in rows[0], "no video is decoded while its terms do not count"
