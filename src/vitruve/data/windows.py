@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 
 from vitruve.data.augment import Augmentation, draw
 from vitruve.data.dataset import Sample
@@ -21,6 +21,10 @@ from vitruve.geometry.affine import Size, area
 from vitruve.geometry.boxes import centred, edges, window_box
 from vitruve.media.recordings import Recording, frame_count
 from vitruve.media.video import VideoReader
+
+# Steps whose windows are cut from one stretch of video, and how large a stretch may be in memory.
+_SHARED = 8
+_MOST_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,25 @@ class WindowPick:
     window: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Stretch:
+    """Consecutive frames of the views of a recording, and in which order windows are cut from them."""
+
+    key: tuple[int, int]
+    recording: int
+    start: int
+    frames: tuple[UInt8[np.ndarray, "T H W 3"], ...]
+    order: Int[np.ndarray, " steps"]
+
+
 class VideoWindows:
     """Windows of several recordings.
 
-    Recordings are drawn by their number of windows, so that every frame is as likely; the start of a window is drawn
-    evenly. Pixels are sampled once; all frames of a window, but not its views, share the geometric change, which
-    ``to_image`` undoes exactly: elastic changes and mirror images are left out.
+    Recordings are drawn by their number of windows, so that frames are about as likely. Going to a frame means decoding
+    from the keyframe before it, often hundreds of frames; so windows of several steps are cut from one stretch of
+    video, which begins at a random place and is decoded once. Pixels are sampled once; all frames of a window, but not
+    its views, share the geometric change, which ``to_image`` undoes exactly: elastic changes and mirror images are
+    left out.
 
     Args:
         recordings: At least one.
@@ -88,20 +105,42 @@ class VideoWindows:
                 stacklevel=2,
             )
         self._starts = np.array(starts)
+        self._stretches: dict[int, _Stretch] = {}
 
     def __getitem__(self, pick: WindowPick) -> Sample:
         """The window of a pick: images ``(V, T, 3, H, W)``, no truth."""
+        stretch = self._stretch(pick)
+        place = int(stretch.order[pick.step % _SHARED])
+        start = stretch.start + place * self._length
         rng = np.random.default_rng([self._seed, pick.epoch, pick.step, pick.window])
-        which = int(rng.choice(len(self._recordings), p=self._starts / self._starts.sum()))
-        start = int(rng.integers(self._starts[which]))
         images, matrices = [], []
-        for path in self._recordings[which]:
-            frames = self._reader(path).read(range(start, start + self._length))
+        for path, video in zip(self._recordings[stretch.recording], stretch.frames, strict=True):
+            frames = video[place * self._length : (place + 1) * self._length]
             base = area((frames.shape[2], frames.shape[1]), self._size, self._box(path, start))
             warp = draw(self._augmentation, base, self._size, rng).warp
             images.append(np.stack([warp.image(frame).transpose(2, 0, 1) for frame in frames]))
             matrices.append(warp.to_image)
         return Sample(np.stack(images), np.stack(matrices).astype(np.float32))
+
+    def _stretch(self, pick: WindowPick) -> _Stretch:
+        """The stretch that a pick's window is cut from; the last one of each window's number is kept."""
+        key = (pick.epoch, pick.step // _SHARED)
+        kept = self._stretches.get(pick.window)
+        if kept is not None and kept.key == key:
+            return kept
+        rng = np.random.default_rng([self._seed, *key, pick.window, _SHARED])
+        which = int(rng.choice(len(self._recordings), p=self._starts / self._starts.sum()))
+        readers = [self._reader(path) for path in self._recordings[which]]
+        window_bytes = self._length * sum(3 * reader.width * reader.height for reader in readers)
+        count = int(self._starts[which]) + self._length - 1
+        windows = max(1, min(_SHARED, count // self._length, _MOST_BYTES // window_bytes))
+        frames = windows * self._length
+        start = int(rng.integers(count - frames + 1))
+        decoded = tuple(reader.read(range(start, start + frames)) for reader in readers)
+        # Where there are fewer windows than steps, all are taken once before any is taken again.
+        order = np.concatenate([rng.permutation(windows) for _ in range(-(-_SHARED // windows))])
+        self._stretches[pick.window] = _Stretch(key, which, start, decoded, order)
+        return self._stretches[pick.window]
 
     def _box(self, path: Path, start: int) -> tuple[float, float, float, float] | None:
         boxes = self._boxes.get(path)
