@@ -16,7 +16,8 @@ from vitruve.data.dataset import checked
 from vitruve.data.images import ImageCache
 from vitruve.errors import ConfigError
 from vitruve.inference.load import load_run
-from vitruve.inference.predictor import Predictor, Shot
+from vitruve.inference.predictor import Predictor
+from vitruve.inference.shots import Shot
 from vitruve.media.images import read_image, write_image
 from vitruve.run import RunFiles
 from vitruve.structures.camera import Camera

@@ -11,7 +11,8 @@ import pytest
 
 from inference.stand_in import SKELETON, numbered, predictor, spots
 from vitruve.errors import InputError
-from vitruve.inference.predictor import Prediction, Shot, shots
+from vitruve.inference.predictor import Prediction
+from vitruve.inference.shots import Shot, shots
 from vitruve.media.images import read_image, write_image
 from vitruve.media.video import VideoReader, VideoWriter
 from vitruve.structures.instances import Instances
@@ -133,7 +134,7 @@ def test_every_image_file_is_read_once_when_its_neighbours_are_in_the_list(
         reads.append(path)
         return read_image(path)
 
-    monkeypatch.setattr("vitruve.inference.predictor.read_image", counted)
+    monkeypatch.setattr("vitruve.inference.shots.read_image", counted)
     list(predictor(4, 2).predict(paths))
     assert reads == paths
 

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -18,60 +17,13 @@ from vitruve.data.images import ImageCache
 from vitruve.errors import ConfigError, InputError, RunError, nearest
 from vitruve.formats.bbox_file import BoxTable, as_written, boxes_file, read_boxes
 from vitruve.geometry.boxes import BoxRule, boxes_around, centred, edges, known_median, whole_image
-from vitruve.inference.predictor import Prediction, Predictor, Shot, Source, shots
+from vitruve.inference.predictor import Prediction, Predictor
+from vitruve.inference.shots import Edges, Shot, Source, shots
 from vitruve.media.recordings import Recording
 from vitruve.media.video import VideoReader, is_video
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.structures.skeleton import Skeleton
-
-Edges = Float[np.ndarray, "V 4"]
-
-
-class Locator(Protocol):
-    """What says which part of each image is looked at.
-
-    Attributes:
-        identity: Changes with everything that its boxes depend on.
-    """
-
-    identity: str
-
-    def check(self, sources: Sequence[Path]) -> None:
-        """Make sure that there will be boxes, before anything is written.
-
-        Args:
-            sources: Videos and images.
-
-        Raises:
-            VitruveError: There are none for one of them.
-        """
-        ...
-
-    def follow(self, source: Source, start: int = 0, held: Edges | None = None) -> Generator[Shot, None, None]:
-        """The instants of a source, each with the boxes of its views.
-
-        Args:
-            source: What is to be predicted.
-            start: Leave out this many at the beginning.
-            held: The boxes of the instant before ``start``, where there is one.
-
-        Yields:
-            Instants whose image references have a box.
-        """
-        ...
-
-    def locate(self, labels: Labels, cache: ImageCache) -> Labels:
-        """Labels whose images all have a box; boxes that are there stay.
-
-        Args:
-            labels: The frames.
-            cache: Decoded images.
-
-        Returns:
-            The same frames.
-        """
-        ...
 
 
 class NetworkLocator:

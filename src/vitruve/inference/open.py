@@ -12,10 +12,11 @@ from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, nearest
 from vitruve.inference.device import pick_device
 from vitruve.inference.load import Loaded, load_run
-from vitruve.inference.locate import Locator, NetworkLocator, NoLocator, TableLocator
+from vitruve.inference.locate import NetworkLocator, NoLocator, TableLocator
 from vitruve.inference.predictor import Predictor
 from vitruve.inference.samples import Samples, load_samples
 from vitruve.inference.settings import Runtime
+from vitruve.inference.shots import Locator
 from vitruve.run import RunFiles
 
 _log = logging.getLogger(__name__)

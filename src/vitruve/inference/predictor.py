@@ -2,60 +2,30 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from itertools import islice
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from vitruve.algorithms.base import Algorithm
-from vitruve.data.context import window as files_in_time
 from vitruve.data.dataset import PoseDataset, collate
 from vitruve.data.images import ImageCache
-from vitruve.errors import ConfigError, InputError
+from vitruve.errors import ConfigError
 from vitruve.geometry.affine import area
 from vitruve.geometry.warp import Warp
 from vitruve.inference.overlap import overlap
-from vitruve.media.images import read_image
-from vitruve.media.recordings import Recording
-from vitruve.media.video import is_video
+from vitruve.inference.shots import Image, Locator, Shot, Source, Window, shots, windows
 from vitruve.structures.batch import Batch
-from vitruve.structures.camera import Camera, stack_cameras
+from vitruve.structures.camera import stack_cameras
 from vitruve.structures.instances import Instances
-from vitruve.structures.labels import Frame, ImageRef, Labels
-
-if TYPE_CHECKING:
-    from vitruve.inference.locate import Locator
-
-Image = UInt8[np.ndarray, "H W 3"]
-
-Source: TypeAlias = str | Path | Recording | np.ndarray | Iterable[np.ndarray] | Iterable[str | Path]
-"""A video, the videos of a recording's views, an image, paths of images, uint8 arrays ``(H, W, 3)`` or ``(T, H, W, 3)``
-in RGB, ``(H, W)`` or ``(T, H, W)`` in grey, or any iterable of images."""
+from vitruve.structures.labels import Frame, Labels
 
 # Batches that wait between two stages: enough that neither idles, few enough that memory stays small.
 _DEPTH = 2
-
-
-@dataclass(frozen=True, eq=False)
-class Shot:
-    """One instant to be predicted.
-
-    Attributes:
-        frame: Says what it is; its instances are not looked at.
-        images: One a view, RGB.
-        cameras: One a view where they are calibrated, or none.
-    """
-
-    frame: Frame
-    images: tuple[Image, ...]
-    cameras: tuple[Camera, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +39,6 @@ class Prediction:
 
     frame: Frame
     images: tuple[Image, ...]
-
-
-Window: TypeAlias = tuple[Shot, ...]
-"""An instant in the middle of its context; alone where the algorithm has none."""
 
 
 class Predictor:
@@ -142,9 +108,9 @@ class Predictor:
             One prediction an instant, in order.
         """
         # Closed from the end to the start: a stage must not be closed while the next one draws from it.
-        windows = islice(_windows(items, self.algorithm.needs.context), lead, None)
+        each = islice(windows(items, self.algorithm.needs.context), lead, None)
         with (
-            closing(overlap(self._batches(windows), _DEPTH)) as prepared,
+            closing(overlap(self._batches(each), _DEPTH)) as prepared,
             closing(overlap(self._run(prepared), _DEPTH)) as results,
         ):
             for part in results:
@@ -166,7 +132,7 @@ class Predictor:
         if not self.algorithm.gives_heatmaps:
             raise ConfigError(f"{self.algorithm.config.model_type} has no heatmaps; predict without them")
         items = shots(source) if self.locator is None else self.locator.follow(source)
-        with closing(overlap(self._batches(_windows(items, self.algorithm.needs.context)), _DEPTH)) as prepared:
+        with closing(overlap(self._batches(windows(items, self.algorithm.needs.context)), _DEPTH)) as prepared:
             for _, batch in prepared:
                 with torch.inference_mode():
                     logits = self.algorithm(batch.to(self._device))["heatmaps"].float()
@@ -276,101 +242,6 @@ class Predictor:
         with closing(batches):
             frames = [frame for group, batch in batches for frame in self.run_batch([labels[i] for i in group], batch)]
         return replace(labels, frames=tuple(frames), skeleton=algorithm.task.skeleton)
-
-
-def shots(source: Source, start: int = 0) -> Iterator[Shot]:
-    """The instants of a source; see :meth:`Predictor.predict`.
-
-    Args:
-        source: What is to be predicted.
-        start: Leave out this many at the beginning.
-
-    Yields:
-        One instant after the other; nothing is kept.
-
-    Raises:
-        InputError: The source cannot be read.
-    """
-    if isinstance(source, (str, Path)) and is_video(Path(source)):
-        source = Recording((Path(source),))
-    if isinstance(source, Recording):
-        for index, images in enumerate(source.frames(start), start):
-            refs = [ImageRef(path, index, image.shape[1::-1]) for path, image in zip(source, images, strict=True)]
-            yield Shot(_blank(*refs), images)
-    else:
-        one = isinstance(source, (str, Path)) or (isinstance(source, np.ndarray) and _is_one_image(source))
-        items: object = [source] if one else source
-        if not isinstance(items, Iterable):
-            raise InputError(
-                f"source: {type(source).__name__}; give a video, images, an array or an iterable of arrays"
-            )
-        for index, item in enumerate(items):
-            if index < start:
-                continue
-            if isinstance(item, (str, Path)) and is_video(Path(item)):
-                raise InputError(f"{item}: a video among several sources; give one video at a time")
-            if isinstance(item, (str, Path)):
-                yield _read(ImageRef(Path(item)))
-            else:
-                yield Shot(_blank(ImageRef(Path(), index)), (_as_image(item, index),))
-
-
-def _blank(*images: ImageRef) -> Frame:
-    return Frame(images, Instances.empty(1, (len(images),)))
-
-
-def _is_one_image(array: np.ndarray) -> bool:
-    """Three axes are one image with channels, or several in grey."""
-    return array.ndim < 3 or (array.ndim == 3 and array.shape[-1] <= 4)
-
-
-def _as_image(item: object, index: int) -> Image:
-    if not isinstance(item, np.ndarray) or item.dtype != np.uint8 or item.ndim not in (2, 3):
-        given = f"{item.dtype} array {item.shape}" if isinstance(item, np.ndarray) else type(item).__name__
-        raise InputError(f"image {index}: {given}; give uint8 arrays of shape (H, W, 3) in RGB, or (H, W)")
-    if item.ndim == 2:
-        item = np.repeat(item[..., None], 3, -1)
-    if item.shape[-1] != 3:
-        raise InputError(f"image {index}: {item.shape[-1]} channels; give three, in RGB")
-    return np.ascontiguousarray(item)
-
-
-def _windows(items: Iterable[Shot], reach: int) -> Iterator[Window]:
-    """Each instant between its neighbours; at both ends of a recording its outermost one is seen again."""
-    if reach == 0:
-        yield from ((item,) for item in items)
-        return
-    for _, recording in groupby(items, lambda item: tuple(image.shape for image in item.images)):
-        near: deque[Shot] = deque(maxlen=2 * reach + 1)
-        for item in recording:
-            near.extend([item] * (1 if near else reach + 1))
-            if len(near) == 2 * reach + 1:
-                yield _in_time(near)
-        for _ in range(reach):
-            near.append(near[-1])
-            if len(near) == 2 * reach + 1:
-                yield _in_time(near)
-
-
-def _in_time(listed: Sequence[Shot]) -> Window:
-    """A window whose neighbours are those in time.
-
-    What stands beside an image file in a list need not have been seen beside it: labelled images are far apart, and a
-    folder may hold several clips. So the numbers in the names count, as they do for labelled images, and a neighbour
-    that is not in the list is read from beside the image.
-    """
-    middle = listed[len(listed) // 2]
-    image = middle.frame.images[0]
-    if len(middle.images) > 1 or image.index is not None or not image.path.name:
-        return tuple(listed)
-    known = {shot.frame.images[0].path: shot for shot in listed}
-    refs = files_in_time(image, len(listed) // 2, lambda each: each.path in known or each.path.is_file())
-    near = (known[ref.path] if ref.path in known else _read(ref) for ref in refs)
-    return tuple(shot if shot.images[0].shape == middle.images[0].shape else middle for shot in near)
-
-
-def _read(image: ImageRef) -> Shot:
-    return Shot(_blank(image), (read_image(image.path),))
 
 
 def _seen(found: Instances, batch: Batch) -> Instances:

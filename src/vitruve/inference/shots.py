@@ -1,0 +1,200 @@
+"""What is predicted, instant by instant: images of any source, their neighbours in time, and where to look in them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from vitruve.data.context import window as files_in_time
+from vitruve.data.images import ImageCache
+from vitruve.errors import InputError
+from vitruve.media.images import read_image
+from vitruve.media.recordings import Recording
+from vitruve.media.video import is_video
+from vitruve.structures.camera import Camera
+from vitruve.structures.instances import Instances
+from vitruve.structures.labels import Frame, ImageRef, Labels
+
+Image = UInt8[np.ndarray, "H W 3"]
+
+Source: TypeAlias = str | Path | Recording | np.ndarray | Iterable[np.ndarray] | Iterable[str | Path]
+"""A video, the videos of a recording's views, an image, paths of images, uint8 arrays ``(H, W, 3)`` or ``(T, H, W, 3)``
+in RGB, ``(H, W)`` or ``(T, H, W)`` in grey, or any iterable of images."""
+
+Edges = Float[np.ndarray, "V 4"]
+"""Edges of the box that is looked at in each view: x1, y1, x2, y2 in pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One instant to be predicted.
+
+    Attributes:
+        frame: Says what it is; its instances are not looked at.
+        images: One a view, RGB.
+        cameras: One a view where they are calibrated, or none.
+    """
+
+    frame: Frame
+    images: tuple[Image, ...]
+    cameras: tuple[Camera, ...] = ()
+
+
+Window: TypeAlias = tuple[Shot, ...]
+"""An instant in the middle of its context; alone where the algorithm has none."""
+
+
+class Locator(Protocol):
+    """What says which part of each image is looked at.
+
+    Attributes:
+        identity: Changes with everything that its boxes depend on.
+    """
+
+    identity: str
+
+    def check(self, sources: Sequence[Path]) -> None:
+        """Make sure that there will be boxes, before anything is written.
+
+        Args:
+            sources: Videos and images.
+
+        Raises:
+            VitruveError: There are none for one of them.
+        """
+        ...
+
+    def follow(self, source: Source, start: int = 0, held: Edges | None = None) -> Generator[Shot, None, None]:
+        """The instants of a source, each with the boxes of its views.
+
+        Args:
+            source: What is to be predicted.
+            start: Leave out this many at the beginning.
+            held: The boxes of the instant before ``start``, where there is one.
+
+        Yields:
+            Instants whose image references have a box.
+        """
+        ...
+
+    def locate(self, labels: Labels, cache: ImageCache) -> Labels:
+        """Labels whose images all have a box; boxes that are there stay.
+
+        Args:
+            labels: The frames.
+            cache: Decoded images.
+
+        Returns:
+            The same frames.
+        """
+        ...
+
+
+def shots(source: Source, start: int = 0) -> Iterator[Shot]:
+    """The instants of a source; see :meth:`Predictor.predict`.
+
+    Args:
+        source: What is to be predicted.
+        start: Leave out this many at the beginning.
+
+    Yields:
+        One instant after the other; nothing is kept.
+
+    Raises:
+        InputError: The source cannot be read.
+    """
+    if isinstance(source, (str, Path)) and is_video(Path(source)):
+        source = Recording((Path(source),))
+    if isinstance(source, Recording):
+        for index, images in enumerate(source.frames(start), start):
+            refs = [ImageRef(path, index, image.shape[1::-1]) for path, image in zip(source, images, strict=True)]
+            yield Shot(_blank(*refs), images)
+    else:
+        one = isinstance(source, (str, Path)) or (isinstance(source, np.ndarray) and _is_one_image(source))
+        items: object = [source] if one else source
+        if not isinstance(items, Iterable):
+            raise InputError(
+                f"source: {type(source).__name__}; give a video, images, an array or an iterable of arrays"
+            )
+        for index, item in enumerate(items):
+            if index < start:
+                continue
+            if isinstance(item, (str, Path)) and is_video(Path(item)):
+                raise InputError(f"{item}: a video among several sources; give one video at a time")
+            if isinstance(item, (str, Path)):
+                yield _read(ImageRef(Path(item)))
+            else:
+                yield Shot(_blank(ImageRef(Path(), index)), (_as_image(item, index),))
+
+
+def _blank(*images: ImageRef) -> Frame:
+    return Frame(images, Instances.empty(1, (len(images),)))
+
+
+def _is_one_image(array: np.ndarray) -> bool:
+    """Three axes are one image with channels, or several in grey."""
+    return array.ndim < 3 or (array.ndim == 3 and array.shape[-1] <= 4)
+
+
+def _as_image(item: object, index: int) -> Image:
+    if not isinstance(item, np.ndarray) or item.dtype != np.uint8 or item.ndim not in (2, 3):
+        given = f"{item.dtype} array {item.shape}" if isinstance(item, np.ndarray) else type(item).__name__
+        raise InputError(f"image {index}: {given}; give uint8 arrays of shape (H, W, 3) in RGB, or (H, W)")
+    if item.ndim == 2:
+        item = np.repeat(item[..., None], 3, -1)
+    if item.shape[-1] != 3:
+        raise InputError(f"image {index}: {item.shape[-1]} channels; give three, in RGB")
+    return np.ascontiguousarray(item)
+
+
+def windows(items: Iterable[Shot], reach: int) -> Iterator[Window]:
+    """Each instant between its neighbours; at both ends of a recording its outermost one is seen again.
+
+    Args:
+        items: The instants, in order. Where the size of an image changes, another recording begins.
+        reach: Neighbours on either side.
+
+    Yields:
+        One window an instant.
+    """
+    if reach == 0:
+        yield from ((item,) for item in items)
+        return
+    for _, recording in groupby(items, lambda item: tuple(image.shape for image in item.images)):
+        near: deque[Shot] = deque(maxlen=2 * reach + 1)
+        for item in recording:
+            near.extend([item] * (1 if near else reach + 1))
+            if len(near) == 2 * reach + 1:
+                yield _in_time(near)
+        for _ in range(reach):
+            near.append(near[-1])
+            if len(near) == 2 * reach + 1:
+                yield _in_time(near)
+
+
+def _in_time(listed: Sequence[Shot]) -> Window:
+    """A window whose neighbours are those in time.
+
+    What stands beside an image file in a list need not have been seen beside it: labelled images are far apart, and a
+    folder may hold several clips. So the numbers in the names count, as they do for labelled images, and a neighbour
+    that is not in the list is read from beside the image.
+    """
+    middle = listed[len(listed) // 2]
+    image = middle.frame.images[0]
+    if len(middle.images) > 1 or image.index is not None or not image.path.name:
+        return tuple(listed)
+    known = {shot.frame.images[0].path: shot for shot in listed}
+    refs = files_in_time(image, len(listed) // 2, lambda each: each.path in known or each.path.is_file())
+    near = (known[ref.path] if ref.path in known else _read(ref) for ref in refs)
+    return tuple(shot if shot.images[0].shape == middle.images[0].shape else middle for shot in near)
+
+
+def _read(image: ImageRef) -> Shot:
+    return Shot(_blank(image), (read_image(image.path),))
