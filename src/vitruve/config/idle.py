@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from vitruve.config.sections import Sections
 from vitruve.losses.settings import UNSUPERVISED
 
 if TYPE_CHECKING:
     from vitruve.algorithms.base import Needs
-    from vitruve.config.schema import Config
 
 _SEVERAL_CAMERAS = (
     "data.camera_params_file",
@@ -23,7 +23,7 @@ _VIDEOS = ("eval.save_vids_after_training", "eval.predict_vids_after_training_sa
 _PCA = ("data.mirrored_column_matches", "data.columns_for_singleview_pca")
 
 
-def idle_settings(config: Config, needs: Needs) -> list[str]:
+def idle_settings(config: Sections, needs: Needs) -> list[str]:
     """The settings that differ from their defaults although nothing in this run reads them.
 
     Args:
@@ -37,7 +37,7 @@ def idle_settings(config: Config, needs: Needs) -> list[str]:
     return [key + (f" ({why})" if why else "") for key, why in _idle(config, needs) if _changed(config, key)]
 
 
-def _idle(config: Config, needs: Needs) -> Iterator[tuple[str, str]]:
+def _idle(config: Sections, needs: Needs) -> Iterator[tuple[str, str]]:
     training, named = config.training, config.model.losses_to_use
     for loss in type(config.losses).model_fields:
         if loss not in named and not loss.startswith("supervised_"):

@@ -10,21 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, SerializeAsAny, StrictInt, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from vitruve.algorithms.settings import ModelSettings
 from vitruve.config.explain import config_error, place, unknown_key
 from vitruve.config.foreign import adopt
 from vitruve.config.idle import idle_settings
+from vitruve.config.sections import Sections
 from vitruve.config.yaml_file import read_yaml
-from vitruve.data.crop_settings import CropSettings
-from vitruve.data.dali_settings import DaliSettings
-from vitruve.data.settings import DataSettings
 from vitruve.errors import ConfigError, nearest
-from vitruve.inference.settings import EvalSettings, InferenceSettings
-from vitruve.losses.settings import UNSUPERVISED, CallbackSettings, LossesSettings
+from vitruve.losses.settings import UNSUPERVISED, LossesSettings
 from vitruve.settings import Section
-from vitruve.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from vitruve.algorithms.base import Algorithm
@@ -64,26 +60,8 @@ class Remarks:
             _log.warning("%sno effect in this run: %s", start, "; ".join(self.idle))
 
 
-class Config(Section):
+class Config(Sections):
     """All settings of a run. Made by :meth:`from_mapping`, :meth:`load` or ``vitruve.config.compose``."""
-
-    data: DataSettings = Field(default=DataSettings(), description="Labels, images and videos.")
-    training: TrainingSettings = Field(
-        default=TrainingSettings(), description="Batches, schedule, optimiser and split."
-    )
-    model: SerializeAsAny[ModelSettings] = Field(
-        default=ModelSettings(), description="Algorithm, backbone and weights."
-    )
-    crop: CropSettings = Field(default=CropSettings(), description="Looking at the animal alone.")
-    dali: DaliSettings = Field(default=DaliSettings(), description="Batches of unlabelled video.")
-    losses: LossesSettings = Field(default=LossesSettings(), description="Terms on unlabelled video.")
-    eval: EvalSettings = Field(default=EvalSettings(), description="What follows training.")
-    callbacks: CallbackSettings = Field(default=CallbackSettings(), description="What happens between epochs.")
-    inference: InferenceSettings = Field(default=InferenceSettings(), description="How the network is run.")
-    ensemble: StrictInt = Field(
-        default=1, ge=1, description="Networks that are trained, which differ in training.rng_seed_model_pt."
-    )
-    resume: Path | None = Field(default=None, description="Run that goes on; null to begin a new one.")
 
     @classmethod
     def from_mapping(
@@ -150,11 +128,6 @@ class Config(Section):
             ConfigError: The file is missing or broken, or does not hold valid settings.
         """
         return cls.examine(read_yaml(Path(path)), str(path))[0]
-
-    @property
-    def cropped(self) -> bool:
-        """Whether the network looks at boxes instead of whole images."""
-        return self.data.bbox_file is not None or self.crop.from_labels or self.crop.locator is not None
 
     def to_yaml(self) -> str:
         """All settings, defaults too, as YAML that :meth:`load` reads back to an equal object."""
