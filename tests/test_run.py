@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -103,7 +107,75 @@ def test_status_tells_how_far_and_when(run: RunFiles) -> None:
     run.write_status("TRAINING", 3, 10, loss=0.5)
     status = read_json(run.status)
     assert before <= status["progress"].pop("timestamp") <= time.time()
+    assert status.pop("process")["pid"] == os.getpid()
     assert status == {"status": "TRAINING", "progress": {"completed": 3, "total": 10}, "loss": 0.5}
+    found = run.read_status()
+    assert (found.status, found.completed, found.total, found.process) == ("TRAINING", 3, 10, os.getpid())
+    run.write_status("FAILED", 3, 10, message="no room")
+    assert (run.read_status().message, run.read_status().process) == ("no room", None)
+
+
+@pytest.fixture
+def training(finished: RunFiles) -> Iterator[subprocess.Popen[str]]:
+    """Another process, which says that it trains the run and then waits."""
+    finished.model.unlink()
+    code = (
+        "import sys, pathlib; from vitruve.run import RunFiles\n"
+        "RunFiles(pathlib.Path(sys.argv[1])).write_status('TRAINING', 3, 10)\n"
+        "print('ready', flush=True); sys.stdin.read()"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(finished.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+def test_a_run_that_is_being_trained_is_left_alone(finished: RunFiles, training: subprocess.Popen[str]) -> None:
+    found = finished.read_status()
+    assert (found.status, found.process) == ("TRAINING", training.pid)
+    said = rf"process {training.pid} is training it \(3 of 10 epochs are done\); wait for it"
+    with pytest.raises(RunError, match=said):
+        finished.read_model()
+    with pytest.raises(RunError, match=said):
+        finished.check_idle()
+
+
+def test_a_killed_training_counts_as_interrupted(finished: RunFiles, training: subprocess.Popen[str]) -> None:
+    training.kill()
+    written = read_json(finished.status)
+    # Before and after its parent has asked for it: until then its number is taken.
+    for wait in (lambda: time.sleep(0.2), training.wait):
+        wait()
+        found = finished.read_status()
+        assert (found.status, found.process, found.completed) == ("INTERRUPTED", None, 3)
+        assert "its process is gone" in found.message
+    finished.check_idle()
+    with pytest.raises(RunError, match="training did not finish: vitruve train resume="):
+        finished.read_model()
+    # Its number may be another process's by now.
+    written["process"]["pid"] = os.getpid()
+    written["process"]["started"] -= 3600
+    finished.status.write_text(json.dumps(written))
+    assert finished.read_status().status == "INTERRUPTED"
+    # Of another machine's processes nothing is known.
+    written["process"]["host"] = "elsewhere"
+    finished.status.write_text(json.dumps(written))
+    assert finished.read_status().status == "TRAINING"
+
+
+@pytest.mark.parametrize("content", ["{}", '{"status": "TRAINING", "progress": 3}', '{"status": "x", "progress": {}}'])
+def test_a_damaged_status_is_one_line(run: RunFiles, content: str) -> None:
+    run.path.mkdir()
+    run.status.write_text(content)
+    with pytest.raises(RunError, match=r"status\.json: not a training status"):
+        run.read_status()
 
 
 def test_metrics_have_the_columns_of_all_rows(run: RunFiles) -> None:

@@ -1,8 +1,8 @@
 """Vitruve trains, runs and improves pose models.
 
 The verbs are functions of this package: ``recommend``, ``train``, ``load_run``, ``predict``, ``evaluate``, ``convert``,
-``bench``, ``example``, ``select_frames``, ``smooth``, ``create_boxes``, ``smooth_boxes``, ``crop``, ``remap`` and
-``list_available``. They are imported when they are first used, so ``import vitruve`` is quick.
+``bench``, ``example``, ``select_frames``, ``smooth``, ``create_boxes``, ``smooth_boxes``, ``crop``, ``remap``,
+``status`` and ``list_available``. They are imported when they are first used, so ``import vitruve`` is quick.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         select_frames,
         smooth,
         smooth_boxes,
+        status,
         train,
     )
 
@@ -51,6 +52,7 @@ __all__ = [
     "select_frames",
     "smooth",
     "smooth_boxes",
+    "status",
     "train",
 ]
 

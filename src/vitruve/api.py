@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vitruve.inference.bench import BenchReport
     from vitruve.inference.files import Done
     from vitruve.inference.predictor import Predictor
+    from vitruve.run import Status
     from vitruve.structures.labels import Frame, Labels
     from vitruve.structures.skeleton import Skeleton
 
@@ -167,6 +168,23 @@ def train(
         run_dir=None if run_dir is None else Path(run_dir),
     )
     return [train_networks(item.config, item.run_dir, quiet=quiet) for item in made]
+
+
+def status(run: str | Path) -> Status:
+    """How the training of a run stands; one whose process was killed counts as interrupted.
+
+    Args:
+        run: The run directory.
+
+    Returns:
+        State, epochs, and the process that trains.
+
+    Raises:
+        RunError: There is no run, or its ``status.json`` is damaged.
+    """
+    from vitruve.run import RunFiles
+
+    return RunFiles(Path(run)).read_status()
 
 
 def load_run(

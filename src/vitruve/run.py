@@ -5,17 +5,45 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import socket
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from vitruve.atomic import atomic_json, atomic_write
 from vitruve.errors import RunError
 
 FORMAT = 1
 """Version of ``model.json``; raised when an older program could no longer read it."""
+
+# Clocks are set while a process runs, which moves the time at which it seems to have started.
+_CLOCK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the training of a run stands.
+
+    Attributes:
+        status: ``TRAINING``, ``EVALUATING``, ``COMPLETED``, ``INTERRUPTED`` or ``FAILED``.
+        completed: Epochs done.
+        total: Epochs to do.
+        timestamp: When this was written, in seconds since 1970.
+        message: Why training ended early; empty if it did not.
+        process: The process that trains on this machine, if it does.
+    """
+
+    status: str
+    completed: int
+    total: int
+    timestamp: float
+    message: str = ""
+    process: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +73,7 @@ class RunFiles:
 
     @property
     def status(self) -> Path:
-        """How far training is, for people and programs that watch."""
+        """How far training is, for people and programs that watch; :meth:`read_status` knows if it still runs."""
         return self.path / "status.json"
 
     @property
@@ -157,7 +185,7 @@ class RunFiles:
             if missing == self.weights:
                 hint = f"; {self.model.name} is there, so copy the whole run again"
             elif self.last.is_file() or self.status.is_file():
-                hint = f"; training did not finish: vitruve train resume={self.path}"
+                hint = f"; {self._unfinished()}"
             raise RunError(f"{missing}: missing, so this is not a trained run{hint}")
         record = read_json(self.model)
         if record.get("format") != FORMAT:
@@ -177,7 +205,62 @@ class RunFiles:
             **more: Further plain values.
         """
         progress = {"completed": completed, "total": total, "timestamp": time.time()}
-        atomic_json(self.status, {"status": status, "progress": progress, **more})
+        writer = psutil.Process()
+        process = {"host": socket.gethostname(), "pid": writer.pid, "started": writer.create_time()}
+        atomic_json(self.status, {"status": status, "progress": progress, "process": process, **more})
+
+    def read_status(self) -> Status:
+        """Read ``status.json``, and see whether the process that wrote it is still there.
+
+        A process that is killed cannot write that it ended. On the machine it ran on, its training counts as
+        ``INTERRUPTED``; elsewhere the file's word is all there is.
+
+        Returns:
+            How training stands.
+
+        Raises:
+            RunError: The file is missing or damaged.
+        """
+        record = read_json(self.status)
+        try:
+            progress = record["progress"]
+            found = Status(
+                str(record["status"]),
+                int(progress["completed"]),
+                int(progress["total"]),
+                float(progress["timestamp"]),
+                str(record.get("message", "")),
+            )
+            writer = record.get("process") or {}
+            here = writer.get("host") == socket.gethostname()
+            if found.status not in ("TRAINING", "EVALUATING") or not here:
+                return found
+            if _runs(int(writer["pid"]), float(writer["started"])):
+                return replace(found, process=int(writer["pid"]))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{self.status}: not a training status ({error!r}); copy the run again") from error
+        gone = "its process is gone: it was killed, or the machine was restarted"
+        return replace(found, status="INTERRUPTED", message=gone)
+
+    def check_idle(self) -> None:
+        """Make sure that no other process of this machine trains this run.
+
+        Raises:
+            RunError: One does.
+        """
+        if not self.status.is_file():
+            return
+        process = self.read_status().process
+        if process is not None and process != os.getpid():
+            raise RunError(f"{self.path}: {self._unfinished()}")
+
+    def _unfinished(self) -> str:
+        """Why there is no network yet, and what to do."""
+        now = self.read_status() if self.status.is_file() else None
+        if now is not None and now.process not in (None, os.getpid()):
+            how_far = f"{now.completed} of {now.total} epochs are done"
+            return f"process {now.process} is training it ({how_far}); wait for it, or stop that process first"
+        return f"training did not finish: vitruve train resume={self.path}"
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write ``metrics.csv``; columns are those of any row, in order of appearance."""
@@ -215,3 +298,13 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RunError(f"{path}: holds {type(value).__name__}, but an object is needed; copy the run again")
     return value
+
+
+def _runs(pid: int, started: float) -> bool:
+    """Whether a process is there and is the one that started then: numbers are given again."""
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - started) < _CLOCK_SECONDS
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -26,6 +26,7 @@ OFFERED = {
     "smooth_boxes",
     "crop",
     "remap",
+    "status",
     "Evaluation",
     "Run",
 }

@@ -90,6 +90,7 @@ def resume_networks(directory: Path, *, quiet: bool = False) -> Path:
         RunError: There is nothing to go on with.
     """
     run = RunFiles(directory)
+    run.check_idle()
     config = Config.load(run.config) if run.config.is_file() else Config()
     if config.ensemble == 1:
         return resume_run(directory, quiet=quiet)
