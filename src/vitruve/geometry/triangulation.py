@@ -7,25 +7,85 @@ fewer than two cameras see is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import combinations
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
+from vitruve.geometry.robust import (
+    best_linear,
+    detached,
+    linear_points,
+    refined,
+    squared_errors,
+    unit_matrix,
+    where_invertible,
+)
 from vitruve.structures.arrays import library
 from vitruve.structures.camera import Camera
 from vitruve.structures.instances import Array
 
 RobustLoss = Literal["cauchy", "huber"]
+Method = Literal["linear", "ransac", "robust"]
 
-_STEPS = 20
-_MOST_PAIRS = 66
-_MOST_BEND = 0.99
-# Times the rounding of one number: below, the determinant of a matrix of unit size counts as zero.
-_SINGULAR = 10
-_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-9, 1e9
+_CONSENSUS_ROUNDS = 2
+_LEAST_VARIANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Points in space, and how far they can be trusted.
+
+    Attributes:
+        points: ``(..., N, 3)`` millimetres; NaN where there is none.
+        errors: ``(..., V, N)`` reprojection error in pixels; NaN where a view does not see the point.
+        weights: ``(..., V, N)`` how much each view counted, from 0; a view that was rejected has 0 or little.
+        covariance: ``(..., N, 3, 3)`` squared millimetres, see :func:`residual_covariance`.
+    """
+
+    points: Float[Array, "*lead N 3"]
+    errors: Float[Array, "*lead V N"]
+    weights: Float[Array, "*lead V N"]
+    covariance: Float[Array, "*lead N 3 3"]
+
+
+def reconstruct(
+    cameras: Camera,
+    pixels: Float[Array, "*lead V N 2"],
+    weights: Float[Array, "*lead V N"] | None = None,
+    *,
+    method: Method = "robust",
+    scale: float = 3.0,
+) -> Reconstruction:
+    """Points by one of the methods here, with the error in every view and the covariance of every point.
+
+    Args:
+        cameras: V stacked cameras.
+        pixels: What they see.
+        weights: As for :func:`triangulate`.
+        method: ``linear`` (:func:`triangulate`), ``ransac`` (:func:`triangulate_ransac`) or ``robust``
+            (:func:`triangulate_robust`).
+        scale: Reprojection error in pixels from which a view counts less (``robust``) or not at all (``ransac``).
+
+    Returns:
+        The points with all that is known of them.
+    """
+    xp = library(pixels)
+    if method == "linear":
+        points = triangulate(cameras, pixels, weights)
+    elif method == "ransac":
+        points = triangulate_ransac(cameras, pixels, weights, threshold=scale)
+    else:
+        points = triangulate_robust(cameras, pixels, weights, scale=scale)
+    errors = reprojection_errors(cameras, points, pixels)
+    counted = xp.where(xp.isnan(errors), 0, _known(pixels, weights))
+    ratio = xp.where(counted > 0, errors / scale, 0) ** 2
+    if method == "ransac":
+        counted = xp.where(ratio <= 1, counted, 0)
+    elif method == "robust":
+        counted = counted / (1 + ratio)
+    return Reconstruction(points, errors, counted, residual_covariance(cameras, points, pixels, counted))
 
 
 def triangulate(
@@ -44,7 +104,7 @@ def triangulate(
         Points in millimetres.
     """
     plane = cameras.undistort(pixels)
-    return _linear(cameras, plane, _known(plane, weights))
+    return linear_points(cameras, plane, _known(plane, weights))
 
 
 def triangulate_robust(
@@ -71,26 +131,43 @@ def triangulate_robust(
     Returns:
         Points in millimetres. With torch, derivatives are those of the solution, not of the steps to it.
     """
+    plane, known, filled = _prepared(cameras, pixels, weights)
+    held, held_plane, held_known, held_pixels = cameras.map(detached), *map(detached, (plane, known, filled))
+    points = best_linear(held, held_plane, held_known, held_pixels, loss, scale)
+    return refined(cameras, points, filled, known, loss, scale)
+
+
+def triangulate_ransac(
+    cameras: Camera,
+    pixels: Float[Array, "*lead V N 2"],
+    weights: Float[Array, "*lead V N"] | None = None,
+    *,
+    threshold: float = 3.0,
+) -> Float[Array, "*lead N 3"]:
+    """Points of least reprojection error in the views that agree; the others have no pull at all.
+
+    Every pair of views proposes a point (with many cameras, pairs spread over all of them); the proposal with the least
+    truncated squared error wins (MSAC; Torr and Zisserman 2000, MLESAC), and the views within the threshold of it
+    decide the point by least squares.
+
+    Args:
+        cameras: V stacked cameras.
+        pixels: What they see.
+        weights: As for :func:`triangulate`.
+        threshold: Reprojection error in pixels up to which a view agrees.
+
+    Returns:
+        Points in millimetres; NaN where no two views agree. With torch, derivatives are those of the solution.
+    """
     xp = library(pixels)
-    plane = cameras.undistort(pixels)
-    known = _known(plane, weights)
-    known = xp.where(xp.isnan(pixels).any(-1), 0, known)
-    filled = xp.where(xp.isnan(pixels), 0, pixels)
-    held, held_plane, held_known, held_pixels = cameras.map(_detached), *map(_detached, (plane, known, filled))
-    points = _start(held, held_plane, held_known, held_pixels, loss, scale)
-    damping = xp.zeros_like(points[..., :1]) + _DAMPING
-    cost = _cost(held, points, held_pixels, held_known, loss, scale)
-    for _ in range(_STEPS):
-        moved = points + _step(held, points, held_pixels, held_known, loss, scale, damping)
-        reached = _cost(held, moved, held_pixels, held_known, loss, scale)
-        better = reached < cost
-        points = xp.where(better[..., None], moved, points)
-        cost = xp.where(better, reached, cost)
-        damping = xp.where(better[..., None], damping * 0.1, damping * 10)
-        damping = xp.clip(damping, _LEAST_DAMPING, _MOST_DAMPING)
-    if xp is not np and any(array.requires_grad for array in (filled, known, *vars(cameras).values())):
-        points = _with_derivatives(cameras, points, filled, known, loss, scale)
-    return points
+    plane, known, filled = _prepared(cameras, pixels, weights)
+    held, held_plane, held_known, held_pixels = cameras.map(detached), *map(detached, (plane, known, filled))
+    points = best_linear(held, held_plane, held_known, held_pixels, "truncated", threshold)
+    for _ in range(_CONSENSUS_ROUNDS):
+        agrees = (squared_errors(held, points, held_pixels) <= threshold**2) & (held_known > 0)
+        points = xp.where((agrees.sum(-2) >= 2)[..., None], points, xp.nan)
+        points = refined(held, points, held_pixels, xp.where(agrees, held_known, 0), "squares", threshold)
+    return refined(cameras, points, filled, xp.where(agrees, known, 0), "squares", threshold)
 
 
 def reprojection_errors(
@@ -134,10 +211,52 @@ def point_covariance(
     slope = cameras.project_jacobian(points[..., None, :, :])
     unseen = xp.isnan(covariance).any(-1).any(-1) | xp.isnan(slope).any(-1).any(-1)
     slope = xp.where(unseen[..., None, None], 0, slope)
-    eye = xp.zeros_like(covariance) + _eye(covariance, 2)
+    eye = xp.zeros_like(covariance) + unit_matrix(covariance, 2)
     information = xp.linalg.inv(xp.where(unseen[..., None, None], eye, covariance))
     known = (slope.swapaxes(-1, -2) @ information @ slope).sum(-4)
-    return _masked((~unseen).sum(-2) >= 2, known, lambda matrix: xp.linalg.inv(matrix))
+    return where_invertible((~unseen).sum(-2) >= 2, known, lambda matrix: xp.linalg.inv(matrix))
+
+
+def residual_covariance(
+    cameras: Camera,
+    points: Float[Array, "*lead N 3"],
+    pixels: Float[Array, "*lead V N 2"],
+    weights: Float[Array, "*lead V N"] | None = None,
+) -> Float[Array, "*lead N 3 3"]:
+    """The covariance of triangulated points as their own residuals tell it (first order, as in nonlinear regression).
+
+    The pixels' variance is the weighted sum of squared residuals over the degrees of freedom, which two views hardly
+    know: the more views, the surer the covariance itself.
+
+    Args:
+        cameras: V stacked cameras.
+        points: In millimetres.
+        pixels: What they see.
+        weights: How much each view counted; all that see the point equally by default.
+
+    Returns:
+        Squared millimetres; NaN where fewer than two views counted.
+    """
+    errors = reprojection_errors(cameras, points, pixels)
+    xp = library(errors)
+    known = xp.where(xp.isnan(errors), 0, _known(pixels, weights))
+    highest = xp.where(known > 0, known, 0).max(-2)
+    highest = (highest if xp is np else highest.values)[..., None, :]
+    share = known / xp.where(highest > 0, highest, 1)
+    freedom = xp.clip(2 * share.sum(-2) - 3, 1, None)
+    variance = (share * xp.where(known > 0, errors, 0) ** 2).sum(-2) / freedom
+    spread = xp.where(share > 0, variance[..., None, :] / xp.where(share > 0, share, 1), xp.nan)
+    # Exact pixels leave no residual; a variance of zero has no inverse, one far below any pixel's has.
+    spread = xp.clip(spread, _LEAST_VARIANCE, None)
+    return point_covariance(cameras, points, spread[..., None, None] * unit_matrix(points, 2))
+
+
+def _prepared(cameras: Camera, pixels: Array, weights: Array | None) -> tuple[Array, Array, Array]:
+    """Undistorted rays, weights that are 0 for unseen points, and pixels without NaN."""
+    xp = library(pixels)
+    plane = cameras.undistort(pixels)
+    missing = xp.isnan(pixels)
+    return plane, xp.where(missing.any(-1), 0, _known(plane, weights)), xp.where(missing, 0, pixels)
 
 
 def _known(plane: Array, weights: Array | None) -> Array:
@@ -147,119 +266,3 @@ def _known(plane: Array, weights: Array | None) -> Array:
     if weights is None:
         return xp.where(missing, 0, xp.ones_like(plane[..., 0]))
     return xp.where(missing | ~(weights > 0), 0, weights)
-
-
-def _linear(cameras: Camera, plane: Array, weights: Array) -> Array:
-    xp = library(plane)
-    seen = weights > 0
-    plane = xp.where(seen[..., None], plane, 0)
-    turn, shift = cameras.rotation[..., None, :, :], cameras.translation[..., None, :]
-    rows = turn[..., :2, :] - plane[..., None] * turn[..., 2:, :]
-    sides = plane * shift[..., 2:] - shift[..., :2]
-    weighted = rows * weights[..., None, None]
-    normal = (weighted.swapaxes(-1, -2) @ rows).sum(-4)
-    right = (weighted.swapaxes(-1, -2) @ sides[..., None]).sum(-4)
-    return _masked(seen.sum(-2) >= 2, normal, lambda matrix: xp.linalg.solve(matrix, right))[..., 0]
-
-
-def _start(cameras: Camera, plane: Array, weights: Array, pixels: Array, loss: RobustLoss, scale: float) -> Array:
-    xp = library(plane)
-    views = plane.shape[-3]
-    best = _linear(cameras, plane, weights)
-    least = _cost(cameras, best, pixels, weights, loss, scale)
-    pairs = list(combinations(range(views), 2)) if views > 2 else []
-    for number in np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), _MOST_PAIRS)).round().astype(int)):
-        chosen = list(pairs[number])
-        points = _linear(_views(cameras, chosen), plane[..., chosen, :, :], weights[..., chosen, :])
-        cost = _cost(cameras, points, pixels, weights, loss, scale)
-        better = cost < least
-        best, least = xp.where(better[..., None], points, best), xp.where(better, cost, least)
-    return best
-
-
-def _views(cameras: Camera, chosen: list[int]) -> Camera:
-    return Camera(
-        cameras.intrinsics[..., chosen, :, :],
-        cameras.rotation[..., chosen, :, :],
-        cameras.translation[..., chosen, :],
-        cameras.distortion[..., chosen, :],
-        cameras.size[..., chosen, :],
-    )
-
-
-def _squared_errors(cameras: Camera, points: Array, pixels: Array) -> Array:
-    away = cameras.project(points[..., None, :, :]) - pixels
-    return (away * away).sum(-1)
-
-
-def _cost(cameras: Camera, points: Array, pixels: Array, weights: Array, loss: RobustLoss, scale: float) -> Array:
-    """Infinite where there is no point, or where it lies behind a camera that sees it."""
-    xp = library(points)
-    ratio = _squared_errors(cameras, points, pixels) / scale**2
-    if loss == "cauchy":
-        values = xp.log1p(ratio)
-    else:
-        values = xp.where(ratio < 1, ratio, 2 * xp.sqrt(xp.where(ratio < 1, 1, ratio)) - 1)
-    values = xp.where(weights > 0, weights * values, 0).sum(-2)
-    return xp.where(xp.isnan(values), xp.inf, values)
-
-
-def _step(
-    cameras: Camera, points: Array, pixels: Array, weights: Array, loss: RobustLoss, scale: float, damping: Array
-) -> Array:
-    xp = library(points)
-    placed = points[..., None, :, :]
-    seen = (weights > 0)[..., None]
-    away = xp.where(seen, pixels - cameras.project(placed), 0)
-    slope = xp.where(seen[..., None], cameras.project_jacobian(placed), 0)
-    ratio = (away * away).sum(-1) / scale**2
-    factor = 1 / (1 + ratio) if loss == "cauchy" else 1 / xp.sqrt(xp.where(ratio < 1, 1, ratio))
-    # Along the residual the loss bends less than its weight says; without that the last digits take hundreds of steps.
-    bend = 2 * ratio / (1 + ratio) if loss == "cauchy" else xp.where(ratio < 1, 0, xp.ones_like(ratio))
-    bend = xp.clip(bend, 0, _MOST_BEND) / xp.where(ratio > 0, ratio * scale**2, 1)
-    weighted = slope * (weights * factor)[..., None, None]
-    along = (away[..., None, :] @ slope)[..., 0, :]
-    normal = (weighted.swapaxes(-1, -2) @ slope).sum(-4)
-    normal = normal - ((weights * factor * bend)[..., None, None] * along[..., :, None] * along[..., None, :]).sum(-4)
-    right = (weighted.swapaxes(-1, -2) @ away[..., None]).sum(-4)
-    ridge = damping[..., None] * xp.where(_eye(normal, 3) > 0, normal, 0)
-    usable = ~xp.isnan(points).any(-1)
-    return _masked(usable, normal + ridge, lambda matrix: xp.linalg.solve(matrix, right))[..., 0]
-
-
-def _with_derivatives(
-    cameras: Camera, points: Array, pixels: Array, weights: Array, loss: RobustLoss, scale: float
-) -> Array:
-    """One Newton step from the solution: it stays, and its derivatives are those of the implicit function theorem."""
-    import torch
-
-    points = points.detach().requires_grad_()
-    cost = _cost(cameras, points, pixels, weights, loss, scale)
-    (slope,) = torch.autograd.grad(cost[cost.isfinite()].sum(), points, create_graph=True)
-    curvature = torch.stack(
-        [torch.autograd.grad(slope[..., i].sum(), points, retain_graph=True)[0] for i in range(3)], -2
-    )
-    usable = cost.isfinite()
-    step = _masked(usable, curvature, lambda matrix: torch.linalg.solve(matrix, slope[..., None]))[..., 0]
-    return points.detach() - torch.where(step.isfinite(), step, 0)
-
-
-def _masked(usable: Array, matrices: Array, function: Callable[[Array], Array]) -> Array:
-    """A function of invertible 3x3 matrices, NaN where they are not: one singular matrix must not stop the others."""
-    xp = library(matrices)
-    size = abs(matrices).sum(-1).sum(-1)
-    usable = (usable & (size > 0) & xp.isfinite(size))[..., None, None]
-    unit = xp.where(usable, matrices, _eye(matrices, 3)) / xp.where(usable, size[..., None, None], 1)
-    flat = xp.linalg.det(_detached(unit))[..., None, None] > _SINGULAR * xp.finfo(unit.dtype).eps
-    good = usable & flat
-    result = function(xp.where(good, matrices, _eye(matrices, 3)))
-    return xp.where(good, result, xp.nan)
-
-
-def _eye(like: Array, size: int) -> Array:
-    xp = library(like)
-    return xp.eye(size, dtype=like.dtype) if xp is np else xp.eye(size, dtype=like.dtype, device=like.device)
-
-
-def _detached(array: Array) -> Array:
-    return array if isinstance(array, np.ndarray) else array.detach()
