@@ -6,6 +6,7 @@ import pytest
 from smoothing.walks import walk
 from vitruve.smoothing.scale import NoiseRange, find_scales, stretches
 from vitruve.smoothing.state_space import evidence, observations
+from vitruve.smoothing.state_space import walk as walking
 
 START = np.zeros(1, int)
 
@@ -27,7 +28,7 @@ def test_what_is_found_is_the_highest_of_a_fine_grid() -> None:
     seen, motion = _seen(), np.ones((3, 1, 1))
     found = find_scales(seen, motion, np.arange(3), START, NoiseRange(np.zeros(3)))
     ratios = np.exp(np.linspace(-18, 6, 1200))[:, None] * np.ones(3)
-    sums = evidence(seen, motion, ratios, START)
+    sums = evidence(seen, walking(motion, ratios), START)
     noise = sums.squares / sums.count
     best = ratios[(sums.count * np.log(noise) + sums.log_variance).argmin(0), np.arange(3)]
     np.testing.assert_allclose(np.log(found.motion / found.noise), np.log(best), atol=0.08)

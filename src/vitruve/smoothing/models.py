@@ -7,24 +7,22 @@ better than a median of its members, is added to what the smoother leaves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from vitruve.errors import InputError
 from vitruve.geometry.triangulation import triangulate_robust
-from vitruve.smoothing.ensemble import Ensemble, least_noise
+from vitruve.smoothing.ensemble import Ensemble
+from vitruve.smoothing.lasting import expected_noise, lasting, lasting_covariances
+from vitruve.smoothing.learned_views import LearnedViews, learn_views
 from vitruve.smoothing.scale import NoiseRange, Scales, find_scales, stretches
-from vitruve.smoothing.state_space import Observations, observations, smooth_states
-from vitruve.smoothing.views import Fusion, fuse
+from vitruve.smoothing.state_space import Observations, observations, smooth_states, walk
+from vitruve.smoothing.views import by_view, flat, fuse
 from vitruve.structures.camera import Camera
 
 _LINEARISATIONS = 2
-# In standard deviations of its estimate: disagreement up to this is chance.
-_SIGNIFICANT = 4.0
-_LEAST_SHAPE = 1e-3
-_FRAMES_A_DIMENSION = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,18 +81,20 @@ def smooth_single(ensemble: Ensemble, search: Search) -> Posterior:
         The posterior, with V = 1.
     """
     frames, points, _ = ensemble.median.shape
-    flat = (frames, 2 * points, 1)
-    seen = observations(ensemble.median.reshape(flat), ensemble.noise.reshape(*flat, 1))
+    line = (frames, 2 * points, 1)
+    seen = observations(ensemble.median.reshape(line), ensemble.noise.reshape(*line, 1))
     both = Search(search.blocks.repeat(2), None if search.scale is None else search.scale.repeat(2), search.frames)
-    expected = _expected_noise(ensemble).repeat(2)
+    expected = expected_noise([ensemble]).repeat(2)
     motion = np.ones((2 * points, 1, 1))
     scales = _scales(seen, motion, both, expected)
-    states = smooth_states(seen, motion, scales.motion, scales.noise)
-    lasting = np.where(np.isfinite(seen.variances[:, 0]), seen.variances[:, 0], 0) * _lasting(scales, expected)
+    states = smooth_states(seen, walk(motion, scales.motion[None]), scales.noise)
+    known = np.isfinite(seen.variances[:, 0])
+    added = np.where(known, seen.variances[:, 0], 0) * lasting(scales.noise, expected)
+    # Of what is never seen nothing is known: not even the 0 that its walk begins with.
+    means, variance = (np.where(known.any(0), v, np.nan) for v in (states.means[..., 0], states.covariances[..., 0, 0]))
     shape = (frames, 1, points, 2)
-    variance = states.covariances[..., 0, 0] + lasting
     return Posterior(
-        states.means.reshape(shape), variance.reshape(shape), Scales(scales.motion[::2], scales.noise[::2])
+        means.reshape(shape), (variance + added).reshape(shape), Scales(scales.motion[::2], scales.noise[::2])
     )
 
 
@@ -123,19 +123,44 @@ def smooth_linear(
     Raises:
         InputError: A keypoint is too seldom seen by all views.
     """
-    away, variances = _joined(ensembles)
-    size = min(latents, 2 * len(ensembles) - 1)
-    middle, components, motion = _learned_views(away, variances, names, size, quantile)
-    around = np.zeros((*away.shape[:2], size))
-    slopes = np.broadcast_to(components, (*away.shape[:2], *components.shape[-2:]))
-    fused = fuse(away - middle, slopes, variances, around, inflate)
-    expected = _joint_expected(ensembles)
-    scales = _scales(fused.seen, motion, search, expected)
-    states = smooth_states(fused.seen, motion, scales.motion, scales.noise)
-    covariances = states.covariances + _lasting_covariances(fused, scales, expected)
-    pixels = middle + (components @ states.means[..., None])[..., 0]
-    spread = np.einsum("kmd,tkde,kme->tkm", components, covariances, components)
-    return Posterior(_by_view(pixels), _by_view(spread), scales)
+    seen, variances = joined(ensembles)
+    learned = learn_views(seen, variances, names, latents, quantile)
+    return smooth_learned(seen, variances, learned, search, expected_noise(ensembles), inflate=inflate)
+
+
+def smooth_learned(
+    seen: Float[np.ndarray, "T K M"],
+    variances: Float[np.ndarray, "T K M"],
+    learned: LearnedViews,
+    search: Search,
+    expected: Float[np.ndarray, " K"],
+    elapsed: Float[np.ndarray, " T"] | None = None,
+    *,
+    inflate: bool = True,
+) -> Posterior:
+    """Smooth several views of the same keypoints, of which is known how they belong together.
+
+    Args:
+        seen: x and y of all views in turn, NaN where missing.
+        variances: Of their noise.
+        learned: How the views belong together.
+        search: What is known of the scales.
+        expected: Scale that the noise has if nothing speaks against it.
+        elapsed: Time since the frame before; 1 by default.
+        inflate: Whether views that contradict the others count less.
+
+    Returns:
+        The posterior.
+    """
+    size = learned.components.shape[-1]
+    slopes = np.broadcast_to(learned.components, (*seen.shape, size))
+    fused = fuse(seen - learned.middle, slopes, variances, np.zeros((*seen.shape[:2], size)), inflate)
+    if elapsed is not None:
+        fused = replace(fused, seen=replace(fused.seen, elapsed=elapsed))
+    scales = _scales(fused.seen, learned.motion, search, expected)
+    states = smooth_states(fused.seen, walk(learned.motion, scales.motion[None]), scales.noise)
+    covariances = states.covariances + lasting_covariances(fused, scales.noise, expected)
+    return Posterior(*projected(states.means, covariances, learned.middle, learned.components), scales)
 
 
 def smooth_calibrated(ensembles: list[Ensemble], cameras: Camera, search: Search, *, inflate: bool = True) -> Posterior:
@@ -154,9 +179,9 @@ def smooth_calibrated(ensembles: list[Ensemble], cameras: Camera, search: Search
         The posterior, with points in space. Keypoints that no two cameras ever see together are NaN.
     """
     pixels = np.stack([item.median for item in ensembles], 1)
-    _, variances = _joined(ensembles)
-    expected = _joint_expected(ensembles)
-    points = triangulate_robust(cameras, np.where(np.isfinite(_by_view(variances)), pixels, np.nan))
+    _, variances = joined(ensembles)
+    expected = expected_noise(ensembles)
+    points = triangulate_robust(cameras, np.where(np.isfinite(by_view(variances)), pixels, np.nan))
     lost = np.isnan(points).all((0, 2))
     around = _filled(points)
     motion = np.broadcast_to(np.eye(3), (len(lost), 3, 3))
@@ -166,12 +191,12 @@ def smooth_calibrated(ensembles: list[Ensemble], cameras: Camera, search: Search
         away = pixels - cameras.project(placed)
         slopes = cameras.project_jacobian(placed).swapaxes(1, 2)
         slopes = slopes.reshape(*slopes.shape[:2], -1, 3)
-        fused = fuse(_flat(away), slopes, variances, around, inflate)
+        fused = fuse(flat(away), slopes, variances, around, inflate)
         scales = scales or _scales(fused.seen, motion, search, expected)
-        states = smooth_states(fused.seen, motion, scales.motion, scales.noise)
+        states = smooth_states(fused.seen, walk(motion, scales.motion[None]), scales.noise)
         around = states.means
     assert scales is not None
-    covariances = states.covariances + _lasting_covariances(fused, scales, expected)
+    covariances = states.covariances + lasting_covariances(fused, scales.noise, expected)
     slope = cameras.project_jacobian(around[:, None])
     spread = np.einsum("tvkid,tkde,tvkie->tvki", slope, covariances, slope)
     around, covariances = around.copy(), covariances.copy()
@@ -182,48 +207,43 @@ def smooth_calibrated(ensembles: list[Ensemble], cameras: Camera, search: Search
     return Posterior(cameras.project(around[:, None]), spread, scales, around, deviations)
 
 
-def _joined(ensembles: list[Ensemble]) -> tuple[np.ndarray, np.ndarray]:
-    """Medians and noise of all views, ``(T, K, 2 V)``."""
-    return _flat(np.stack([e.median for e in ensembles], 1)), _flat(np.stack([e.noise for e in ensembles], 1))
+def joined(ensembles: Sequence[Ensemble]) -> tuple[Float[np.ndarray, "T K M"], Float[np.ndarray, "T K M"]]:
+    """Medians and noise of all views.
+
+    Args:
+        ensembles: One a view.
+
+    Returns:
+        x and y of the views in turn (M = 2 V).
+    """
+    return flat(np.stack([e.median for e in ensembles], 1)), flat(np.stack([e.noise for e in ensembles], 1))
 
 
-def _flat(by_view: np.ndarray) -> np.ndarray:
-    frames, _, points, _ = by_view.shape
-    return by_view.swapaxes(1, 2).reshape(frames, points, -1)
+def projected(
+    means: Float[np.ndarray, "T K D"],
+    covariances: Float[np.ndarray, "T K D D"],
+    middle: Float[np.ndarray, "K M"],
+    components: Float[np.ndarray, "K M D"],
+) -> tuple[Float[np.ndarray, "T V K 2"], Float[np.ndarray, "T V K 2"]]:
+    """What the views see of states.
 
+    Args:
+        means: The states.
+        covariances: Theirs.
+        middle: What is seen of the state 0.
+        components: How it moves with the state.
 
-def _by_view(flat: np.ndarray) -> np.ndarray:
-    return flat.reshape(*flat.shape[:2], -1, 2).swapaxes(1, 2)
-
-
-def _expected_noise(ensemble: Ensemble) -> np.ndarray:
-    """By which factor a median is better than one member, where confidences do not enter: ``(K,)``."""
-    if ensemble.members < 2:
-        return np.zeros(ensemble.median.shape[1])
-    known = np.isfinite(ensemble.noise)
-    plain = np.where(known, ensemble.noise * ensemble.confidence[..., None], 0).sum((0, 2))
-    return least_noise(ensemble.members) * plain / np.where(known, ensemble.noise, 0).sum((0, 2)).clip(1e-300)
-
-
-def _joint_expected(ensembles: list[Ensemble]) -> np.ndarray:
-    return np.mean([_expected_noise(item) for item in ensembles], 0)
+    Returns:
+        Pixels, and their variances.
+    """
+    pixels = middle + (components @ means[..., None])[..., 0]
+    return by_view(pixels), by_view(np.einsum("kmd,tkde,kme->tkm", components, covariances, components))
 
 
 def _scales(seen: Observations, motion: np.ndarray, search: Search, expected: np.ndarray) -> Scales:
     frames, starts = stretches(len(seen.values), search.frames)
     part = seen if len(frames) == len(seen.values) else seen.frames(frames)
     return find_scales(part, motion, search.blocks, starts, NoiseRange(expected), search.scale)
-
-
-def _lasting(scales: Scales, total: np.ndarray) -> np.ndarray:
-    """What is missing of the errors' variance, by that of the noise at scale 1, when noise explains less than half."""
-    return np.where(scales.noise < total / 2, total - scales.noise, 0)
-
-
-def _lasting_covariances(fused: Fusion, scales: Scales, expected: np.ndarray) -> np.ndarray:
-    chance = 1 + _SIGNIFICANT * np.sqrt(2 / fused.seen.spare.clip(1))
-    seen = np.where(fused.disagreement > scales.noise * chance, fused.disagreement, 0)
-    return fused.covariances(_lasting(scales, np.maximum(expected, seen)))
 
 
 def _filled(points: Float[np.ndarray, "T K 3"]) -> np.ndarray:
@@ -236,29 +256,3 @@ def _filled(points: Float[np.ndarray, "T K 3"]) -> np.ndarray:
         for d in range(3):
             result[:, k, d] = np.interp(times, times[there], points[there, k, d]) if there.any() else usual[d]
     return result
-
-
-def _learned_views(
-    rows: np.ndarray, variances: np.ndarray, names: tuple[str, ...], size: int, quantile: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean ``(K, M)``, components ``(K, M, D)`` and the shape of the motion ``(K, D, D)`` of each keypoint."""
-    count = rows.shape[-1]
-    middle, components, motion = [], [], []
-    for k, name in enumerate(names):
-        worst = np.where(np.isfinite(rows[:, k]).all(-1), variances[:, k].max(-1), np.nan)
-        there = np.isfinite(worst)
-        if there.sum() < _FRAMES_A_DIMENSION * count:
-            raise InputError(
-                f"keypoint '{name}': all views see it in {there.sum()} frames, but {_FRAMES_A_DIMENSION * count} are "
-                "needed to learn how the views belong together; leave it out (--bodyparts), or give a calibration"
-            )
-        good = there & (worst <= np.percentile(worst[there], quantile))
-        chosen = rows[good, k]
-        middle.append(chosen.mean(0))
-        _, directions = np.linalg.eigh(np.cov(chosen.T))
-        components.append(directions[:, ::-1][:, :size])
-        steps = np.diff(rows[:, k], axis=0)[good[1:] & good[:-1]] @ components[-1]
-        shape = steps.T @ steps
-        shape = shape / max(np.trace(shape) / size, np.finfo(float).tiny)
-        motion.append(shape + _LEAST_SHAPE * np.eye(size))
-    return np.array(middle), np.array(components), np.array(motion)

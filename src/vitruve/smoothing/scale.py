@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from vitruve.smoothing.state_space import Evidence, Observations, evidence
+from vitruve.smoothing.state_space import Evidence, Observations, evidence, walk
 
 # Of the search on a logarithmic scale: the whole range in steps of one, then twice closer around the best.
 _RANGE, _FINER, _ROUNDS = 34.0, 4, 2
@@ -102,7 +102,7 @@ def find_scales(
     for number in range(_ROUNDS + 1):
         offsets = np.arange(-half, half + step / 2, step)
         grid = center + offsets[:, None]
-        found = _merged(evidence(seen, motion, np.exp(grid), starts), groups)
+        found = _merged(evidence(seen, walk(motion, np.exp(grid)), starts), groups)
         free = np.clip(found.squares / found.count.clip(1), noise.least, noise.most)
         cost = _cost(found, free)
         if number == 0:
@@ -130,7 +130,7 @@ def _with_fixed_motion(
     center, half, step = np.full(len(fixed), (low + high) / 2), (high - low) / 2, 1.0
     while half > 0:
         grid = np.clip(center + np.linspace(-half, half, int(2 * half / step) + 3)[:, None], low, high)
-        found = _merged(evidence(seen, motion, fixed / np.exp(grid), starts), groups)
+        found = _merged(evidence(seen, walk(motion, fixed / np.exp(grid)), starts), groups)
         center = np.take_along_axis(grid, _cost(found, np.exp(grid)).argmin(0)[None], 0)[0]
         half, step = (step, step / _FINER) if step > 1 / _FINER**_ROUNDS else (0.0, step)
     return Scales(fixed, np.exp(center))
@@ -141,8 +141,9 @@ def _largest_motion(seen: Observations, motion: np.ndarray) -> np.ndarray:
     moves = np.diff(seen.states, axis=0)
     there = np.isfinite(moves)
     square = (np.where(there, moves, 0) ** 2).sum((0, 2)) / there.sum((0, 2)).clip(1)
-    known = np.isfinite(seen.variances)
-    noise = np.where(known, seen.variances, 0).sum((0, 1)) / known.sum((0, 1)).clip(1)
+    _, around, noise = seen.whereabouts()
+    # Cameras that take turns fix no state in a frame: it moves no further than all over where it is ever seen.
+    square = np.where(there.any((0, 2)), square, around)
     return (square + noise + np.finfo(float).tiny) / np.trace(motion, axis1=-2, axis2=-1)
 
 

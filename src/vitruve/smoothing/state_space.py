@@ -1,11 +1,13 @@
-"""The state space of the smoother: a random walk of D dimensions for each of K keypoints, observed with known noise.
+"""The state space of the smoother: states of D dimensions for each of K keypoints, observed with known noise.
 
-What is observed of a state in a frame is turned into at most D independent numbers (:func:`observations`), so the
-filter needs no inverse. It runs over the frames once, for all keypoints and all candidates of the motion's scale.
+States walk at random, or return to zero while they do (:class:`Motion`). What is observed of a state in a frame is
+turned into at most D independent numbers (:func:`observations`), so the filter needs no inverse. It runs over the
+frames once, for all keypoints and all candidate motions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +29,7 @@ class Observations:
         residual: ``(K,)`` sum of squares of noise, each by its variance, that is seen beside the state: where several
             views see it, their disagreement.
         spare: ``(K,)`` how many independent numbers that sum is made of.
+        elapsed: ``(T,)`` time since the frame before, in the unit of time of the motion; that of the first counts as 1.
     """
 
     directions: Float[np.ndarray, "T D D K"]
@@ -34,6 +37,7 @@ class Observations:
     variances: Float[np.ndarray, "T D K"]
     residual: Float[np.ndarray, " K"]
     spare: Float[np.ndarray, " K"]
+    elapsed: Float[np.ndarray, " T"]
 
     @property
     def states(self) -> Float[np.ndarray, "T K D"]:
@@ -58,7 +62,102 @@ class Observations:
             self.variances[chosen],
             self.residual * share,
             self.spare * share,
+            self.elapsed[chosen],
         )
+
+    def whereabouts(self) -> tuple[Float[np.ndarray, "D K"], Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
+        """The mean state, the mean square distance of the states from it, and the mean variance of a number's noise.
+
+        Frames that fix some directions of a state only, as those of one of two cameras do, count with these.
+
+        Returns:
+            The three, 0 for a keypoint that is never seen.
+        """
+        known = np.isfinite(self.variances)
+        number = known.sum((0, 1)).clip(1)
+        along = self.directions * known[:, :, None]
+        # Of complete frames the sum is their number times the identity; directions that are never seen stay at 0.
+        inverse = np.linalg.pinv(np.einsum("tjdk,tjek->kde", along, along), hermitian=True)
+        mean = np.einsum("kde,tjek,tjk->dk", inverse, along, self.values)
+        away = np.where(known, self.values - np.einsum("tjdk,dk->tjk", along, mean), 0)
+        noise = np.where(known, self.variances, 0)
+        return mean, len(mean) * (away**2).sum((0, 1)) / number, noise.sum((0, 1)) / number
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """How states move, for each of G candidates: what was becomes less by a factor, and a random step is added.
+
+    Attributes:
+        steps: ``(D, D, G, K)`` covariance of the step in a unit of time.
+        decay: ``(D, G, K)`` what is left after a unit of time, from 0 to below 1; None for a random walk, which has 1.
+    """
+
+    steps: Float[np.ndarray, "D D G K"]
+    decay: Float[np.ndarray, "D G K"] | None = None
+
+    def over(self, elapsed: float) -> tuple[np.ndarray | None, np.ndarray]:
+        """Factor and covariance of the step over some time.
+
+        Args:
+            elapsed: The time, above 0.
+
+        Returns:
+            As :attr:`decay` and :attr:`steps`.
+        """
+        if elapsed == 1:
+            return self.decay, self.steps
+        if self.decay is None:
+            return None, self.steps * elapsed
+        both = self.decay[:, None] * self.decay
+        return self.decay**elapsed, self.steps * (1 - both**elapsed) / (1 - both)
+
+    def beginning(self, seen: Observations) -> tuple[np.ndarray, np.ndarray]:
+        """The state before the first frame and its covariance.
+
+        Args:
+            seen: What walks begin from: wherever the keypoint is ever seen, and wider. A state that returns to zero
+                begins with the distribution that it has for ever.
+
+        Returns:
+            ``(D, 1, K)``, and ``(D, D, 1, K)`` or ``(D, D, G, K)``.
+        """
+        if self.decay is not None:
+            return np.zeros((len(self.decay), 1, self.decay.shape[-1])), self.steps / (
+                1 - self.decay[:, None] * self.decay
+            )
+        mean, around, noise = seen.whereabouts()
+        spread = _WIDE * (around + noise + np.finfo(float).tiny)
+        return mean[:, None], np.eye(len(mean))[:, :, None, None] * spread
+
+
+def walk(covariance: Float[np.ndarray, "K D D"], scales: Float[np.ndarray, "G K"]) -> Motion:
+    """Random walks.
+
+    Args:
+        covariance: Of one unit of time's motion at scale 1.
+        scales: Candidates of what multiplies it.
+
+    Returns:
+        The motion.
+    """
+    return Motion(covariance.transpose(1, 2, 0)[:, :, None] * scales)
+
+
+def returning(variance: Float[np.ndarray, "K D"], decay: Float[np.ndarray, "D G K"]) -> Motion:
+    """States that return to zero, so that their variance stays the same (autoregressive of order 1).
+
+    Args:
+        variance: Of the states, in the long run.
+        decay: What is left of a state after a unit of time, from 0 to below 1.
+
+    Returns:
+        The motion.
+    """
+    size = len(decay)
+    steps = np.zeros((size, *decay.shape))
+    steps[np.arange(size), np.arange(size)] = variance.T[:, None] * (1 - decay**2)
+    return Motion(steps, decay)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +197,7 @@ def observations(
     unknown: Float[np.ndarray, "T K D D"] | None = None,
     residual: Float[np.ndarray, " K"] | None = None,
     spare: Float[np.ndarray, " K"] | None = None,
+    elapsed: Float[np.ndarray, " T"] | None = None,
 ) -> Observations:
     """Observed states as independent numbers along the axes of their uncertainty.
 
@@ -107,6 +207,7 @@ def observations(
         unknown: Projections on the directions of which nothing is observed; None where all are.
         residual: See :class:`Observations`; none by default.
         spare: See :class:`Observations`.
+        elapsed: See :class:`Observations`; 1 by default.
 
     Returns:
         The observations.
@@ -131,83 +232,84 @@ def observations(
         np.ascontiguousarray(variances.transpose(0, 2, 1)),
         none if residual is None else residual,
         none if spare is None else spare,
+        np.ones(len(states)) if elapsed is None else elapsed,
     )
 
 
-def evidence(
-    seen: Observations,
-    motion: Float[np.ndarray, "K D D"],
-    scales: Float[np.ndarray, "G K"],
-    starts: Int[np.ndarray, " S"],
-) -> Evidence:
-    """What the likelihood of G candidate scales of the motion is made of, by one run of the Kalman filter.
+def evidence(seen: Observations, motion: Motion, starts: Int[np.ndarray, " S"]) -> Evidence:
+    """What the likelihood of G candidate motions is made of, by one run of the Kalman filter.
 
     Args:
-        seen: The observations.
-        motion: Covariance of one frame's motion at scale 1.
-        scales: Candidates, different ones for each keypoint.
+        seen: The observations, at scale 1 of the noise.
+        motion: The candidates.
         starts: Frames, 0 among them, at which a stretch begins that does not go on where the last one ended.
 
     Returns:
         The sums.
     """
-    mean, spread = _beginning(seen)
-    steps = motion.transpose(1, 2, 0)[:, :, None] * scales
-    m = np.broadcast_to(mean[:, None], (len(mean), *scales.shape)).copy()
-    p = np.zeros((*steps.shape,))
-    beginning = set(starts.tolist())
-    log_variance, squares = np.zeros(scales.shape), np.zeros(scales.shape)
-    present = np.isfinite(seen.variances)
-    for t in range(len(seen.values)):
-        if t in beginning:
-            m[:] = mean[:, None]
-            p[:] = spread[:, :, None]
-        p += steps
-        for j in np.flatnonzero(present[t].any(-1)):
-            variance, away = _update(m, p, seen.directions[t, j], seen.values[t, j], seen.variances[t, j])
-            here = present[t, j]
+    log_variance = np.zeros(motion.steps.shape[2:])
+    squares = np.zeros_like(log_variance)
+    for _, _, taken in _filtered(seen, motion, seen.variances, frozenset(starts.tolist())):
+        for here, variance, away in taken:
             log_variance += np.log(np.where(here, variance, 1))
             squares += np.where(here, away * away / variance, 0)
-    return Evidence(log_variance, squares + seen.residual, present.sum((0, 1)) + seen.spare)
+    count = np.isfinite(seen.variances).sum((0, 1))
+    return Evidence(log_variance, squares + seen.residual, count + seen.spare)
 
 
-def smooth_states(
-    seen: Observations,
-    motion: Float[np.ndarray, "K D D"],
-    scale: Float[np.ndarray, " K"],
-    noise: Float[np.ndarray, " K"],
-) -> Smoothed:
+def smooth_states(seen: Observations, motion: Motion, noise: Float[np.ndarray, " K"]) -> Smoothed:
     """States given all frames: the Kalman filter, then the smoother of Rauch, Tung and Striebel (1965).
 
     Args:
         seen: The observations.
-        motion: Covariance of one frame's motion at scale 1.
-        scale: What multiplies the motion.
+        motion: One candidate (G = 1).
         noise: What multiplies the observations' variances.
 
     Returns:
         Means and covariances of the states.
     """
     frames, size, points = seen.values.shape
-    mean, spread = _beginning(seen)
-    step = motion.transpose(1, 2, 0)[:, :, None] * scale
-    m, p = mean[:, None].copy(), spread[:, :, None].copy()
-    means, covariances = np.empty((frames, size, points)), np.empty((frames, size, size, points))
-    variances = seen.variances * noise
-    present = np.isfinite(variances)
-    for t in range(frames):
-        p += step
-        for j in np.flatnonzero(present[t].any(-1)):
-            _update(m, p, seen.directions[t, j], seen.values[t, j], variances[t, j])
-        means[t], covariances[t] = m[:, 0], p[:, :, 0]
-    means, covariances = means.transpose(0, 2, 1).copy(), covariances.transpose(0, 3, 1, 2).copy()
-    ahead = covariances + motion * scale[:, None, None]
-    gains = covariances @ np.linalg.inv(ahead)
+    means, covariances = np.empty((frames, points, size)), np.empty((frames, points, size, size))
+    for t, (m, p, _) in enumerate(_filtered(seen, motion, seen.variances * noise, frozenset({0}))):
+        means[t], covariances[t] = m[:, 0].T, p[:, :, 0].transpose(2, 0, 1)
     for t in range(frames - 2, -1, -1):
-        gain = gains[t]
-        means[t] += (gain @ (means[t + 1] - means[t])[..., None])[..., 0]
-        covariances[t] += gain @ (covariances[t + 1] - ahead[t]) @ gain.swapaxes(-1, -2)
+        decay, steps = motion.over(float(seen.elapsed[t + 1]))
+        left = np.ones((points, size)) if decay is None else decay[:, 0].T
+        towards = covariances[t] * left[:, None]
+        ahead = towards * left[:, :, None] + steps[:, :, 0].transpose(2, 0, 1)
+        gain = towards @ np.linalg.inv(ahead)
+        means[t] += (gain @ (means[t + 1] - left * means[t])[..., None])[..., 0]
+        covariances[t] += gain @ (covariances[t + 1] - ahead) @ gain.swapaxes(-1, -2)
     return Smoothed(means, covariances)
+
+
+def _filtered(
+    seen: Observations, motion: Motion, variances: np.ndarray, starts: frozenset[int]
+) -> Iterator[tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]]:
+    """After each frame the state and its covariance, which the next one overwrites.
+
+    With them come, of each number that was taken into account, whose keypoints it was, its predicted variance and its
+    deviation from the prediction.
+    """
+    mean, spread = motion.beginning(seen)
+    m, p = np.empty(motion.steps.shape[1:]), np.empty(motion.steps.shape)
+    present = np.isfinite(variances)
+    for t in range(len(seen.values)):
+        if t in starts:
+            m[:], p[:] = mean, spread
+        decay, steps = motion.over(float(seen.elapsed[t]))
+        if decay is not None:
+            m *= decay
+            p *= decay[:, None] * decay
+        p += steps
+        yield (
+            m,
+            p,
+            [
+                (present[t, j], *_update(m, p, seen.directions[t, j], seen.values[t, j], variances[t, j]))
+                for j in np.flatnonzero(present[t].any(-1))
+            ],
+        )
 
 
 def _update(
@@ -222,16 +324,3 @@ def _update(
     m += gain * away
     p -= gain[:, None] * shared
     return variance, away
-
-
-def _beginning(seen: Observations) -> tuple[np.ndarray, np.ndarray]:
-    """A first guess ``(D, K)`` and its covariance ``(D, D, K)``: wherever the keypoint is ever seen, and wider."""
-    states = seen.states.transpose(0, 2, 1)
-    there = np.isfinite(states)
-    number = there.sum(0).clip(1)
-    mean = np.where(there, states, 0).sum(0) / number
-    around = (np.where(there, states - mean, 0) ** 2).sum(0) / number
-    known = np.isfinite(seen.variances)
-    noise = np.where(known, seen.variances, 0).sum((0, 1)) / known.sum((0, 1)).clip(1)
-    spread = _WIDE * (around.sum(0) + noise + np.finfo(float).tiny)
-    return mean, np.eye(len(mean))[:, :, None] * spread

@@ -87,6 +87,31 @@ def fuse(
     return Fusion(seen, gain, variances, disagreement)
 
 
+def flat(by_view: Float[np.ndarray, "T V K 2"]) -> Float[np.ndarray, "T K M"]:
+    """X and y of all views in turn.
+
+    Args:
+        by_view: What each of the V views sees.
+
+    Returns:
+        The same numbers (M = 2 V); the inverse of :func:`by_view`.
+    """
+    frames, _, points, _ = by_view.shape
+    return by_view.swapaxes(1, 2).reshape(frames, points, -1)
+
+
+def by_view(flat: Float[np.ndarray, "T K M"]) -> Float[np.ndarray, "T V K 2"]:
+    """What each view sees.
+
+    Args:
+        flat: x and y of all views in turn.
+
+    Returns:
+        The same numbers; the inverse of :func:`flat`.
+    """
+    return flat.reshape(*flat.shape[:2], -1, 2).swapaxes(1, 2)
+
+
 def _null_space(slopes: np.ndarray) -> np.ndarray:
     """Projections on the directions of the state that no view sees."""
     strength, basis = np.linalg.eigh(slopes.swapaxes(-1, -2) @ slopes)
