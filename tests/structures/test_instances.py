@@ -67,6 +67,18 @@ def test_transformed_agrees_with_homogeneous_coordinates_one_by_one(kind: str, b
     assert np.isnan(moved.keypoints[..., 1, 2, :]).all()
 
 
+@pytest.mark.parametrize("kind", ["affine", "projective"])
+def test_points_keep_their_digits_where_a_network_is_trained_in_half_precision(kind: str) -> None:
+    """bfloat16 would round 301.77 to 302: truth, decoded keypoints and errors would all be off by a pixel."""
+    rng = np.random.default_rng(0)
+    points, matrices = rng.uniform(0, 1000, (2, 4, 5, 2)), _matrices(kind, (2,))
+    instances = Instances.from_keypoints(torch.from_numpy(points).float())
+    with torch.autocast("cpu", torch.bfloat16):
+        moved = instances.transformed(torch.from_numpy(matrices).float()).keypoints
+    assert moved.dtype == torch.float32
+    np.testing.assert_allclose(moved.numpy(), apply_matrix(matrices, points), rtol=2e-5, atol=2e-3)
+
+
 def test_the_precision_of_the_points_is_kept() -> None:
     points = np.zeros((1, 2, 2), np.float32)
     assert apply_matrix(np.eye(3), points).dtype == np.float32

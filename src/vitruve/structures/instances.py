@@ -174,14 +174,15 @@ def apply_matrix(
         matrix = np.asarray(matrix, dtype=np.promote_types(points.dtype, np.float32))
     else:
         matrix = matrix.to(points)
-    turned = matrix.swapaxes(-1, -2)
-    if turned.ndim > 2:
-        turned = turned[..., None, :, :]
-    moved = points @ turned[..., :2, :2] + turned[..., 2:, :2]
+    columns = matrix.swapaxes(-1, -2)
+    if columns.ndim > 2:
+        columns = columns[..., None, None, :, :]
+    # No matrix product: where a network is trained in half precision it would be done in that, and round by a pixel.
+    moved = points[..., :1] * columns[..., 0, :] + points[..., 1:] * columns[..., 1, :] + columns[..., 2, :]
     bottom = matrix[..., 2, :]
     if bool((bottom[..., :2] == 0).all()) and bool((bottom[..., 2] == 1).all()):
-        return moved
-    return moved / (points @ turned[..., :2, 2:] + turned[..., 2:, 2:])
+        return moved[..., :2]
+    return moved[..., :2] / moved[..., 2:]
 
 
 def _missing(values: Array) -> Array:
