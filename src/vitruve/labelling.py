@@ -20,6 +20,8 @@ def select_frames(
     seed: int = 0,
     run: str | Path | None = None,
     labels: str | Path | None = None,
+    views: Sequence[str] = (),
+    shortest: bool = False,
 ) -> list[SelectedFrames]:
     """Choose different frames of videos to label next, and write them with their neighbours in time.
 
@@ -29,31 +31,40 @@ def select_frames(
 
     Args:
         videos: One or several, or folders of them.
-        n: Frames to choose of each video, at least 1.
+        n: Frames to choose of each video, or instants of each recording of several views, at least 1.
         output: The project's folder.
         context: Neighbours in time written before and behind each frame.
         seed: The same seed gives the same frames.
         run: A run that has predicted the videos; frames that it is unsure of are preferred.
-        labels: A label file (``.csv``) that gets rows without coordinates, or a queue (``.jsonl``).
+        labels: A label file (``.csv``) that gets rows without coordinates, or a queue (``.jsonl``). With several views,
+            each has its own: ``CollectedData_<view>.csv`` where ``CollectedData.csv`` is named.
+        views: Names of synchronised views, whose videos are named ``SESSION_VIEW``: the same instants are chosen in
+            all of them. By default those of the run or, without one, those that ``config.yaml`` of the project gives
+            one label file each.
+        shortest: Where the videos of two views differ in length, leave out the instants that not all have.
 
     Returns:
-        What became of each video.
+        What became of each video; the views of a recording one after the other.
 
     Raises:
-        InputError: A video, its predictions or the label file are not as they should be.
+        InputError: A video, its predictions or the label file are not as they should be, a view of a recording is
+            missing, or its videos differ in length.
     """
+    from vitruve.pipeline.select_frames import Selection
     from vitruve.pipeline.select_frames import select_frames as select
 
     listed = [videos] if isinstance(videos, (str, Path)) else list(videos)
-    return select(
-        [Path(item) for item in listed],
+    how = Selection(
         n,
         Path(output),
-        context=context,
-        seed=seed,
+        context,
+        seed,
         run=None if run is None else Path(run),
         labels=None if labels is None else Path(labels),
+        views=tuple(views),
+        shortest=shortest,
     )
+    return select([Path(item) for item in listed], how)
 
 
 def recommend(dataset: str | Path, output: str | Path | None = None) -> Recommendation:

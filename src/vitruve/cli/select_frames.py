@@ -29,14 +29,29 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Add the frames to this label file (.csv, as rows without coordinates) or queue (.jsonl).",
+            help="Add the frames to this label file (.csv, as rows without coordinates) or queue (.jsonl); each view "
+            "has its own, with the view in its name.",
         ),
     ] = None,
+    views: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B",
+            help="Synchronised views, in whose videos SESSION_VIEW the same instants are chosen; by default those of "
+            "the run, or of config.yaml in the project.",
+        ),
+    ] = "",
+    shortest: Annotated[
+        bool, typer.Option("--shortest", help="Where views differ in length, leave out instants that not all have.")
+    ] = False,
 ) -> None:
     """Choose different frames of videos to label next."""
     from vitruve import api
 
-    for done in api.select_frames(videos, n, output=output, context=context, seed=seed, run=run, labels=labels):
+    named = [name.strip() for name in views.split(",") if name.strip()]
+    for done in api.select_frames(
+        videos, n, output=output, context=context, seed=seed, run=run, labels=labels, views=named, shortest=shortest
+    ):
         line = f"{done.folder}: {len(done.indices)} frames to label, {done.written} images written"
         line += f", {done.existing} were there already" if done.existing else ""
         line += f", {done.rows} rows added to {labels}" if labels else ""

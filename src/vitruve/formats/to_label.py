@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vitruve.atomic import atomic_write
@@ -15,23 +15,48 @@ from vitruve.formats.csv_table import read_csv_header, read_csv_parts
 QUEUE_SUFFIX = ".jsonl"
 
 
-def add_to_label(path: Path, images: Sequence[str], names: Sequence[str] = ()) -> int:
-    """Add images to a list of images that wait to be labelled; what the file holds already stays as it is.
+def add_to_labels(lists: Mapping[Path, Sequence[str]], names: Sequence[str] = ()) -> list[int]:
+    """Add images to lists of images that wait to be labelled; what the files hold already stays as it is.
 
     Args:
-        path: A label file (``.csv`` with three header rows), which gets a row without coordinates for each image; or a
-            queue (``.jsonl``), which gets a line ``{"frame_path": ..., "predictions": null}``.
-        images: Image names as the list has them, relative to the project.
+        lists: For each list the image names to add, as it has them: relative to the project. A list is a label file
+            (``.csv`` with three header rows), which gets a row without coordinates for each image; or a queue
+            (``.jsonl``), which gets a line ``{"frame_path": ..., "predictions": null}``. Without images, a list is
+            looked at and left as it is.
         names: Keypoint names, for the header of a label file that is not there yet.
 
     Returns:
-        How many were added: those that the file does not name yet.
+        How many were added to each: those that it does not name yet.
 
     Raises:
-        InputError: The file is of another kind or damaged, or a new label file is asked for without keypoint names.
+        InputError: A file is of another kind or damaged, or a new label file is asked for without keypoint names.
+            Then nothing is written.
     """
+    made = {path: _longer(path, images, names) for path, images in lists.items()}
+    for path, (text, count) in made.items():
+        if count:
+            atomic_write(path, text)
+    return [count for _, count in made.values()]
+
+
+def list_of_view(path: Path, view: str) -> Path:
+    """The list of one view: ``CollectedData_<view>.csv`` of ``CollectedData.csv``, and so with queues.
+
+    Args:
+        path: The list as it is called without views.
+        view: The view's name; empty where there is one nameless view.
+
+    Returns:
+        The file.
+    """
+    stem, dot, ending = path.name.partition(".")
+    return path.with_name(f"{stem}_{view}{dot}{ending}") if view else path
+
+
+def _longer(path: Path, images: Sequence[str], names: Sequence[str]) -> tuple[str, int]:
+    """The text of a list with images added, and how many."""
     if path.suffix.lower() == QUEUE_SUFFIX:
-        return _add_to_queue(path, images)
+        return _longer_queue(path, images)
     if path.suffix.lower() != ".csv":
         raise InputError(f"{path}: images to label are added to a label file (.csv) or a queue ({QUEUE_SUFFIX})")
     if not path.exists():
@@ -50,10 +75,8 @@ def add_to_label(path: Path, images: Sequence[str], names: Sequence[str] = ()) -
         width = len(header.columns) + header.has_split
         known = {name for part in read_csv_parts(path) for name in part.names}
     fresh = [name for name in dict.fromkeys(images) if name not in known]
-    if fresh:
-        end = "" if text.endswith("\n") else "\n"
-        atomic_write(path, text + end + _rows([[name, *[""] * width] for name in fresh]))
-    return len(fresh)
+    end = "" if text.endswith("\n") else "\n"
+    return text + end + _rows([[name, *[""] * width] for name in fresh]), len(fresh)
 
 
 def _header(names: Sequence[str]) -> str:
@@ -67,7 +90,7 @@ def _rows(rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def _add_to_queue(path: Path, images: Sequence[str]) -> int:
+def _longer_queue(path: Path, images: Sequence[str]) -> tuple[str, int]:
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     known = set()
     for number, line in enumerate(text.splitlines(), 1):
@@ -80,8 +103,6 @@ def _add_to_queue(path: Path, images: Sequence[str]) -> int:
                 f'{path}: row {number}: no JSON object with "frame_path"; mend or remove the line'
             ) from None
     fresh = [name for name in dict.fromkeys(images) if name not in known]
-    if fresh:
-        end = "" if not text or text.endswith("\n") else "\n"
-        lines = (json.dumps({"frame_path": name, "predictions": None}) + "\n" for name in fresh)
-        atomic_write(path, text + end + "".join(lines))
-    return len(fresh)
+    end = "" if not text or text.endswith("\n") else "\n"
+    lines = (json.dumps({"frame_path": name, "predictions": None}) + "\n" for name in fresh)
+    return text + end + "".join(lines), len(fresh)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from vitruve.atomic import atomic_write
+from vitruve.config.yaml_file import read_yaml
 from vitruve.data.selection import choose, doubt_of, gather
 from vitruve.errors import InputError
 from vitruve.formats.csv_table import read_csv_table
 from vitruve.formats.hub import read_labels
 from vitruve.formats.keypoint_table import LABELED_DATA
-from vitruve.formats.to_label import add_to_label
+from vitruve.formats.to_label import add_to_labels, list_of_view
 from vitruve.inference.progress import progress
 from vitruve.media.images import write_image
+from vitruve.media.recordings import Recording, group_views
 from vitruve.media.sources import expand_sources
 from vitruve.media.thumbnails import thumbnails
 from vitruve.media.video import VideoReader, is_video
@@ -37,10 +42,10 @@ class SelectedFrames:
     Attributes:
         video: The video.
         folder: Where the images are.
-        indices: The frames to label, as the decoder counts them.
+        indices: The frames to label, as the decoder counts them; the same in all views of a recording.
         written: How many images were written, neighbours in time too.
         existing: How many were there already and were left as they are.
-        labelled: How many frames of this video are labelled already.
+        labelled: How many frames of this video are labelled already, in this view or in another.
         rows: How many were added to the list of images to label.
     """
 
@@ -53,35 +58,36 @@ class SelectedFrames:
     rows: int = 0
 
 
-def select_frames(
-    videos: Sequence[Path],
-    count: int,
-    output: Path,
-    *,
-    context: int = 2,
-    seed: int = 0,
-    run: Path | None = None,
-    labels: Path | None = None,
-) -> list[SelectedFrames]:
+@dataclass(frozen=True)
+class Selection:
+    """How frames are chosen; :func:`vitruve.labelling.select_frames` says what each means."""
+
+    count: int
+    output: Path
+    context: int = 2
+    seed: int = 0
+    run: Path | None = None
+    labels: Path | None = None
+    views: tuple[str, ...] = ()
+    shortest: bool = False
+
+
+def select_frames(videos: Sequence[Path], how: Selection) -> list[SelectedFrames]:
     """Choose frames of videos and write them into ``labeled-data/<video>/`` of a project.
 
     Args:
         videos: Videos, or folders of them.
-        count: Frames of each, at least 1.
-        output: The project's folder.
-        context: Neighbours in time written before and behind each frame, at least 0.
-        seed: The same seed gives the same frames.
-        run: A run that has predicted the videos; frames that it is unsure of are preferred.
-        labels: A label file (``.csv``) or queue (``.jsonl``) to which the frames are added.
+        how: How many, and where to.
 
     Returns:
         What became of each video.
 
     Raises:
-        InputError: A video, the predictions of it, or the label file is not as it should be.
+        InputError: A video, the predictions of it, or a label file is not as it should be. All that can be known
+            without looking through the videos is said before anything is written.
     """
-    if count < 1 or context < 0:
-        raise InputError(f"n={count}, context={context}: at least one frame is chosen, with at least 0 neighbours")
+    if how.count < 1 or how.context < 0:
+        raise InputError(f"n={how.count}, context={how.context}: at least one frame, with at least 0 neighbours")
     files = [path for path in expand_sources(videos) if is_video(path)]
     if not files:
         raise InputError(f"{', '.join(map(str, videos))}: no video among these; name videos to choose frames of")
@@ -90,61 +96,129 @@ def select_frames(
         other = stems.setdefault(path.stem, path)
         if other != path:
             raise InputError(f"{path}: has the name of {other}; frames of both would go to one folder, so rename one")
-    names = () if run is None else Skeleton.from_dict(RunFiles(run).read_model()["task"]["skeleton"]).names
-    doubts = {path: None if run is None else _doubt(run, path) for path in files}
-    known = _labelled(output, labels)
-    return [
-        _select(path, count, output, context, seed, doubts[path], known.get(path.stem, set()), labels, names)
-        for path in files
-    ]
+    views = _views(how)
+    recordings = group_views(files, views) if views else [Recording((path,)) for path in files]
+    for recording in recordings if views and not how.shortest else ():
+        # Before all frames are looked at, packets tell which videos end early.
+        _same_length(recording, [_length(path) for path in recording])
+    names = () if how.run is None else Skeleton.from_dict(_record(how.run)["task"]["skeleton"]).names
+    doubts = {} if how.run is None else {path: _doubt(how.run, path) for path in files}
+    lists = [] if how.labels is None else [list_of_view(how.labels, view) for view in views or ("",)]
+    add_to_labels(dict.fromkeys(lists, ()), names)
+    known = _labelled(how.output, lists)
+    found: list[SelectedFrames] = []
+    for recording in recordings:
+        labelled = set().union(*(known.get(path.stem, ()) for path in recording))
+        made = _select(recording, how, [doubts[path] for path in recording if path in doubts], labelled)
+        if lists:
+            waiting = {
+                place: [f"{LABELED_DATA}/{one.video.stem}/{_image(number)}" for number in one.indices]
+                for place, one in zip(lists, made, strict=True)
+            }
+            counts = add_to_labels(waiting, names)
+            made = [replace(one, rows=rows) for one, rows in zip(made, counts, strict=True)]
+        found += made
+    return found
+
+
+def _views(how: Selection) -> tuple[str, ...]:
+    """The views whose videos show the same instants: as named, or those of the run, or of the project's settings."""
+    settings = how.output / "config.yaml"
+    if how.views:
+        views = how.views
+    elif how.run is not None:
+        views = tuple(_record(how.run).get("view_names") or ())
+    elif settings.is_file():
+        data = read_yaml(settings).get("data")
+        several = isinstance(data, dict) and isinstance(data.get("csv_file"), list)
+        views = tuple(map(str, data.get("view_names") or ())) if isinstance(data, dict) and several else ()
+    else:
+        views = ()
+    return views if len(views) > 1 else ()
+
+
+def _record(run: Path) -> dict[str, Any]:
+    """``model.json`` of a run, or of the first network of an ensemble."""
+    files = RunFiles(run)
+    return next(iter(files.members()), files).read_model()
 
 
 def _select(
-    video: Path,
-    count: int,
-    output: Path,
-    context: int,
-    seed: int,
-    doubt: Float[np.ndarray, " T"] | None,
-    labelled: set[int],
-    labels: Path | None,
-    names: Sequence[str],
-) -> SelectedFrames:
-    with VideoReader(video) as reader:
-        damage: list[str] = []
-        candidates = gather(_watched(reader, damage), labelled)
-        if damage:
-            # A reader that has met the damage itself counts frames as this pass did, and says what is wrong.
-            deque(reader.frames(), maxlen=0)
-        if doubt is not None and len(doubt) != candidates.total:
-            raise InputError(
-                f"{video}: {candidates.total} frames, but the run's predictions of it have {len(doubt)}; predict it "
-                "again with --overwrite"
-            )
-        indices = choose(candidates, count, seed=seed, apart=2 * context + 1, doubt=doubt)
-        folder = output / LABELED_DATA / video.stem
-        written = existing = 0
-        for index in indices:
-            near = range(max(0, index - context), min(candidates.total, index + context + 1))
+    recording: Recording, how: Selection, doubts: Sequence[Float[np.ndarray, " T"]], labelled: set[int]
+) -> list[SelectedFrames]:
+    """Choose instants of one recording and write the images of all its views."""
+    with ExitStack() as stack:
+        readers = [stack.enter_context(VideoReader(path)) for path in recording]
+        damages: list[list[str]] = [[] for _ in readers]
+        candidates = gather(_watched(readers, damages, how.shortest), labelled)
+        for reader, damage in zip(readers, damages, strict=True):
+            if damage:
+                # A reader that has met the damage itself counts frames as this pass did, and says what is wrong.
+                deque(reader.frames(), maxlen=0)
+        total = candidates.total
+        for path, doubt in zip(recording, doubts, strict=False):
+            if len(doubt) < total or (len(doubt) > total and not how.shortest):
+                raise InputError(
+                    f"{path}: {total} frames, but the run's predictions of it have {len(doubt)}; predict it again with "
+                    "--overwrite"
+                )
+        doubts_of_all = np.mean([each[:total] for each in doubts], axis=0) if doubts else None
+        indices = choose(candidates, how.count, seed=how.seed, apart=2 * how.context + 1, doubt=doubts_of_all)
+        near = sorted({n for i in indices for n in range(max(0, i - how.context), min(total, i + how.context + 1))})
+        made = []
+        for reader in readers:
+            folder = how.output / LABELED_DATA / reader.path.stem
             missing = [number for number in near if not (folder / _image(number)).exists()]
-            existing += len(near) - len(missing)
-            written += len(missing)
-            for number, pixels in zip(missing, reader.read(missing) if missing else (), strict=True):
-                write_image(folder / _image(number), pixels)
-    rows = 0
-    if indices:
-        _list(folder / LIST_NAME, [_image(number) for number in indices])
-        if labels is not None:
-            rows = add_to_label(labels, [f"{LABELED_DATA}/{video.stem}/{_image(number)}" for number in indices], names)
-    # Neighbours of two chosen frames may be the same image: each is written once, and then there.
-    return SelectedFrames(video, folder, tuple(indices), written, existing, len(labelled), rows)
+            for number in missing:
+                write_image(folder / _image(number), reader.read([number])[0])
+            if indices:
+                _list(folder / LIST_NAME, [_image(number) for number in indices])
+            existing = len(near) - len(missing)
+            made.append(SelectedFrames(reader.path, folder, tuple(indices), len(missing), existing, len(labelled)))
+    return made
 
 
-def _watched(reader: VideoReader, damage: list[str]) -> Iterator[np.ndarray]:
-    with progress(f"watching {reader.path.name}", reader.estimated_count) as advance:
-        for image in thumbnails(reader.path, damage, frame_size=(reader.width, reader.height)):
+def _watched(readers: Sequence[VideoReader], damages: Sequence[list[str]], shortest: bool) -> Iterator[np.ndarray]:
+    """Small images of each instant, those of the views side by side: what differs in one view, differs."""
+    counts = [0] * len(readers)
+    title = f"watching {', '.join(reader.path.name for reader in readers)}"
+    views = [
+        thumbnails(reader.path, damage, frame_size=(reader.width, reader.height))
+        for reader, damage in zip(readers, damages, strict=True)
+    ]
+    with progress(title, readers[0].estimated_count) as advance:
+        for images in zip_longest(*views):
+            there = [image for image in images if image is not None]
+            counts = [count + (image is not None) for count, image in zip(counts, images, strict=True)]
+            if len(there) < len(images):
+                if shortest:
+                    return
+                continue
             advance(1)
-            yield image
+            yield _side_by_side(there)
+    _same_length([reader.path for reader in readers], counts)
+
+
+def _side_by_side(images: Sequence[np.ndarray]) -> np.ndarray:
+    if len(images) == 1:
+        return images[0]
+    height = max(image.shape[0] for image in images)
+    # Even widths: groups are found on means of two by two pixels, which must not mix views.
+    return np.hstack([np.pad(each, ((0, height - each.shape[0]), (0, each.shape[1] % 2))) for each in images])
+
+
+def _length(path: Path) -> int:
+    with VideoReader(path) as reader:
+        return reader.count()
+
+
+def _same_length(paths: Sequence[Path], counts: Sequence[int]) -> None:
+    for path, count in zip(paths, counts, strict=True):
+        if count != counts[0]:
+            raise InputError(
+                f"{path}: {count} frames, but {paths[0]} has {counts[0]}; the views of one recording must show the "
+                "same instants (--shortest leaves out those that are not in all)"
+            )
 
 
 def _image(number: int) -> str:
@@ -157,9 +231,9 @@ def _list(path: Path, names: Sequence[str]) -> None:
     atomic_write(path, "".join(f"{name}\n" for name in sorted({*there, *names})))
 
 
-def _labelled(output: Path, labels: Path | None) -> dict[str, set[int]]:
+def _labelled(output: Path, lists: Sequence[Path]) -> dict[str, set[int]]:
     """Numbers of the frames that are labelled in a project, for each folder of ``labeled-data``."""
-    files = [*output.glob("CollectedData*.csv"), *([labels] if labels and labels.suffix.lower() == ".csv" else [])]
+    files = [*output.glob("CollectedData*.csv"), *(path for path in lists if path.suffix.lower() == ".csv")]
     found: dict[str, set[int]] = {}
     for file in {path.resolve(): path for path in files if path.is_file()}.values():
         for frame in read_labels(file, root=output):
