@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from vitruve.errors import ConfigError, RunError
 from vitruve.networks.backbone import Backbone, list_backbones, resolve_name
 from vitruve.networks.heads import PyramidHead
+from vitruve.networks.weights import load_matching
 
 SIZES = {"vit_small_patch14_dinov2": (112, 56)}
 NAMES = (
@@ -188,6 +189,48 @@ def test_weights_of_the_whole_network_fit_under_any_prefix(tmp_path: Path, name:
         normal = (images - loaded.mean) / loaded.std
         expected = whole.eval().forward_intermediates(normal, intermediates_only=True)[-1]
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["vit_tiny_patch16_224", "deit3_small_patch16_224", "test_vit2", "eva02_tiny_patch14_224"]
+)
+def test_positions_learned_on_images_of_another_size_are_resampled_as_timm_does(tmp_path: Path, name: str) -> None:
+    """They are one tensor in 150: left at its random start, it would spoil the others unseen."""
+    size = (70, 42) if "14" in name else (96, 48)
+    torch.manual_seed(0)
+    weights = timm.create_model(name).state_dict()
+    save_file(weights, tmp_path / "w.safetensors")
+    loaded = Backbone(name, size, weights_file=tmp_path / "w.safetensors").net.state_dict()
+    expected = timm.create_model(
+        name,
+        pretrained=True,
+        pretrained_cfg_overlay={"state_dict": weights, "num_classes": 1000},
+        features_only=True,
+        img_size=size[::-1],
+    ).state_dict()
+    assert loaded["model.pos_embed"].shape != weights["pos_embed"].shape
+    for key, value in loaded.items():
+        torch.testing.assert_close(value, expected[key])
+
+
+def test_relative_positions_are_resampled_too(tmp_path: Path) -> None:
+    """Segment Anything's encoder has a table of them a block, and a grid of absolute ones with two axes."""
+    from timm.models.vision_transformer_sam import VisionTransformerSAM
+
+    def encoder(size: tuple[int, int]) -> VisionTransformerSAM:
+        shape = {"embed_dim": 32, "depth": 2, "num_heads": 2, "window_size": 2, "global_attn_indexes": (1,)}
+        return VisionTransformerSAM(img_size=size, patch_size=16, num_classes=0, use_rel_pos=True, **shape)
+
+    torch.manual_seed(0)
+    source, target = encoder((128, 128)), encoder((64, 96))
+    weights = {name: torch.randn_like(value) for name, value in source.state_dict().items()}
+    weights["blocks.1.attn.rel_pos_h"] = torch.linspace(0, 14, 15)[:, None].expand(15, 16).contiguous()
+    report = load_matching(target, weights, tmp_path)
+    assert report == f"{len(weights)} of {len(weights)} tensors taken, the others keep their initial values"
+    found = target.state_dict()
+    assert found["pos_embed"].shape == (1, 4, 6, 32)
+    # A straight line stays one: half as many places, each the middle of what it covers.
+    torch.testing.assert_close(found["blocks.1.attn.rel_pos_h"][:, 0], (torch.arange(7) + 0.5) * 15 / 7 - 0.5)
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.layers import resample_abs_pos_embed, resample_abs_pos_embed_nhwc
 from torch import nn
 
 from vitruve.errors import RunError
@@ -67,6 +70,8 @@ def load_exactly(module: nn.Module, weights: Mapping[str, torch.Tensor], path: P
 def load_matching(module: nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> str:
     """Load those weights whose name and shape fit, whatever prefix the file gives its names.
 
+    A transformer's learned positions are resampled where the file was learned on images of another size.
+
     Args:
         module: Takes the weights.
         weights: Tensors by name.
@@ -85,18 +90,53 @@ def load_matching(module: nn.Module, weights: Mapping[str, torch.Tensor], path: 
     chosen: dict[str, torch.Tensor] = {}
     # One prefix for all: 'layer1.0.bn1.weight' ends like 'bn1.weight' and is another tensor.
     for prefix in sorted(prefixes):
-        fitting = {
-            name: weights[given[prefix + plain]]
-            for plain, name in names.items()
-            if prefix + plain in given and weights[given[prefix + plain]].shape == own[name].shape
-        }
+        there = {name: weights[given[prefix + plain]] for plain, name in names.items() if prefix + plain in given}
+        fitting = {name: tensor for name, tensor in there.items() if _has_place(tensor, name, own[name])}
         chosen = max(chosen, fitting, key=len)
+    chosen = {name: _resampled(tensor, module, name, own[name]) for name, tensor in chosen.items()}
+    chosen = {name: tensor for name, tensor in chosen.items() if tensor.shape == own[name].shape}
     if 2 * len(chosen) < len(own):
         raise RunError(
             f"{path}: only {len(chosen)} of {len(own)} tensors fit this network; give the weights of the same network"
         )
     module.load_state_dict({**own, **chosen})
-    return f"{len(chosen)} of {len(own)} tensors taken, the others keep their initial values"
+    left = next((f" (first: {name})" for name in own if name not in chosen), "")
+    return f"{len(chosen)} of {len(own)} tensors taken, the others{left} keep their initial values"
+
+
+def _has_place(tensor: torch.Tensor, name: str, own: torch.Tensor) -> bool:
+    """Whether a tensor has the shape of its namesake, or can be brought to it."""
+    if _kind(name) is None:
+        return tensor.shape == own.shape
+    return tensor.ndim == own.ndim and tensor.shape[-1] == own.shape[-1]
+
+
+def _kind(name: str) -> str | None:
+    """What depends on the size of images: positions of patches in the image, or relative to one another."""
+    last = name.rpartition(".")[2]
+    return {"pos_embed": "absolute", "rel_pos_h": "relative", "rel_pos_w": "relative"}.get(last)
+
+
+def _resampled(tensor: torch.Tensor, module: nn.Module, name: str, own: torch.Tensor) -> torch.Tensor:
+    """Learned positions for images of another size; what is none of those, or cannot be, stays as it is."""
+    kind = _kind(name)
+    if tensor.shape == own.shape or kind is None:
+        return tensor
+    if kind == "relative":  # as Segment Anything's encoder does it (Kirillov et al. 2023)
+        rows = F.interpolate(tensor.float().T[None], size=len(own), mode="linear")
+        return rows[0].T.to(tensor)
+    if tensor.ndim == 4:
+        return resample_abs_pos_embed_nhwc(tensor, list(own.shape[1:3]))
+    patches = getattr(module.get_submodule(name.rpartition(".")[0]), "patch_embed", None)
+    size = list(getattr(patches, "grid_size", ()))
+    if tensor.ndim != 3 or not size:
+        return tensor
+    # Class and register tokens stand before the grid; that of published networks is square.
+    lead = own.shape[1] - math.prod(size)
+    square = tensor.shape[1] - lead
+    if square < 1 or math.isqrt(square) ** 2 != square:
+        return tensor
+    return resample_abs_pos_embed(tensor, size, num_prefix_tokens=lead)
 
 
 def _plain(name: str) -> str:
