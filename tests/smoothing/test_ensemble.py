@@ -51,3 +51,14 @@ def test_variances_that_scatter_by_chance_become_equal_and_others_stay() -> None
 def test_members_that_agree_exactly_are_not_exact() -> None:
     keypoints = np.repeat(walk(20, 2)[None], 3, 0)
     assert (combine(keypoints, None).noise > 0).all()
+
+
+def test_half_a_keypoint_is_none_and_one_member_alone_has_no_variance() -> None:
+    keypoints = members(walk(30, 2), 3)
+    keypoints[0, 5, 0, 1] = np.nan
+    keypoints[1:, 7, 1] = np.nan
+    found = combine(keypoints, None)
+    np.testing.assert_allclose(found.median[5, 0], np.median(keypoints[1:, 5, 0], 0))
+    np.testing.assert_allclose(found.variance[5, 0], keypoints[1:, 5, 0].var(0))
+    np.testing.assert_allclose(found.median[7, 1], keypoints[0, 7, 1])
+    assert np.isnan(found.variance[7, 1]).all()

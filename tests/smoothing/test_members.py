@@ -24,6 +24,18 @@ def test_files_of_a_folder_are_members_but_other_tables_are_not(tmp_path: Path) 
     assert find_recordings([tmp_path]) == [files]
 
 
+def test_one_table_in_two_formats_and_its_filtered_copy_are_one_member(tmp_path: Path) -> None:
+    """DeepLabCut writes every table as CSV and HDF5, and its median filter writes both again."""
+    files = []
+    for net in ("clipDLC_a", "clipDLC_b"):
+        files.append(write_table(tmp_path / f"{net}.csv", TRUTH))
+        write_h5(files[-1], tmp_path / f"{net}.h5")
+        write_h5(write_table(tmp_path / f"{net}_filtered.csv", TRUTH), tmp_path / f"{net}_filtered.h5")
+    assert find_recordings([tmp_path]) == [files]
+    (tmp_path / "clipDLC_a.csv").unlink()
+    assert find_recordings([tmp_path]) == [[tmp_path / "clipDLC_a.h5", files[1]]]
+
+
 def test_of_several_folders_each_is_one_member(tmp_path: Path) -> None:
     for net in ("one", "two"):
         for video in ("b", "a"):
@@ -31,7 +43,7 @@ def test_of_several_folders_each_is_one_member(tmp_path: Path) -> None:
     found = find_recordings([tmp_path / "one", tmp_path / "two"])
     assert found == [[tmp_path / net / f"{video}.csv" for net in ("one", "two")] for video in ("a", "b")]
     (tmp_path / "two" / "a.csv").unlink()
-    with pytest.raises(InputError, match=r"two: holds no a\.csv"):
+    with pytest.raises(InputError, match=r"two: holds no predictions named a,"):
         find_recordings([tmp_path / "one", tmp_path / "two"])
 
 
@@ -91,9 +103,18 @@ def test_members_that_do_not_go_together(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=words):
             read_members([a, other])
     late = write_table(tmp_path / "e.csv", TRUTH)
-    late.write_text(late.read_text().replace("\n0,", "\n77,"))
-    with pytest.raises(InputError, match="row 4 is frame '77', but '0'"):
+    head, rows = late.read_text().split("\n0,")
+    late.write_text(
+        head + "\n" + "\n".join(f"{n}{row[row.index(',') :]}" for n, row in enumerate(("0," + rows).splitlines(), 1))
+    )
+    with pytest.raises(InputError, match="row 4 is frame '1', but '0'"):
         read_members([a, late])
+    with pytest.raises(InputError, match=r"a\.csv: is given twice"):
+        read_members([a, tmp_path / "x" / ".." / "a.csv"])
+    gap = write_table(tmp_path / "f.csv", TRUTH)
+    gap.write_text(gap.read_text().replace("\n7,", "\n77,"))
+    with pytest.raises(InputError, match="row 11 is frame 77, but the one before is frame 6"):
+        read_members([gap])
     several = tmp_path / "several.csv"
     several.write_text(
         "scorer,n,n,n,n\nindividuals,a,a,b,b\nbodyparts,p,p,p,p\ncoords,x,y,x,y\n0,1,2,3,4\n1,1,2,3,4\n",

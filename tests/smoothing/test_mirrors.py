@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vitruve.errors import InputError
-from vitruve.smoothing.mirrors import by_columns, by_names
+from vitruve.smoothing.mirrors import by_columns, by_names, other_sides
 
 NAMES = ("paw_top", "stop_sign", "nose_top", "paw_bot", "tail", "nose_bot", "ear_top")
 
@@ -24,3 +24,7 @@ def test_columns_are_checked() -> None:
     ):
         with pytest.raises(InputError, match=words):
             by_columns(columns, NAMES)
+
+
+def test_the_other_side_of_the_body() -> None:
+    assert other_sides(("paw_l", "nose", "paw_r", "right.ear", "left.ear", "tail_l")).tolist() == [2, 1, 0, 4, 3, 5]

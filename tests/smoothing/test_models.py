@@ -76,6 +76,15 @@ def test_gaps_are_bridged_with_growing_variance() -> None:
     assert np.abs(found.keypoints[100:140, 0, 0] - truth[100:140, 0]).max() < 25
 
 
+def test_a_keypoint_that_is_never_seen_stays_missing_and_two_frames_are_enough() -> None:
+    for frames in (2, 100):
+        drawn = members(walk(frames, 3))
+        drawn[:, :, 1] = np.nan
+        found = smooth_single(combine(drawn, None), Search(np.arange(3)))
+        assert np.isnan(found.keypoints[:, :, 1]).all() and np.isnan(found.variance[:, :, 1]).all()
+        assert np.isfinite(found.keypoints[:, :, [0, 2]]).all() and (found.variance[:, :, [0, 2]] > 0).all()
+
+
 def _rig(views: int = 3) -> Camera:
     rng = np.random.default_rng(0)
     cameras = []

@@ -17,7 +17,7 @@ VARIANCE = np.array([25.0, 9.0, 16.0])
 START = np.zeros(1, int)
 
 
-def _states(frames: int, left: tuple[float, float] = (0.99, 0.9), pupils: int = 1, seed: int = 0) -> np.ndarray:
+def pupil_states(frames: int, left: tuple[float, float] = (0.99, 0.9), pupils: int = 1, seed: int = 0) -> np.ndarray:
     """Diameter, x and y ``(T, P, 3)`` that return to their means."""
     rng = np.random.default_rng(seed)
     keep = np.array([left[0], left[1], left[1]])
@@ -29,7 +29,7 @@ def _states(frames: int, left: tuple[float, float] = (0.99, 0.9), pupils: int = 
     return MEAN + np.array(found)
 
 
-def _points(states: np.ndarray) -> np.ndarray:
+def pupil_points(states: np.ndarray) -> np.ndarray:
     """``(T, 4, P, 2)`` top, bottom, left, right of circles; y points down."""
     diameter, x, y = np.moveaxis(states, -1, 0)
     half = diameter / 2
@@ -45,8 +45,8 @@ def _smoothed(drawn: np.ndarray, **options: float) -> Pupils:
 
 
 def test_diameter_and_centre_are_found_better_and_their_variances_are_variances() -> None:
-    states = _states(1000, pupils=2)
-    truth = _points(states)
+    states = pupil_states(700, pupils=2)
+    truth = pupil_points(states)
     drawn = members(truth, 5, own=3.0)
     found = _smoothed(drawn)
     median = np.median(drawn, 0)
@@ -64,7 +64,7 @@ def test_diameter_and_centre_are_found_better_and_their_variances_are_variances(
 
 
 def test_the_slow_smoother_finds_the_same() -> None:
-    truth = _points(_states(80))
+    truth = pupil_points(pupil_states(80))
     drawn = truth + np.random.default_rng(1).normal(size=truth.shape) * 2
     drawn[10:14, 1] = np.nan
     drawn[30:33] = np.nan
@@ -106,7 +106,7 @@ def test_the_slow_smoother_finds_the_same() -> None:
 
 
 def test_what_is_found_is_as_likely_as_the_best_of_a_fine_grid() -> None:
-    states = (_states(400, (0.97, 0.8)) - MEAN)[:, :1]
+    states = (pupil_states(400, (0.97, 0.8)) - MEAN)[:, :1]
     seen = observations(states + np.random.default_rng(2).normal(size=states.shape), np.tile(np.eye(3), (400, 1, 1, 1)))
     found = find_decay(seen, VARIANCE[None], np.array([0, 1, 1]), START, NoiseRange(np.zeros(1)), (None, None))
 
@@ -130,8 +130,8 @@ def test_what_is_found_is_as_likely_as_the_best_of_a_fine_grid() -> None:
 
 def test_the_diameter_does_not_shrink_while_nothing_is_seen() -> None:
     """EKS lets it return to 0."""
-    states = _states(600, (0.95, 0.9))
-    drawn = members(_points(states), 4)
+    states = pupil_states(600, (0.95, 0.9))
+    drawn = members(pupil_points(states), 4)
     drawn[:, 200:400] = np.nan
     found = _smoothed(drawn)
     seen = np.concatenate([states[:200], states[400:]])
@@ -141,7 +141,7 @@ def test_the_diameter_does_not_shrink_while_nothing_is_seen() -> None:
 
 
 def test_a_point_that_is_never_seen_follows_from_the_others() -> None:
-    truth = _points(_states(300))
+    truth = pupil_points(pupil_states(300))
     drawn = members(truth, 4)
     drawn[:, :, 0] = np.nan
     found = _smoothed(drawn)
@@ -150,7 +150,7 @@ def test_a_point_that_is_never_seen_follows_from_the_others() -> None:
 
 
 def test_pupils_of_which_too_little_is_seen() -> None:
-    drawn = members(_points(_states(50)), 3)
+    drawn = members(pupil_points(pupil_states(50)), 3)
     drawn[:, :, [0, 1, 2]] = np.nan
     with pytest.raises(InputError, match=r"pupil 'eye0': diameter and centre are seen in 0 frames.*--mode single"):
         _smoothed(drawn)

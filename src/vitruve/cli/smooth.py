@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +23,11 @@ def command(
         typer.Option("--output", "-o", metavar="DIR", help="Folder for the tables; smoothed/ beside them by default."),
     ] = None,
     mode: Annotated[
-        str, typer.Option(metavar="MODE", help="single, multi, calibrated, mirrored, or auto: what is given tells.")
+        str,
+        typer.Option(
+            metavar="MODE",
+            help="single, multi, calibrated, mirrored, ibl-pupil, ibl-paw, or auto: what is given tells.",
+        ),
     ] = "auto",
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Anipose's calibration.toml, for points in space.")
@@ -34,12 +38,22 @@ def command(
     mirrored_columns: Annotated[
         str, typer.Option(metavar="0,1;7,8", help="Keypoint indices of each view, for mirrors.")
     ] = "",
+    timestamps: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Times of the frames, one file a camera, of cameras that are not synchronous."
+        ),
+    ] = None,
     bodyparts: Annotated[str, typer.Option(metavar="A,B", help="Keypoints to smooth; all by default.")] = "",
     s: Annotated[
         str, typer.Option("--s", metavar="S[,S]", help="Scale of the motion, for all or each; found by likelihood.")
     ] = "",
+    diameter_s: Annotated[
+        float | None, typer.Option(metavar="S", help="Pupils: what lasts of the diameter a frame, 0 to below 1.")
+    ] = None,
+    com_s: Annotated[float | None, typer.Option(metavar="S", help="Pupils: the same of the centre.")] = None,
     s_frames: Annotated[
-        str, typer.Option(metavar="A:B[,A:B]", help="Frames to find the scale from; all by default.")
+        str, typer.Option(metavar="A:B[,A:B]", help="Frames to find scales from; all by default.")
     ] = "",
     blocks: Annotated[
         str, typer.Option(metavar="A,B;C,D", help="Keypoints, by name or index, that share one scale.")
@@ -56,7 +70,7 @@ def command(
     ] = True,
     labels: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Labels to compare with, one file a camera: coverage is written beside."),
+        typer.Option(metavar="FILE", help="Labels to compare with, one file a camera: errors are written beside."),
     ] = None,
 ) -> None:
     """Smooth the predictions of several networks over time, with variances."""
@@ -69,8 +83,11 @@ def command(
         calibration=calibration,
         camera_names=_words(camera_names),
         mirrored_columns=[[int(word) for word in _numbers("--mirrored-columns", x)] for x in _parts(mirrored_columns)],
+        timestamps=timestamps or (),
         bodyparts=_words(bodyparts),
         s=[float(word) for word in _numbers("--s", s)] or None,
+        diameter_s=diameter_s,
+        com_s=com_s,
         s_frames=[_stretch(word) for word in _words(s_frames)],
         blocks=[_words(part) for part in _parts(blocks)],
         variance=variance,  # type: ignore[arg-type]
@@ -80,13 +97,26 @@ def command(
         labels=labels or (),
     )
     for recording in done:
-        for path in (*recording.tables.values(), recording.table_3d):
-            if path is not None:
-                typer.echo(f"{path}: {recording.frames} frames")
+        first = next(iter(recording.frames.values()))
+        for camera, path in recording.tables.items():
+            typer.echo(f"{path}: {recording.frames[camera]} frames")
+        for extra in (recording.table_3d, recording.table_pupils):
+            if extra is not None:
+                typer.echo(f"{extra}: {first} frames")
         for camera, path in recording.coverage.items():
-            row = recording.covered[camera][-1]
-            shares = ", ".join(f"{p} % intervals hold {row[f'within_{p}_percent_interval']:.1%}" for p in (50, 90, 95))
-            typer.echo(f"{path}: {shares} of {row['labelled']} labels; {row['rmse_px']:.2f} px RMSE")
+            typer.echo(f"{path}: {_compared(recording.covered[camera][-1], '_px', ' px')}")
+        if recording.coverage_3d is not None:
+            typer.echo(f"{recording.coverage_3d}: {_compared(recording.covered_3d[-1], '', '')}")
+
+
+def _compared(row: dict[str, Any], end: str, unit: str) -> str:
+    if not row["labelled"]:
+        return "no label to compare with"
+    shares = ", ".join(f"{p} % intervals hold {row[f'within_{p}_percent_interval']:.1%}" for p in (50, 90, 95))
+    return (
+        f"{row['labelled']} labels, mean error {row[f'error{end}']:.4g}{unit} (median of the networks: "
+        f"{row[f'median_error{end}']:.4g}{unit}); {shares}"
+    )
 
 
 def _parts(text: str) -> list[str]:

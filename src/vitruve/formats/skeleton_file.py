@@ -9,6 +9,7 @@ import yaml
 
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
+from vitruve.formats.text_file import read_text
 from vitruve.structures.skeleton import Skeleton
 
 FILE_NAME = "skeleton.yaml"
@@ -27,11 +28,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: It is missing, not YAML, or holds something else.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give a YAML file") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text; save it as YAML in UTF-8") from error
+        content = yaml.safe_load(read_text(path, "a YAML file"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" line {mark.line + 1}:" if mark else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from vitruve.errors import InputError
 from vitruve.formats.csv_table import CsvHeader, CsvPart, read_csv_header, read_csv_parts
 from vitruve.formats.table import PREDICTED, format_rows, header_lines
 from vitruve.smoothing.smooth import smooth
+from vitruve.structures.instances import Instances
+from vitruve.structures.labels import Labels
 
 
 def write_median(tables: Sequence[Path], target: Path) -> int:
@@ -63,7 +66,7 @@ def write_smoothed(tables: Sequence[Path], target: Path) -> int:
         InputError: A table is damaged, or somebody else's table is in the place of the smoother's.
     """
     (done,) = smooth(list(tables), output=target.parent / "smoothed" / target.name, mode="single")
-    (whole,) = done.tables.values()
+    ((camera, whole),) = done.tables.items()
     scorer = read_csv_header(tables[0]).columns[0].scorer
     with (
         whole.open(encoding="utf-8", newline="") as source,
@@ -75,7 +78,36 @@ def write_smoothed(tables: Sequence[Path], target: Path) -> int:
         kept = [column for column, coord in enumerate(coords) if coord in PREDICTED]
         stream.writelines(line + "\n" for line in header_lines(scorer, [bodyparts[c] for c in kept[::3]]))
         csv.writer(stream, lineterminator="\n").writerows([row[0], *(row[c] for c in kept)] for row in rows)
-    return done.frames
+    return done.frames[camera]
+
+
+def median_labels(predictions: Sequence[Labels]) -> Labels:
+    """What several networks say together of the same images: medians of keypoints, means of likelihoods.
+
+    Args:
+        predictions: One a network, one instance an image.
+
+    Returns:
+        The predictions; a keypoint that no network finds is missing.
+    """
+    if len(predictions) == 1:
+        return predictions[0]
+    points, likelihoods = _together(
+        np.stack([each.keypoints() for each in predictions]), np.stack([each.keypoint_scores() for each in predictions])
+    )
+    frames = tuple(
+        replace(frame, instances=Instances.from_keypoints(points[row], keypoint_scores=likelihoods[row]))
+        for row, frame in enumerate(predictions[0])
+    )
+    return replace(predictions[0], frames=frames)
+
+
+def _together(points: np.ndarray, likelihoods: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Medians and means over the first axis, that of the networks."""
+    with warnings.catch_warnings():
+        # A keypoint that no network finds stays missing.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmedian(points, 0), np.nanmean(likelihoods, 0)
 
 
 def _keypoints(header: CsvHeader) -> list[str]:
@@ -90,10 +122,7 @@ def _median_rows(parts: Sequence[CsvPart | None], tables: Sequence[Path]) -> str
     assert first is not None
     values = np.stack([part.values for part in parts if part is not None])
     values = values.reshape(*values.shape[:2], -1, len(PREDICTED))
-    with warnings.catch_warnings():
-        # A keypoint that no network finds stays missing.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        points, likelihoods = np.nanmedian(values[..., :2], 0), np.nanmean(values[..., 2], 0)
+    points, likelihoods = _together(values[..., :2], values[..., 2])
     text = format_rows(first.names, points, likelihoods)
     if first.splits is None:
         return text

@@ -1,4 +1,4 @@
-"""Whether the posterior variance is a variance: how often intervals made from it hold the labels."""
+"""How far what was smoothed is from labels, and how often the intervals of its variance hold them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ INTERVALS = {50: 0.6744897501960817, 90: 1.6448536269514722, 95: 1.9599639845400
 
 def coverage(
     names: Sequence[str],
-    truth: Float[np.ndarray, "T K 2"],
-    keypoints: Float[np.ndarray, "T K 2"],
-    variance: Float[np.ndarray, "T K 2"],
-    median: Float[np.ndarray, "T K 2"],
+    truth: Float[np.ndarray, "T K D"],
+    keypoints: Float[np.ndarray, "T K D"],
+    variance: Float[np.ndarray, "T K D"],
+    median: Float[np.ndarray, "T K D"],
+    unit: str = "px",
 ) -> list[dict[str, str | int | float]]:
     """The share of coordinates that lie within their intervals, and the error before and after.
 
@@ -29,23 +30,25 @@ def coverage(
         names: The K keypoints.
         truth: NaN where unlabelled.
         keypoints: Smoothed.
-        variance: Posterior, in squared pixels.
-        median: Of the ensemble.
+        variance: Posterior, in the squared unit.
+        median: Of the ensemble; its errors are those of the labels of which it has a median.
+        unit: What the names of the columns of errors end with; none for the unit of a calibration.
 
     Returns:
-        One row a keypoint and one for all together.
+        One row a keypoint and one for all together: ``rmse`` over coordinates, ``error`` the mean distance.
     """
     away, before = keypoints - truth, median - truth
+    end = f"_{unit}" if unit else ""
     rows: list[dict[str, str | int | float]] = []
     for label, chosen in [*((name, [k]) for k, name in enumerate(names)), ("all", list(range(len(names))))]:
         known = np.isfinite(away[:, chosen])
-        error, old = away[:, chosen][known], before[:, chosen]
-        deviation = np.sqrt(variance[:, chosen][known])
+        error, deviation = away[:, chosen][known], np.sqrt(variance[:, chosen][known])
         row: dict[str, str | int | float] = {"keypoint": label, "labelled": int(known.all(-1).sum())}
         for percent, width in INTERVALS.items():
             row[f"within_{percent}_percent_interval"] = _mean(np.abs(error) <= width * deviation)
-        row["rmse_px"] = float(np.sqrt(_mean(error**2)))
-        row["median_rmse_px"] = float(np.sqrt(_mean(old[np.isfinite(old)] ** 2)))
+        for what, errors in (("", away), ("median_", before)):
+            row[f"{what}rmse{end}"] = float(np.sqrt(_mean(errors[:, chosen] ** 2)))
+            row[f"{what}error{end}"] = _mean(np.linalg.norm(errors[:, chosen], axis=-1))
         rows.append(row)
     return rows
 
@@ -68,12 +71,14 @@ def read_truth(
         Pixels, NaN where unlabelled.
 
     Raises:
-        InputError: The labels hold none of these keypoints or none of these frames, or several animals.
+        InputError: The labels hold none of these keypoints or none of these frames, several animals or several views.
     """
     labels = read_labels(path)
     shared = [name for name in names if name in labels.skeleton.names]
     if not shared:
         raise InputError(f"{path}: holds none of the keypoints {', '.join(names)}; give labels of the same keypoints")
+    if labels.frames and len(labels.frames[0].images) > 1:
+        raise InputError(f"{path}: holds {len(labels.frames[0].images)} views of a frame; give one label file a camera")
     rows = {str(name): row for row, name in enumerate(index)}
     truth = np.full((len(index), len(names), 2), np.nan)
     here = [frame for frame in labels.frames if frame.images[0].path.parent.name == recording]
@@ -104,4 +109,5 @@ def _row(frame: Frame, rows: dict[str, int]) -> int | None:
 
 
 def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if values.size else float("nan")
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")

@@ -23,7 +23,8 @@ class Ensemble:
 
     Attributes:
         median: ``(T, K, 2)`` in pixels; NaN where no member sees the keypoint.
-        variance: ``(T, K, 2)`` over the members, as it is reported, in squared pixels.
+        variance: ``(T, K, 2)`` over the members, as it is reported, in squared pixels; NaN where one of several alone
+            sees the keypoint.
         noise: ``(T, K, 2)`` variance of the observations as the smoother takes it, up to a factor that it finds; NaN
             where the keypoint counts as missing.
         likelihood: ``(T, K)`` mean over the members; NaN where there is none.
@@ -76,11 +77,12 @@ def combine(
     Returns:
         The ensemble. The variance of a single member is the reciprocal of its confidence, or 1.
     """
-    number = np.isfinite(keypoints).all(-1).sum(0)
+    whole = np.isfinite(keypoints).all(-1)
+    keypoints, number = np.where(whole[..., None], keypoints, np.nan), whole.sum(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of keypoints that no member sees
         median = np.nanmedian(keypoints, 0)
-        plain = np.nanvar(keypoints, 0)
+        plain = np.where((number > 1)[..., None], np.nanvar(keypoints, 0), np.nan)
         shape = keypoints.shape[1:-1]
         likelihood = np.full(shape, np.nan) if scores is None else np.nanmean(scores, 0)
     known = np.isfinite(likelihood) & (kind == "confidence")
@@ -89,8 +91,7 @@ def combine(
     if len(keypoints) == 1:
         variance = np.where(np.isnan(median), np.nan, 1 / divisor)
         return Ensemble(median, variance, variance, likelihood, confidence, 1)
-    unbiased = np.where((number > 1)[..., None], plain * (number / (number - 1).clip(1))[..., None], np.nan)
-    noise = moderate(unbiased, (number - 1)[..., None])
+    noise = moderate(plain * (number / (number - 1).clip(1))[..., None], (number - 1)[..., None])
     return Ensemble(median, plain / divisor, noise / divisor, likelihood, confidence, len(keypoints))
 
 

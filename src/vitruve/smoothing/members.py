@@ -18,6 +18,8 @@ from vitruve.structures.instances import UNLABELLED, VISIBLE
 SCORER = "ensemble-kalman_tracker"
 _SUFFIXES = (".csv", ".h5", ".slp")
 _SEPARATORS = " ._-=+,"
+# What DeepLabCut adds to the name of the copy that its median filter makes of a table.
+_FILTERED = "_filtered"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,8 @@ def find_recordings(sources: Sequence[Path]) -> list[list[Path]]:
     """The prediction files of each recording.
 
     Files, and all files of one folder, are members of one ensemble on one recording. Of several folders each holds the
-    predictions of one member: files of the same name belong together.
+    predictions of one member: files of the same name belong together. Of one table in several formats, as DeepLabCut
+    writes them, a folder counts the CSV file alone, and none of its filtered copies.
 
     Args:
         sources: Files, one folder, or several folders.
@@ -64,14 +67,14 @@ def find_recordings(sources: Sequence[Path]) -> list[list[Path]]:
     folders = [source for source in sources if source.is_dir()]
     if len(folders) < 2 or len(folders) < len(sources):
         return [[file for source in sources for file in (_predictions(source) if source.is_dir() else [source])]]
-    found = {folder: {file.name: file for file in _predictions(folder)} for folder in folders}
+    found = {folder: {file.stem: file for file in _predictions(folder)} for folder in folders}
     wanted = sorted({name for files in found.values() for name in files})
     for folder, files in found.items():
         missing = [name for name in wanted if name not in files]
         if missing:
             raise InputError(
-                f"{folder}: holds no {missing[0]}, which another folder has; every folder must hold one member's "
-                "predictions of the same videos"
+                f"{folder}: holds no predictions named {missing[0]}, which another folder has; every folder must hold "
+                "one member's predictions of the same videos"
             )
     return [[files[name] for files in found.values()] for name in wanted]
 
@@ -118,6 +121,9 @@ def read_members(files: Sequence[Path]) -> Members:
     Raises:
         InputError: A file cannot be read or holds several animals, or the members have other keypoints or frames.
     """
+    twice = [file for number, file in enumerate(files) if file.resolve() in {f.resolve() for f in files[:number]}]
+    if twice:
+        raise InputError(f"{twice[0]}: is given twice; every member of an ensemble is another network's prediction")
     tables = [_read(file) for file in files]
     longest = max(len(table.index) for table in tables)
     tables = [_lengthened(t, longest) if _lists_frames(f) else t for t, f in zip(tables, files, strict=True)]
@@ -173,7 +179,11 @@ def _predictions(folder: Path) -> list[Path]:
     files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in _SUFFIXES and _is_prediction(file)]
     if not files:
         raise InputError(f"{folder}: holds no predictions ({', '.join(_SUFFIXES)}); name their folder")
-    return files
+    stems = {file.stem for file in files}
+    copies = {stem for stem in stems if stem.endswith(_FILTERED) and stem.removesuffix(_FILTERED) in stems}
+    ranked = sorted(files, key=lambda file: _SUFFIXES.index(file.suffix.lower()))
+    chosen = {stem: next(file for file in ranked if file.stem == stem) for stem in stems - copies}
+    return [chosen[stem] for stem in sorted(chosen)]
 
 
 def _is_prediction(file: Path) -> bool:
@@ -198,6 +208,13 @@ def _read(file: Path) -> KeypointTable:
         )
     if len(table.index) < 2:
         raise InputError(f"{file}: holds one frame; smoothing over time needs at least two")
+    numbers = [name for name in table.index if isinstance(name, int)]
+    for row in range(1, len(numbers)):
+        if numbers[row] != numbers[row - 1] + 1:
+            raise InputError(
+                f"{file}: {table.places[row]} is frame {numbers[row]}, but the one before is frame {numbers[row - 1]}; "
+                "smoothing over time needs every frame of a video, in order"
+            )
     return table
 
 

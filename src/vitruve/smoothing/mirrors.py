@@ -26,20 +26,49 @@ def by_names(views: Sequence[str], names: Sequence[str]) -> Int[np.ndarray, "C V
     Raises:
         InputError: There is no such body part.
     """
-    parts: dict[tuple[str, ...], dict[str, int]] = {}
-    for index, name in enumerate(names):
-        words = _SEPARATORS.split(name)
-        found = [view for view in views if view in words]
-        if len(found) == 1:
-            words.remove(found[0])
-            parts.setdefault(tuple(words), {})[found[0]] = index
-    rows = [[found[view] for view in views] for found in parts.values() if len(found) == len(views)]
+    rows = list(matched(views, names).values())
     if not rows:
         raise InputError(
             f"camera names {', '.join(views)}: part neither of the file names nor of the keypoints {', '.join(names)}; "
             "give the words that tell the views apart, or the columns of each view (--mirrored-columns)"
         )
     return np.array(rows)
+
+
+def matched(words: Sequence[str], names: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
+    """Keypoints whose names differ in one of some words and nothing else.
+
+    Args:
+        words: The words, such as ``top`` and ``bot``.
+        names: Of the keypoints.
+
+    Returns:
+        By the words that the names share, indices in the order of the words; only where there is one for each.
+    """
+    parts: dict[tuple[str, ...], dict[str, int]] = {}
+    for index, name in enumerate(names):
+        own = _SEPARATORS.split(name)
+        found = [word for word in words if word in own]
+        if len(found) == 1:
+            own.remove(found[0])
+            parts.setdefault(tuple(own), {})[found[0]] = index
+    return {key: [found[word] for word in words] for key, found in parts.items() if len(found) == len(words)}
+
+
+def other_sides(names: Sequence[str]) -> Int[np.ndarray, " K"]:
+    """The keypoint of the body's other side for each keypoint: ``paw_l`` and ``paw_r``, ``left_ear`` and ``right_ear``.
+
+    Args:
+        names: Of the K keypoints.
+
+    Returns:
+        Indices; that of the keypoint itself where it has no other side.
+    """
+    order = np.arange(len(names))
+    for sides in (("l", "r"), ("left", "right")):
+        for left, right in matched(sides, names).values():
+            order[[left, right]] = right, left
+    return order
 
 
 def by_columns(columns: Sequence[Sequence[int]], names: Sequence[str]) -> Int[np.ndarray, "C V"]:

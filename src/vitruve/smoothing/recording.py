@@ -6,58 +6,27 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from vitruve.errors import InputError, nearest
-from vitruve.formats.anipose import read_calibration
 from vitruve.formats.notes import LabelsWarning
+from vitruve.geometry.triangulation import triangulate
+from vitruve.smoothing.asynchronous import smooth_asynchronous
 from vitruve.smoothing.coverage import coverage, read_truth
-from vitruve.smoothing.ensemble import Ensemble, VarianceKind, combine
+from vitruve.smoothing.ensemble import Ensemble, combine
 from vitruve.smoothing.members import Members, common_name, group_by_camera, read_members
-from vitruve.smoothing.mirrors import by_columns, by_names
-from vitruve.smoothing.models import Posterior, Search, smooth_calibrated, smooth_linear, smooth_single
-from vitruve.smoothing.scale import Scales
-from vitruve.smoothing.tables import check_target, write_coverage, write_table
-from vitruve.structures.camera import Camera, stack_cameras
+from vitruve.smoothing.mirrors import other_sides
+from vitruve.smoothing.models import Posterior, smooth_calibrated, smooth_linear, smooth_single
+from vitruve.smoothing.plan import Options, Plan, plan, search
+from vitruve.smoothing.tables import COLUMNS_3D, COLUMNS_PUPIL, check_target, write_coverage, write_table
+from vitruve.smoothing.timestamps import find_times
+from vitruve.smoothing.within_image import PupilTrack, smooth_mirrored, smooth_pupil_points
+from vitruve.structures.camera import Camera
 
-Mode = Literal["auto", "single", "multi", "calibrated", "mirrored"]
 # Members of one camera are apart by a small part of the animal's own extent.
 _FAR_APART = 0.25
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to smooth.
-
-    Attributes:
-        mode: Which model; ``auto`` takes it from what is given.
-        calibration: Anipose's calibration file.
-        camera_names: Parts of file names (or, with mirrors, of keypoint names) that tell the cameras apart.
-        mirrored_columns: One list of keypoint indices a view, for views within one image.
-        bodyparts: The keypoints to smooth; empty for all.
-        s: Scale of the motion, one for all keypoints or one each; empty to find it.
-        s_frames: Stretches of frames (first, one behind the last) to find it from; empty for all.
-        blocks: Groups of keypoints, by name or index, that share one scale.
-        variance: Whether the ensemble's variance is divided by its confidence.
-        latents: Dimensions of the state where the geometry of several views is learned.
-        quantile: Percentage of frames, those of least variance, that it is learned from.
-        inflate: Whether views that contradict the others count less.
-    """
-
-    mode: Mode = "auto"
-    calibration: Path | None = None
-    camera_names: tuple[str, ...] = ()
-    mirrored_columns: tuple[tuple[int, ...], ...] = ()
-    bodyparts: tuple[str, ...] = ()
-    s: tuple[float, ...] = ()
-    s_frames: tuple[tuple[int, int], ...] = ()
-    blocks: tuple[tuple[str, ...], ...] = ()
-    variance: VarianceKind = "confidence"
-    latents: int = 3
-    quantile: float = 95.0
-    inflate: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,23 +35,38 @@ class SmoothedRecording:
 
     Attributes:
         name: The recording.
-        frames: T.
+        frames: The number of frames of each camera.
         tables: The CSV file of each camera; one nameless camera where there is but one.
         table_3d: The CSV file of the points in space, with a calibration.
+        table_pupils: The CSV file of diameters and centres, of pupils.
         coverage: The CSV file of each camera that labels were given for.
         covered: The rows of those files.
-        motion: The scale s of each keypoint.
+        coverage_3d: The CSV file of the points in space, where the labels of two cameras or more were given.
+        covered_3d: Its rows.
+        motion: The scale s of each keypoint; NaN for the points of a pupil.
         noise: What the ensemble's variance was multiplied by, for each keypoint.
     """
 
     name: str
-    frames: int
+    frames: dict[str, int]
     tables: dict[str, Path]
     table_3d: Path | None
+    table_pupils: Path | None
     motion: dict[str, float]
     noise: dict[str, float]
     coverage: dict[str, Path] = field(default_factory=dict)
     covered: dict[str, list[dict[str, str | int | float]]] = field(default_factory=dict)
+    coverage_3d: Path | None = None
+    covered_3d: list[dict[str, str | int | float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """One posterior a camera (V = 1), and points in space with their variances, or pupils."""
+
+    cameras: list[Posterior]
+    points: tuple[np.ndarray, np.ndarray] | None = None
+    pupils: PupilTrack | None = None
 
 
 def smooth_recording(
@@ -100,91 +84,69 @@ def smooth_recording(
         What was written.
 
     Raises:
-        InputError: Files, calibration or labels do not go together.
+        InputError: Files, calibration, time stamps or labels do not go together.
     """
-    mode, names, cameras = _plan(files, options)
-    groups = group_by_camera(files, names) if mode in ("multi", "calibrated") else {"": list(files)}
-    if mode == "single" and names:
-        groups = group_by_camera(files, names)
+    how = plan(files, options)
+    groups = group_by_camera(files, how.names) if how.by_file else {"": list(files)}
     members = {name: _chosen(read_members(group), options.bodyparts) for name, group in groups.items()}
-    _check_views(members)
-    first = next(iter(members.values()))
+    _check_views(members, how.mode != "ibl-paw")
     truths = _truths(labels, members)
     ensembles = {name: combine(item.keypoints, item.scores, options.variance) for name, item in members.items()}
     for name, ensemble in ensembles.items():
         _check_apart(members[name], ensemble)
-    search = Search(*_search(first, options))
-    posteriors = _smoothed(mode, list(ensembles.values()), first, cameras, search, options)
+    found = _smoothed(how, ensembles, members, options)
     recording = common_name(files)
-    targets = _targets(output, members, recording)
-    for target in targets.values():
-        check_target(target, files)
-    for target, (name, item), posterior in zip(targets.values(), members.items(), posteriors, strict=True):
+    tables = _targets(output, members, recording)
+    folder = next(iter(tables.values())).parent
+    table_3d = folder / f"{recording}_3d.csv" if found.points is not None else None
+    table_pupils = folder / f"{recording}_pupils.csv" if found.pupils is not None else None
+    for target in (*tables.values(), table_3d, table_pupils):
+        if target is not None:
+            check_target(target, files)
+    for target, (name, item), posterior in zip(tables.values(), members.items(), found.cameras, strict=True):
         write_table(target, item.names, item.index, _columns(ensembles[name], posterior))
-    table_3d = None
-    whole = posteriors[0]
-    if whole.points is not None and whole.points_variance is not None:
-        table_3d = next(iter(targets.values())).parent / f"{recording}_3d.csv"
-        check_target(table_3d, files)
-        write_table(table_3d, first.names, first.index, np.concatenate([whole.points, whole.points_variance], -1))
+    first = next(iter(members.values()))
+    if table_3d is not None and found.points is not None:
+        write_table(table_3d, first.names, first.index, np.concatenate(found.points, -1), COLUMNS_3D)
+    if table_pupils is not None and found.pupils is not None:
+        write_table(table_pupils, found.pupils.names, first.index, found.pupils.columns, COLUMNS_PUPIL)
+    scales = found.cameras[0].scales
     result = SmoothedRecording(
         recording,
-        len(first.index),
-        targets,
+        {name: len(item.index) for name, item in members.items()},
+        tables,
         table_3d,
-        dict(zip(first.names, whole.scales.motion.tolist(), strict=True)),
-        dict(zip(first.names, whole.scales.noise.tolist(), strict=True)),
+        table_pupils,
+        dict(zip(first.names, scales.motion.tolist(), strict=True)),
+        dict(zip(first.names, scales.noise.tolist(), strict=True)),
     )
-    for (name, item), posterior in zip(members.items(), posteriors, strict=True):
+    for (name, item), posterior in zip(members.items(), found.cameras, strict=True):
         if name in truths:
             median = ensembles[name].median
             rows = coverage(item.names, truths[name], posterior.keypoints[:, 0], posterior.variance[:, 0], median)
             result.covered[name] = rows
-            result.coverage[name] = targets[name].with_name(f"{targets[name].stem}_coverage.csv")
+            result.coverage[name] = tables[name].with_name(f"{tables[name].stem}_coverage.csv")
             write_coverage(result.coverage[name], rows)
-    return result
+    if table_3d is None or found.points is None or how.cameras is None or len(truths) < 2:
+        return result
+    rows = _coverage_in_space(how.cameras, first.names, truths, ensembles, found.points)
+    path = table_3d.with_name(f"{table_3d.stem}_coverage.csv")
+    write_coverage(path, rows)
+    return replace(result, coverage_3d=path, covered_3d=rows)
 
 
-def _plan(files: Sequence[Path], options: Options) -> tuple[Mode, tuple[str, ...], Camera | None]:
-    """The model, the names of the cameras and, with a calibration, the cameras."""
-    mode, names = options.mode, options.camera_names
-    if mode == "auto":
-        if options.calibration is not None:
-            mode = "calibrated"
-        elif options.mirrored_columns:
-            mode = "mirrored"
-        elif not names:
-            mode = "single"
-        else:
-            in_files = any(name in file.stem for file in files for name in names)
-            mode = "multi" if in_files else "mirrored"
-    if len(set(names)) < len(names):
-        raise InputError(f"camera names {', '.join(names)}: a name is given twice; names must differ")
-    if options.calibration is not None and mode != "calibrated":
-        raise InputError(f"{options.calibration}: a calibration has no effect in mode {mode}; leave it out")
-    if mode == "calibrated":
-        return _calibrated(options)
-    if mode in ("multi", "mirrored") and len(names) < 2 and not (mode == "mirrored" and options.mirrored_columns):
-        given = f"only '{names[0]}' is given" if names else "none is given"
-        raise InputError(f"mode {mode}: needs the names of at least two cameras, {given} (--camera-names a,b)")
-    return mode, names, None
-
-
-def _calibrated(options: Options) -> tuple[Mode, tuple[str, ...], Camera | None]:
-    if options.calibration is None:
-        raise InputError("mode calibrated: needs the cameras' calibration (--calibration calibration.toml)")
-    found = read_calibration(options.calibration)
-    names = options.camera_names or tuple(found)
-    for name in names:
-        if name not in found:
-            raise InputError(
-                f"{options.calibration}: holds no camera '{name}'{nearest(name, found)}; it has {', '.join(found)}"
-            )
-    if len(names) < 2:
-        raise InputError(
-            f"{options.calibration}: one camera ('{names[0]}') is not enough for points in space; give two"
-        )
-    return "calibrated", names, stack_cameras(tuple(found[name] for name in names))
+def _coverage_in_space(
+    cameras: Camera,
+    names: tuple[str, ...],
+    truths: dict[str, np.ndarray],
+    ensembles: dict[str, Ensemble],
+    points: tuple[np.ndarray, np.ndarray],
+) -> list[dict[str, str | int | float]]:
+    """Errors of points beside those that the labels of at least two cameras give."""
+    unlabelled = np.full_like(next(iter(truths.values())), np.nan)
+    truth = triangulate(cameras, np.stack([truths.get(name, unlabelled) for name in ensembles], 1))
+    median = triangulate(cameras, np.stack([item.median for item in ensembles.values()], 1))
+    return coverage(names, truth, *points, median, unit="")
 
 
 def _chosen(members: Members, bodyparts: tuple[str, ...]) -> Members:
@@ -201,10 +163,10 @@ def _chosen(members: Members, bodyparts: tuple[str, ...]) -> Members:
     return replace(members, names=bodyparts, keypoints=members.keypoints[:, :, order], scores=scores)
 
 
-def _check_views(members: dict[str, Members]) -> None:
+def _check_views(members: dict[str, Members], same_frames: bool) -> None:
     (first_name, first), *others = members.items()
     for name, item in others:
-        if len(item.index) != len(first.index):
+        if same_frames and len(item.index) != len(first.index):
             raise InputError(
                 f"{item.files[0]}: camera '{name}' has {len(item.index)} frames, but '{first_name}' has "
                 f"{len(first.index)}; all cameras must show the same frames"
@@ -233,69 +195,39 @@ def _check_apart(members: Members, ensemble: Ensemble) -> None:
         )
 
 
-def _search(members: Members, options: Options) -> tuple[np.ndarray, np.ndarray | None, tuple[tuple[int, int], ...]]:
-    names, frames = members.names, len(members.index)
-    blocks = np.arange(len(names))
-    for number, block in enumerate(options.blocks):
-        for entry in block:
-            index = int(entry) if entry.isdigit() else names.index(entry) if entry in names else len(names)
-            if index >= len(names):
-                raise InputError(
-                    f"blocks: no keypoint '{entry}'{nearest(entry, names)}; give names or indices to {len(names) - 1}"
-                )
-            blocks[index] = len(names) + number
-    if options.s and (len(options.s) not in (1, len(names)) or min(options.s) <= 0):
-        raise InputError(f"s: give one number above 0, or one for each of the {len(names)} keypoints")
-    for begin, end in options.s_frames:
-        if not 0 <= begin < end <= frames or end - begin < 2:
-            raise InputError(f"s_frames: {begin}:{end} is no stretch of the frames 0:{frames}; give first:last+1")
-    scale = np.broadcast_to(np.array(options.s), (len(names),)).astype(float) if options.s else None
-    return blocks, scale, options.s_frames
+def _smoothed(how: Plan, ensembles: dict[str, Ensemble], members: dict[str, Members], options: Options) -> _Found:
+    first = next(iter(members.values()))
+    known = search(first, options)
+    views = list(ensembles.values())
+    if how.mode == "single":
+        return _Found([smooth_single(ensemble, known) for ensemble in views])
+    if how.mode == "mirrored":
+        return _Found([smooth_mirrored(views[0], first, known, options)])
+    if how.mode == "ibl-pupil":
+        posterior, track = smooth_pupil_points(views[0], first, known, options)
+        return _Found([posterior], pupils=track)
+    if how.cameras is not None:
+        whole = smooth_calibrated(views, how.cameras, known, inflate=options.inflate)
+        assert whole.points is not None and whole.points_variance is not None
+        return _Found(_each_view(whole), (whole.points, whole.points_variance))
+    learning: dict[str, Any] = {key: getattr(options, key) for key in ("latents", "quantile", "inflate")}
+    if how.mode == "multi":
+        return _Found(_each_view(smooth_linear(views, first.names, known, **learning)))
+    frames = {name: len(item.index) for name, item in members.items()}
+    files = [file for item in members.values() for file in item.files]
+    times = list(find_times(options.timestamps, files, frames).values())
+    # The paw that is left in one side view is right in the other.
+    order = other_sides(first.names)
+    one, other = smooth_asynchronous([views[0], views[1].keypoints(order)], times, first.names, known, **learning)
+    return _Found([one, replace(other, keypoints=other.keypoints[:, :, order], variance=other.variance[:, :, order])])
 
 
-def _smoothed(
-    mode: Mode, ensembles: list[Ensemble], members: Members, cameras: Camera | None, search: Search, options: Options
-) -> list[Posterior]:
-    """One posterior a camera, with V = 1; points in space and scales in the first."""
-    if mode == "single":
-        return [smooth_single(ensemble, search) for ensemble in ensembles]
-    if mode == "mirrored":
-        return [_smooth_mirrored(ensembles[0], members, search, options)]
-    if cameras is not None:
-        whole = smooth_calibrated(ensembles, cameras, search, inflate=options.inflate)
-    else:
-        whole = smooth_linear(ensembles, members.names, search, **_linear(options))
+def _each_view(whole: Posterior) -> list[Posterior]:
+    """One posterior a camera, with V = 1."""
     return [
         replace(whole, keypoints=whole.keypoints[:, view, None], variance=whole.variance[:, view, None])
-        for view in range(len(ensembles))
+        for view in range(whole.keypoints.shape[1])
     ]
-
-
-def _linear(options: Options) -> dict[str, Any]:
-    return {"latents": options.latents, "quantile": options.quantile, "inflate": options.inflate}
-
-
-def _smooth_mirrored(ensemble: Ensemble, members: Members, search: Search, options: Options) -> Posterior:
-    """Keypoints that several views show together, and the others each by itself."""
-    if options.mirrored_columns:
-        pairs = by_columns(options.mirrored_columns, members.names)
-    else:
-        pairs = by_names(options.camera_names, members.names)
-    alone = np.setdiff1d(np.arange(len(members.names)), pairs)
-    shape = (len(members.index), 1, len(members.names), 2)
-    keypoints, variance = np.empty(shape), np.empty(shape)
-    motion, noise = np.empty(len(members.names)), np.empty(len(members.names))
-    views = [ensemble.keypoints(column) for column in pairs.T]
-    names = tuple(members.names[first] for first in pairs[:, 0])
-    together = smooth_linear(views, names, search.keypoints(pairs[:, 0]), **_linear(options))
-    for view, column in enumerate(pairs.T):
-        keypoints[:, 0, column], variance[:, 0, column] = together.keypoints[:, view], together.variance[:, view]
-        motion[column], noise[column] = together.scales.motion, together.scales.noise
-    if len(alone):
-        single = smooth_single(ensemble.keypoints(alone), search.keypoints(alone))
-        keypoints[:, :, alone], variance[:, :, alone] = single.keypoints, single.variance
-        motion[alone], noise[alone] = single.scales.motion, single.scales.noise
-    return Posterior(keypoints, variance, Scales(motion, noise))
 
 
 def _columns(ensemble: Ensemble, posterior: Posterior) -> np.ndarray:

@@ -21,8 +21,12 @@ COLUMNS = (
     *("x_posterior_var", "y_posterior_var"),
 )
 COLUMNS_3D = ("x", "y", "z", "x_posterior_var", "y_posterior_var", "z_posterior_var")
+COLUMNS_PUPIL = (
+    *("diameter", "center_x", "center_y"),
+    *("diameter_posterior_var", "center_x_posterior_var", "center_y_posterior_var"),
+)
 _FORMAT = "%.4f,%.4f,%.4f,%.4f,%.4f,%.6g,%.6g,%.6g,%.6g"
-_FORMAT_3D = "%.9g,%.9g,%.9g,%.6g,%.6g,%.6g"
+_FORMAT_STATE = "%.9g,%.9g,%.9g,%.6g,%.6g,%.6g"
 
 
 def write_table(
@@ -30,19 +34,21 @@ def write_table(
     names: Sequence[str],
     index: Sequence[str | int],
     columns: Float[np.ndarray, "T K C"],
+    kind: Sequence[str] = COLUMNS,
 ) -> None:
-    """Write what was smoothed of one camera, or of the points in space, as CSV with three header rows.
+    """Write what was smoothed of one camera, of points in space or of pupils, as CSV with three header rows.
 
     Args:
         path: The file; it is replaced in one step.
-        names: The K keypoints.
+        names: The K keypoints, or pupils.
         index: T frame numbers or image names.
-        columns: In the order of ``COLUMNS`` or ``COLUMNS_3D``; NaN is written as an empty cell.
+        columns: NaN is written as an empty cell.
+        kind: The names of the C columns: ``COLUMNS``, ``COLUMNS_3D`` or ``COLUMNS_PUPIL``.
 
     Raises:
         InputError: The file cannot be written.
     """
-    kind, form = (COLUMNS, _FORMAT) if columns.shape[-1] == len(COLUMNS) else (COLUMNS_3D, _FORMAT_3D)
+    form = _FORMAT if kind == COLUMNS else _FORMAT_STATE
     template = "".join("," + form for _ in names)
     cells = io.StringIO()
     csv.writer(cells, lineterminator="\n").writerows([name] for name in index)
