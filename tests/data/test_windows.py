@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,16 @@ def test_a_window_is_consecutive_frames_of_one_video(folder: Path) -> None:
         seen.add(fits[0])
     # Every place of both videos comes up sooner or later, the last one too.
     assert {("a", 0), ("a", 8), ("b", 0), ("b", 5)} <= seen
+
+
+def test_frames_come_from_the_reader_that_is_asked_for(folder: Path) -> None:
+    class Dark(VideoReader):
+        def read(self, indices: Sequence[int]) -> np.ndarray:
+            return np.zeros_like(super().read(indices))
+
+    windows = VideoWindows([(folder / "a.mp4",)], SIZE, 4, PRESETS["none"], 0, reader=Dark)
+    assert not windows[WindowPick(0, 0, 0)].images.any()
+    assert _windows(folder)[WindowPick(0, 0, 0)].images.any()
 
 
 def test_a_pick_decides_the_window_and_nothing_else_does(folder: Path) -> None:

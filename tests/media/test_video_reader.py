@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
-import pickle
 import shutil
 import warnings
 from pathlib import Path
@@ -253,15 +251,6 @@ def test_header_without_packets(tmp_path: Path) -> None:
         VideoReader(path)
 
 
-def test_frame_numbers_outside_the_video(make_clip: MakeClip) -> None:
-    with VideoReader(make_clip("clip.mp4")) as video:
-        assert video.read([]).shape == (0, 48, 64, 3)
-        for number in (-1, 50, 10_000):
-            with pytest.raises(InputError, match=f"frame {number} "):
-                video.read([3, number])
-        assert video.read([4]).shape == (1, 48, 64, 3)
-
-
 def test_changing_frame_size(make_clip: MakeClip) -> None:
     first = make_clip("first.h264", container="h264", frames=5)
     second = make_clip("second.h264", container="h264", frames=5, size=(96, 64))
@@ -283,34 +272,6 @@ def test_rotation_is_ignored(make_clip: MakeClip) -> None:
         assert next(container.decode(video=0)).rotation != 0
     with VideoReader(path) as video:
         np.testing.assert_array_equal(video.read([0, 9]), upright[[0, 9]])
-
-
-def test_pickled_reader(make_clip: MakeClip) -> None:
-    with VideoReader(make_clip("clip.mp4")) as video:
-        expected = video.read([5, 40])
-        copy = pickle.loads(pickle.dumps(video))
-        np.testing.assert_array_equal(copy.read([5, 40]), expected)
-
-
-def _sums(video: VideoReader, numbers: list[int], queue: multiprocessing.Queue) -> None:
-    queue.put([int(video.read([number]).sum()) for number in numbers])
-
-
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_forked_reader(make_clip: MakeClip) -> None:
-    with VideoReader(make_clip("clip.mp4")) as video:
-        truth = video.read(list(range(50)))
-        video.read([20])
-        context = multiprocessing.get_context("fork")
-        queue = context.Queue()
-        child = context.Process(target=_sums, args=(video, list(range(21, 50)), queue))
-        child.start()
-        here = [int(video.read([number]).sum()) for number in range(21, 50)]
-        there = queue.get(timeout=20)
-        child.join(20)
-    expected = [int(frame.sum()) for frame in truth[21:]]
-    assert here == expected and there == expected
 
 
 def test_names(tmp_path: Path) -> None:

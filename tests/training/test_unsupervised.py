@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from vitruve.algorithms.heatmap.algorithm import Heatmap, HeatmapSettings
 from vitruve.config.schema import Config
 from vitruve.data.loaders import EpochBatches
 from vitruve.data.windows import WindowPick
-from vitruve.errors import ConfigError
+from vitruve.errors import ConfigError, MissingExtraError
 from vitruve.losses.settings import AnnealWeight, Temporal
 from vitruve.losses.temporal import TemporalLoss
 from vitruve.run import RunFiles
@@ -102,6 +103,15 @@ def test_what_cannot_work_is_said_before_training(project: Path, videos: Path, t
     for config, message in cases:
         with pytest.raises(ConfigError if "folder" not in message else Exception, match=message):
             assemble(config, prepare(config))
+
+
+def test_a_reader_that_is_not_installed_is_said_before_training(
+    project: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchcodec", None)
+    config = _config(project, videos, ["temporal"], dali={"general": {"reader": "torchcodec"}})
+    with pytest.raises(MissingExtraError, match=r"^dali\.general\.reader=torchcodec needs"):
+        assemble(config, prepare(config))
 
 
 def test_terms_that_never_count_and_tolerances_that_never_object_are_named(

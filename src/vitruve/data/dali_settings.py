@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field, StrictInt, model_validator
 
+from vitruve.media.readers import ReaderName
 from vitruve.settings import Section
 
 
@@ -14,6 +15,9 @@ class GeneralDali(Section):
     """What holds for every kind of batch."""
 
     seed: StrictInt = Field(default=123456, ge=0, description="Seed of the order in which windows of video are drawn.")
+    reader: ReaderName = Field(
+        default="pyav", description="Library that decodes the videos; torchcodec needs the extra 'video' and FFmpeg."
+    )
 
 
 class TrainSequence(Section):
@@ -21,19 +25,13 @@ class TrainSequence(Section):
 
     sequence_length: StrictInt = Field(default=32, ge=2, description="Frames of video an unlabelled batch.")
     windows: StrictInt = Field(
-        default=4,
-        ge=1,
-        description="Windows of consecutive frames they come from, each from a random place of a random video; 1 for "
-        "one long window.",
+        default=4, ge=1, description="Windows of consecutive frames, each from a random place, that they come from."
     )
 
     @model_validator(mode="after")
     def _long_enough(self) -> TrainSequence:
         if self.sequence_length < 2 * self.windows:
-            raise ValueError(
-                f"sequence_length={self.sequence_length} frames in windows={self.windows} windows: a window needs two "
-                "frames at least"
-            )
+            raise ValueError(f"sequence_length={self.sequence_length}: windows={self.windows} need two frames each")
         return self
 
 

@@ -63,6 +63,7 @@ class VideoWindows:
         augmentation: Changes at random.
         seed: Together with the pick the seed of every draw.
         boxes: Where to look in each frame of each video, as edges; None for whole images. A window has one box.
+        reader: Opens a video.
 
     Raises:
         InputError: A video cannot be decoded, or the videos of a recording have different lengths.
@@ -77,12 +78,14 @@ class VideoWindows:
         augmentation: Augmentation,
         seed: int,
         boxes: Mapping[Path, Float[np.ndarray, "T 4"]] | None = None,
+        reader: type[VideoReader] = VideoReader,
     ) -> None:
         self._size = size
         self._length = length
         self._augmentation = replace(augmentation, elastic=0.0, hflip=0.0)
         self._seed = seed
         self._boxes = boxes or {}
+        self._open = reader
         self._recordings: list[Recording] = []
         self._readers: dict[Path, VideoReader] = {}
         starts, short = [], []
@@ -151,5 +154,5 @@ class VideoWindows:
 
     def _reader(self, path: Path) -> VideoReader:
         if path not in self._readers:
-            self._readers[path] = VideoReader(path)
+            self._readers[path] = self._open(path)
         return self._readers[path]

@@ -113,8 +113,8 @@ class VideoReader:
     ) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[type[VideoReader], tuple[Path]]:
-        return VideoReader, (self.path,)
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        return type(self), (self.path,)
 
     def close(self) -> None:
         """Let go of the file. A later read opens it again."""

@@ -22,6 +22,7 @@ from vitruve.losses.temporal import TemporalLoss
 from vitruve.losses.temporal_heatmap import TemporalHeatmapKl, TemporalHeatmapMse
 from vitruve.losses.unimodal import UnimodalJs, UnimodalKl, UnimodalMse
 from vitruve.losses.unsupervised import UnsupervisedLoss, WindowPredictions
+from vitruve.media.readers import reader_class
 from vitruve.media.recordings import find_recordings
 from vitruve.structures.batch import Batch
 from vitruve.structures.labels import Labels
@@ -227,7 +228,8 @@ def build_windows(
         The windows, and how many of them a batch holds.
 
     Raises:
-        ConfigError: There is no such folder or no video long enough.
+        ConfigError: There is no such folder, no video long enough, or a reader that cannot be loaded.
+        MissingExtraError: The reader is not installed.
         InputError: A video cannot be decoded.
     """
     if config.data.video_dir is None:
@@ -240,9 +242,11 @@ def build_windows(
     else:
         count = config.dali.base.train.windows
         length = config.dali.base.train.sequence_length // count
+    general = config.dali.general
+    reader = reader_class(general.reader)
     recordings = find_recordings(config.data.video_dir, config.data.view_names or ())
     boxes = cropping.videos(recordings)
-    return VideoWindows(recordings, task_size, length, changes, config.dali.general.seed, boxes), count
+    return VideoWindows(recordings, task_size, length, changes, general.seed, boxes, reader), count
 
 
 def _check_epsilon(name: str, epsilon: float | tuple[float, ...] | None, subspace: Subspace) -> None:
