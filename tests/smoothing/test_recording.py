@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,9 @@ from typer.testing import CliRunner
 
 import vitruve
 from smoothing.test_pupils import pupil_points, pupil_states
-from smoothing.walks import members, rmse, walk, write_table
+from smoothing.walks import members, read_numbers, read_rows, rmse, walk, write_cameras, write_table
 from vitruve.cli.main import build
 from vitruve.errors import InputError
-from vitruve.formats.anipose import write_calibration
-from vitruve.geometry.rotation import matrix_from_vector
-from vitruve.structures.camera import Camera
 
 PUPIL = ["pupil_right_r", "pupil_top_r", "tube_left", "pupil_bottom_r", "pupil_left_r"]
 
@@ -24,16 +20,6 @@ PUPIL_COLUMNS = [
     *("diameter", "center_x", "center_y"),
     *("diameter_posterior_var", "center_x_posterior_var", "center_y_posterior_var"),
 ]
-
-
-def _rows(path: Path) -> list[list[str]]:
-    with path.open(newline="") as stream:
-        return list(csv.reader(stream))
-
-
-def _numbers(path: Path, columns: int) -> np.ndarray:
-    rows = [[float(cell or "nan") for cell in row[1:]] for row in _rows(path)[3:]]
-    return np.array(rows).reshape(len(rows), -1, columns)
 
 
 def test_pupils_through_the_command_line(tmp_path: Path) -> None:
@@ -46,20 +32,21 @@ def test_pupils_through_the_command_line(tmp_path: Path) -> None:
     words = ["smooth", str(tmp_path / "nets"), "--mode", "ibl-pupil", "-o", str(tmp_path / "out")]
     done = CliRunner().invoke(build(), [*words, "--diameter-s", "0.99", "--com-s", "0.9", "--labels", str(labels)])
     assert done.exit_code == 0, done.output
-    assert _rows(tmp_path / "out" / "eye.csv")[1] == ["bodyparts", *np.repeat(PUPIL, 9)]
-    values = _numbers(tmp_path / "out" / "eye.csv", 9)
+    assert read_rows(tmp_path / "out" / "eye.csv")[1] == ["bodyparts", *np.repeat(PUPIL, 9)]
+    values = read_numbers(tmp_path / "out" / "eye.csv", 9)
     for k, name in enumerate(PUPIL):
         # Every column is that of its own keypoint, whatever the order; EKS mixes up the variances.
         away = values[:, k, :2] - truth[:, k]
         assert rmse(away) < 0.85 * rmse(values[:, k, 3:5] - truth[:, k]), name
         assert (np.abs(away) < 1.96 * np.sqrt(values[:, k, 7:])).mean() > 0.85, name
     pupil = tmp_path / "out" / "eye_pupils.csv"
-    assert _rows(pupil)[1:3] == [
+    assert read_rows(pupil)[1:3] == [
         ["bodyparts", *["pupil_r"] * 6],
         ["coords", *PUPIL_COLUMNS],
     ]
-    assert rmse(_numbers(pupil, 6)[..., :3] - states) < 1
-    assert "mean error" in done.output and "eye_pupils.csv: 300 frames" in done.output
+    assert rmse(read_numbers(pupil, 6)[..., :3] - states) < 1
+    assert "mean error" in done.output
+    assert "eye_pupils.csv: 300 frames, pupil_r diameter_s 0.99 com_s 0.9\n" in done.output
 
 
 def test_cameras_that_are_not_synchronous_keep_their_frames_and_their_names(tmp_path: Path) -> None:
@@ -79,7 +66,7 @@ def test_cameras_that_are_not_synchronous_keep_their_frames_and_their_names(tmp_
     (done,) = vitruve.smooth(tmp_path / "nets", output=tmp_path / "out", mode="ibl-paw")
     assert done.frames == {"left": 200, "right": 480}
     for name, truth in seen.items():
-        values = _numbers(done.tables[name], 9)
+        values = read_numbers(done.tables[name], 9)
         assert rmse(values[..., :2] - truth) < 0.85 * rmse(values[..., 3:5] - truth)
     labels = [write_table(tmp_path / f"labels_{name}.csv", truth, ["paw_l", "paw_r"]) for name, truth in seen.items()]
     stamps = [str(path) for path in sorted((tmp_path / "nets").glob("*.npy"))]
@@ -98,12 +85,7 @@ def _made(folder: Path) -> Path:
 
 
 def test_labels_of_several_cameras_tell_errors_in_pixels_and_in_space(tmp_path: Path) -> None:
-    cameras = {}
-    for number, name in enumerate(("Cam-A", "Cam-B", "Cam-C")):
-        matrix = np.array([[900.0, 0, 320], [0, 900, 240], [0, 0, 1]])
-        turn = matrix_from_vector(np.array([0.1, 1.1 * number, 0.0]))
-        cameras[name] = Camera(matrix, turn, np.array([0, 0, 900.0]), np.zeros(8), np.array([640.0, 480.0]))
-    write_calibration(cameras, tmp_path / "calibration.toml")
+    cameras = write_cameras(tmp_path / "calibration.toml")
     space = walk(200, 2, dims=3) - 200
     labels = []
     for seed, (name, camera) in enumerate(cameras.items()):
@@ -117,7 +99,7 @@ def test_labels_of_several_cameras_tell_errors_in_pixels_and_in_space(tmp_path: 
     (done,) = vitruve.smooth(tmp_path / "nets", labels=labels, **options)  # type: ignore[arg-type]
     assert done.coverage_3d is not None and done.table_3d is not None
     assert done.coverage_3d.name == "fly_Cam_3d_coverage.csv"
-    points = _numbers(done.table_3d, 6)[..., :3]
+    points = read_numbers(done.table_3d, 6)[..., :3]
     rows = {row["keypoint"]: row for row in done.covered_3d}
     # Every frame is labelled in two of three views at least.
     assert [rows[name]["labelled"] for name in ("part0", "part1", "all")] == [200, 200, 400]
@@ -127,7 +109,7 @@ def test_labels_of_several_cameras_tell_errors_in_pixels_and_in_space(tmp_path: 
     assert float(rows["all"]["error"]) < 0.8 * float(rows["all"]["median_error"])
     assert 0.9 < float(rows["all"]["within_95_percent_interval"]) < 0.99
     for name, camera in cameras.items():
-        smoothed = _numbers(done.tables[name], 9)
+        smoothed = read_numbers(done.tables[name], 9)
         away = (smoothed[..., :2] - camera.project(space))[list(cameras).index(name) == np.arange(200) % 4]
         assert done.covered[name][-1]["labelled"] == 300 and len(away) == 50
         kept = np.arange(200) % 4 != list(cameras).index(name)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -8,29 +7,16 @@ import pytest
 from typer.testing import CliRunner
 
 import vitruve
-from smoothing.walks import members, names, rmse, walk, write_table
+from smoothing.walks import members, names, read_numbers, read_rows, rmse, walk, write_cameras, write_table
 from vitruve.cli.main import build
 from vitruve.errors import InputError
-from vitruve.formats.anipose import write_calibration
 from vitruve.formats.hub import read_labels
-from vitruve.geometry.rotation import matrix_from_vector
-from vitruve.structures.camera import Camera
 
 FRAMES = 300
 NINE = [
     *("x", "y", "likelihood", "x_ens_median", "y_ens_median"),
     *("x_ens_var", "y_ens_var", "x_posterior_var", "y_posterior_var"),
 ]
-
-
-def _rows(path: Path) -> list[list[str]]:
-    with path.open(newline="") as stream:
-        return list(csv.reader(stream))
-
-
-def _numbers(path: Path, columns: int) -> np.ndarray:
-    rows = [[float(cell or "nan") for cell in row[1:]] for row in _rows(path)[3:]]
-    return np.array(rows).reshape(len(rows), -1, columns)
 
 
 def _ensemble(folder: Path, truth: np.ndarray, stem: str = "net", count: int = 4, seed: int = 1) -> np.ndarray:
@@ -50,40 +36,31 @@ def test_one_camera_through_the_command_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(build(), words)
     assert done.exit_code == 0, done.output
     table = tmp_path / "smoothed" / "net.csv"
-    head = _rows(table)[:4]
+    head = read_rows(table)[:4]
     assert head[0] == ["scorer", *["ensemble-kalman_tracker"] * 27]
     assert head[1] == ["bodyparts", *np.repeat(names(3), 9)]
     assert head[2] == ["coords", *NINE * 3]
     assert head[3][0] == "0"
-    values = _numbers(table, 9)
+    values = read_numbers(table, 9)
     np.testing.assert_allclose(values[..., 3:5], np.median(drawn, 0), atol=1e-3)
     np.testing.assert_allclose(values[..., 5:7], drawn.var(0) / 0.9, rtol=1e-4)
     np.testing.assert_allclose(values[..., 2], 0.9)
     assert rmse(values[..., :2] - truth) < 0.8 * rmse(np.median(drawn, 0) - truth)
-    rows = _rows(tmp_path / "smoothed" / "net_coverage.csv")
+    rows = read_rows(tmp_path / "smoothed" / "net_coverage.csv")
     assert [row[:2] for row in rows[1:]] == [["part0", "150"], ["part1", "150"], ["part2", "0"], ["all", "300"]]
     within = float(rows[-1][rows[0].index("within_95_percent_interval")])
     assert 0.9 < within < 0.99 and f"95 % intervals hold {within:.1%}" in done.output
     back = read_labels(table)
     np.testing.assert_allclose(back.keypoints()[:, 0, 0], values[..., :2])
     assert back.scorer == "ensemble-kalman_tracker"
-    again = _rows(table)
+    again = read_rows(table)
     assert CliRunner().invoke(build(), words).exit_code == 0  # its own table it may replace
-    assert _rows(table) == again
-
-
-def _cameras(tmp_path: Path) -> tuple[dict[str, Camera], Path]:
-    cameras = {}
-    for number, name in enumerate(("Cam-A", "Cam-B", "Cam-C")):
-        turn = matrix_from_vector(np.array([0.1, 1.1 * number, 0.0]))
-        matrix = np.array([[900.0, 0, 320], [0, 900, 240], [0, 0, 1]])
-        cameras[name] = Camera(matrix, turn, np.array([0, 0, 900.0]), np.zeros(8), np.array([640.0, 480.0]))
-    write_calibration(cameras, tmp_path / "calibration.toml")
-    return cameras, tmp_path / "calibration.toml"
+    assert read_rows(table) == again
 
 
 def test_calibrated_and_learned_views_write_one_table_a_camera(tmp_path: Path) -> None:
-    cameras, calibration = _cameras(tmp_path)
+    calibration = tmp_path / "calibration.toml"
+    cameras = write_cameras(calibration)
     space = walk(FRAMES, 2, dims=3) - 200
     seen = {name: camera.project(space) for name, camera in cameras.items()}
     for seed, (name, pixels) in enumerate(seen.items()):
@@ -92,15 +69,15 @@ def test_calibrated_and_learned_views_write_one_table_a_camera(tmp_path: Path) -
     assert {name: path.name for name, path in done.tables.items()} == {name: f"fly_{name}.csv" for name in seen}
     assert done.table_3d is not None and done.table_3d.name == "fly_Cam_3d.csv"
     coords = ["x", "y", "z", "x_posterior_var", "y_posterior_var", "z_posterior_var"]
-    assert _rows(done.table_3d)[2] == ["coords", *coords * 2]
-    points = _numbers(done.table_3d, 6)
+    assert read_rows(done.table_3d)[2] == ["coords", *coords * 2]
+    points = read_numbers(done.table_3d, 6)
     away = np.abs(points[..., :3] - space) / np.sqrt(points[..., 3:])
     assert 0.9 < (away < 1.96).mean() < 0.99
     (learned,) = vitruve.smooth(tmp_path / "nets", output=tmp_path / "pca", camera_names=["Cam-A", "Cam-C", "Cam-B"])
     assert list(learned.tables) == ["Cam-A", "Cam-C", "Cam-B"] and learned.table_3d is None
     for found in (done, learned):
         for name, pixels in seen.items():
-            assert rmse(_numbers(found.tables[name], 9)[..., :2] - pixels) < 1.2
+            assert rmse(read_numbers(found.tables[name], 9)[..., :2] - pixels) < 1.2
 
 
 def test_mirrors_are_smoothed_together_and_the_rest_alone(tmp_path: Path) -> None:
@@ -114,9 +91,9 @@ def test_mirrors_are_smoothed_together_and_the_rest_alone(tmp_path: Path) -> Non
     (named,) = vitruve.smooth(tmp_path / "nets", output=tmp_path / "a", camera_names=["top", "bot"])
     (listed,) = vitruve.smooth(tmp_path / "nets", output=tmp_path / "b", mirrored_columns=[[0, 1], [3, 4]])
     (single,) = vitruve.smooth(tmp_path / "nets", output=tmp_path / "c")
-    values = [_numbers(done.tables[""], 9) for done in (named, listed, single)]
+    values = [read_numbers(done.tables[""], 9) for done in (named, listed, single)]
     np.testing.assert_array_equal(values[0], values[1])
-    assert _rows(named.tables[""])[1] == ["bodyparts", *np.repeat(parts, 9)]
+    assert read_rows(named.tables[""])[1] == ["bodyparts", *np.repeat(parts, 9)]
     pairs = [0, 1, 3, 4]
     errors = [rmse((found[..., :2] - truth)[:, pairs]) for found in values]
     assert errors[0] < errors[2]
@@ -133,8 +110,8 @@ def test_options_reach_the_model(tmp_path: Path) -> None:
     (some,) = vitruve.smooth(nets, output=tmp_path / "c", s_frames=[(0, 100), (150, 200)])
     assert some.motion["part0"] != vitruve.smooth(nets, output=tmp_path / "d")[0].motion["part0"]
     (plain,) = vitruve.smooth(nets, output=tmp_path / "e" / "one.csv", variance="plain")
-    weighted = _numbers(tmp_path / "d" / "net.csv", 9)[..., 5]
-    np.testing.assert_allclose(_numbers(plain.tables[""], 9)[..., 5], weighted * 0.9, rtol=1e-4)
+    weighted = read_numbers(tmp_path / "d" / "net.csv", 9)[..., 5]
+    np.testing.assert_allclose(read_numbers(plain.tables[""], 9)[..., 5], weighted * 0.9, rtol=1e-4)
     words = ["smooth", str(nets), "-o", str(tmp_path / "f"), "--s", "0.5", "--bodyparts", "part2,part0"]
     assert CliRunner().invoke(build(), words).exit_code == 0
     assert (tmp_path / "f" / "net.csv").read_text() == (tmp_path / "a" / "net.csv").read_text()
@@ -153,7 +130,7 @@ def test_single_members_of_other_programs_are_smoothed_by_their_confidence(tmp_p
     file = write_table(tmp_path / "videoDLC_resnet50.csv", members(truth, 1)[0], score=0.5)
     (done,) = vitruve.smooth(file)
     assert done.tables[""] == tmp_path / "smoothed" / "videoDLC_resnet50.csv"
-    values = _numbers(done.tables[""], 9)
+    values = read_numbers(done.tables[""], 9)
     assert rmse(values[..., :2] - truth) < 0.8 * rmse(values[..., 3:5] - truth)
     np.testing.assert_allclose(values[..., 5:7], 2)
 
@@ -187,7 +164,7 @@ def test_a_folder_of_cameras_without_their_names_is_pointed_out(tmp_path: Path) 
     ],
 )
 def test_what_does_not_go_together(options: dict[str, object], words: str, tmp_path: Path) -> None:
-    _cameras(tmp_path)
+    write_cameras(tmp_path / "calibration.toml")
     for name, frames in (("Cam-A", 60), ("Cam-B", 50)):
         _ensemble(tmp_path / "nets", walk(frames, 2), f"fly_{name}_", 2)
     if "calibration" in options:

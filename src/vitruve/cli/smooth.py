@@ -100,9 +100,11 @@ def command(
         first = next(iter(recording.frames.values()))
         for camera, path in recording.tables.items():
             typer.echo(f"{path}: {recording.frames[camera]} frames")
-        for extra in (recording.table_3d, recording.table_pupils):
-            if extra is not None:
-                typer.echo(f"{extra}: {first} frames")
+        if recording.table_3d is not None:
+            typer.echo(f"{recording.table_3d}: {first} frames")
+        if recording.table_pupils is not None:
+            found = (f"{name} diameter_s {d:.6g} com_s {c:.6g}" for name, (d, c) in recording.decay.items())
+            typer.echo(f"{recording.table_pupils}: {first} frames, {', '.join(found)}")
         for camera, path in recording.coverage.items():
             typer.echo(f"{path}: {_compared(recording.covered[camera][-1], '_px', ' px')}")
         if recording.coverage_3d is not None:

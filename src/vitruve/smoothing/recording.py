@@ -45,6 +45,7 @@ class SmoothedRecording:
         covered_3d: Its rows.
         motion: The scale s of each keypoint; NaN for the points of a pupil.
         noise: What the ensemble's variance was multiplied by, for each keypoint.
+        decay: ``diameter_s`` and ``com_s`` of each pupil.
     """
 
     name: str
@@ -54,6 +55,7 @@ class SmoothedRecording:
     table_pupils: Path | None
     motion: dict[str, float]
     noise: dict[str, float]
+    decay: dict[str, tuple[float, float]] = field(default_factory=dict)
     coverage: dict[str, Path] = field(default_factory=dict)
     covered: dict[str, list[dict[str, str | int | float]]] = field(default_factory=dict)
     coverage_3d: Path | None = None
@@ -119,6 +121,7 @@ def smooth_recording(
         table_pupils,
         dict(zip(first.names, scales.motion.tolist(), strict=True)),
         dict(zip(first.names, scales.noise.tolist(), strict=True)),
+        {} if found.pupils is None else found.pupils.decay,
     )
     for (name, item), posterior in zip(members.items(), found.cameras, strict=True):
         if name in truths:

@@ -34,6 +34,12 @@ class PupilTrack:
         """Diameter and centre, and their variances."""
         return np.concatenate([self.pupils.states, self.pupils.states_variance], -1)
 
+    @property
+    def decay(self) -> dict[str, tuple[float, float]]:
+        """``diameter_s`` and ``com_s`` of each."""
+        diameter, center = self.pupils.decay.left.tolist()
+        return dict(zip(self.names, zip(diameter, center, strict=True), strict=True))
+
 
 def smooth_mirrored(ensemble: Ensemble, members: Members, search: Search, options: Options) -> Posterior:
     """Smooth keypoints that several views within one image show together.
