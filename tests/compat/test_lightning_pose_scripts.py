@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -77,35 +78,42 @@ def test_a_script_of_builder_functions_trains_predicts_and_measures(project: Pat
     assert lp.load_model_from_checkpoint(cfg, best, eval=True).record["scorer"] == "heatmap_tracker"
 
 
-def _script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPTS / name), *arguments]
-    source = str(Path(lp.__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": source}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+def _script(name: str, *arguments: str) -> int:
+    """What a script, run as a program in this process, gives to the shell: each process of its own loads torch anew."""
+    before = sys.argv
+    sys.argv = [name, *arguments]
+    try:
+        runpy.run_path(str(SCRIPTS / name), run_name="__main__")
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    finally:
+        sys.argv = before
+    return 0
 
 
-def test_the_scripts_of_the_pages(project: Path, tmp_path: Path) -> None:
+def test_the_scripts_of_the_pages(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (project / "mine.yaml").write_text(yaml.safe_dump(_settings(project)))
-    done = _script(
-        "train_hydra.py",
-        f"--config-path={project}",
-        "--config-name=mine.yaml",
-        "hydra.run.dir=outputs/2026-01-01/10-00-00",
-        "training.max_epochs=1",
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
+    where = ("--config-path", str(project), "--config-name=mine.yaml")
+    code = _script("train_hydra.py", *where, "hydra.run.dir=outputs/2026-01-01/10-00-00", "training.max_epochs=1")
+    assert code == 0
     shutil.copytree(tmp_path / "outputs/2026-01-01", tmp_path / "outputs/2026-01-02")
     arguments = (
         'eval.hydra_paths=["2026-01-01/10-00-00","2026-01-02/10-00-00"]',
         f'eval.test_videos_directory="{project / "videos"}"',
         f'eval.saved_vid_preds_dir="{tmp_path / "new"}"',
     )
-    done = _script("predict_new_vids.py", *arguments, "format=h5", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert _script("predict_new_vids.py", *where, *arguments, "format=h5") == 0
     for run in ("2026-01-01_10-00-00", "2026-01-02_10-00-00"):
         assert (tmp_path / "new" / run / "clip.csv").is_file() and (tmp_path / "new" / run / "clip.h5").is_file()
-    wrong = _script("predict_new_vids.py", arguments[0].replace("01-02", "01-03"), arguments[1], cwd=tmp_path)
+    # One as the shell starts it.
+    wrong = subprocess.run(
+        [sys.executable, str(SCRIPTS / "predict_new_vids.py"), arguments[0].replace("01-02", "01-03"), arguments[1]],
+        env={**os.environ, "PYTHONPATH": str(Path(lp.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert wrong.returncode == 2 and "no run directory 2026-01-03/10-00-00" in wrong.stderr
     assert "Traceback" not in wrong.stderr
     for name in ("train_hydra.py", "predict_new_vids.py", "create_fiftyone_dataset.py"):
@@ -115,6 +123,8 @@ def test_the_scripts_of_the_pages(project: Path, tmp_path: Path) -> None:
 def test_what_is_missing_is_named(project: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"eval\.hydra_paths: not set"):
         lp.predict_new_videos([])
+    with pytest.raises(ConfigError, match=r"--config-name: no value follows"):
+        lp.predict_new_videos(["--config-path", str(project), "--config-name"])
     table = tmp_path / "predictions.csv"
     table.write_text("scorer,a,a,a,set\n")
     with pytest.raises(InputError, match="give data_module"):

@@ -30,8 +30,7 @@ def create_dataset(arguments: Sequence[str]) -> CreatedDataset:
     from vitruve.compat.lightning_pose import run_directory, script_options
     from vitruve.config.compose import compose
 
-    named = script_options(arguments)
-    overrides = [item for item in arguments if "=" in item and not item.startswith("--")]
+    named, overrides = script_options(arguments)
     config = compose(named.get("--config-path"), named.get("--config-name"), overrides, quiet=True).config
     settings, viewer = config.eval, config.eval.fiftyone
     of_videos = viewer.dataset_to_create == "videos"

@@ -274,10 +274,10 @@ def predict_new_videos(arguments: Sequence[str]) -> list[Path]:
     from vitruve import api
     from vitruve.config.compose import compose
 
-    named = {"--config-path": None, "--config-name": None, **script_options(arguments)}
-    formats = ["csv", "h5"] if "format=h5" in arguments else ["csv"]
-    overrides = [item for item in arguments if not item.startswith(("--", "format="))]
-    settings = compose(named["--config-path"], named["--config-name"], overrides, quiet=True).config.eval
+    named, overrides = script_options(arguments)
+    formats = ["csv", "h5"] if "format=h5" in overrides else ["csv"]
+    overrides = [item for item in overrides if not item.startswith("format=")]
+    settings = compose(named.get("--config-path"), named.get("--config-name"), overrides, quiet=True).config.eval
     if not settings.hydra_paths or settings.test_videos_directory is None:
         missing = "eval.hydra_paths" if not settings.hydra_paths else "eval.test_videos_directory"
         raise ConfigError(f"{missing}: not set; give {missing}=... on the command line or in the settings file")
@@ -329,21 +329,30 @@ def run_directory(named: str) -> Path:
     return found.resolve()
 
 
-def script_options(arguments: Sequence[str]) -> dict[str, str]:
-    """The options among a script's arguments.
+def script_options(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The options among a script's arguments, and all others.
 
     Args:
         arguments: ``--name=value``, ``--name value`` and overrides.
 
     Returns:
-        Values by ``--name``.
+        Values by ``--name``, and the overrides.
+
+    Raises:
+        ConfigError: An option has no value.
     """
-    found = {}
-    for number, item in enumerate(arguments):
-        if item.startswith("--"):
-            name, equals, value = item.partition("=")
-            found[name] = value if equals else arguments[number + 1]
-    return found
+    options, overrides = {}, []
+    left = iter(arguments)
+    for item in left:
+        if not item.startswith("--"):
+            overrides.append(item)
+            continue
+        name, equals, value = item.partition("=")
+        found = value if equals else next(left, None)
+        if found is None:
+            raise ConfigError(f"{name}: no value follows; give {name}=...")
+        options[name] = found
+    return options, overrides
 
 
 def _config(cfg: Any, **changes: Mapping[str, Any]) -> Config:

@@ -108,14 +108,27 @@ class DataSettings(Section):
         if len({len(item) for item in lists}) > 1:
             lengths = ", ".join(str(len(item)) for item in lists)
             raise ValueError(f"mirrored_column_matches: its lists have {lengths} entries; each view needs as many")
+        if count is not None:
+            self.check_columns(count)
+        return self
+
+    def check_columns(self, count: int) -> None:
+        """Make sure that all keypoints that are meant by an index exist.
+
+        Args:
+            count: How many keypoints there are.
+
+        Raises:
+            ValueError: An index is too high; the message begins with the setting.
+        """
+        matches = self.mirrored_column_matches or ()
         flat = [index for item in matches for index in (item if isinstance(item, tuple) else (item,))]
         for key, indices in (
             ("mirrored_column_matches", flat),
             ("columns_for_singleview_pca", self.columns_for_singleview_pca or ()),
         ):
-            if count is not None and any(index >= count for index in indices):
+            if any(index >= count for index in indices):
                 raise ValueError(f"{key}: index {max(indices)} for {count} keypoints; indices go to {count - 1}")
-        return self
 
     def label_files(self) -> tuple[Path, ...]:
         """The label files with ``data_dir`` before them, one a view."""

@@ -181,6 +181,10 @@ def _with_names(labels: Labels, config: Config) -> Labels:
     if data.keypoint_names is not None and Counter(data.keypoint_names) != Counter(names):
         missing = next(name for name in names if name not in data.keypoint_names)
         raise ConfigError(f"data.keypoint_names: '{missing}' of the label file is missing")
+    try:
+        data.check_columns(len(names))
+    except ValueError as error:
+        raise ConfigError(f"data.{error}") from None
     if data.skeleton is None:
         return labels
     if isinstance(data.skeleton, str):

@@ -56,7 +56,8 @@ def new_dataset(name: str, overwrite: bool) -> Iterator[Any]:
             dataset.persistent = True
             _take_name(dataset, name, fo.load_dataset(name) if taken else None)
         except BaseException:
-            # What went wrong is worth more than that the database went away, too.
+            # Whatever it is, Ctrl-C too: no part of a data set may stay. And what went wrong is worth more than that
+            # the database went away as well.
             with contextlib.suppress(Exception):
                 dataset.delete()
             raise
@@ -70,7 +71,7 @@ def _take_name(dataset: Any, name: str, former: Any | None) -> None:
     former.name = f"{name} {uuid.uuid4().hex}"
     try:
         dataset.name = name
-    except BaseException:
+    except BaseException:  # after Ctrl-C, too, the former one must have its name back
         former.name = name
         raise
     former.delete()

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import os
 import pickle
-import re
 import shutil
-import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +18,14 @@ import yaml
 from tiny_project import settings, write_project, write_video
 from vitruve.algorithms.heatmap.algorithm import Heatmap
 from vitruve.atomic import atomic_write
-from vitruve.cli.main import main
 from vitruve.config.schema import Config
 from vitruve.media.images import write_image
 from vitruve.run import RunFiles
 from vitruve.training.callbacks import save_weights
 from vitruve.training.fit import fit
 from vitruve.training.prepare import prepare
+
+Refused = Callable[..., str]
 
 FIRST = "labeled-data/dots/img000.png"
 
@@ -54,47 +51,6 @@ def place(origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     (folder / "config.yaml").write_text(yaml.safe_dump(values))
     monkeypatch.chdir(tmp_path)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def own_warnings() -> Iterator[None]:
-    """The command decides for its process how warnings look; the next test is another process."""
-    logger = logging.getLogger("vitruve")
-    before, level = list(logger.handlers), logger.level
-    with warnings.catch_warnings():
-        yield
-    logger.handlers[:], logger.level = before, level
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def refused(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[[list[str], str], str]:
-    """Runs the command, which must refuse in one line that this expression is found in, and write nothing."""
-
-    def run(arguments: list[str], message: str, written: bool = False) -> str:
-        before = files(place.parent)
-        monkeypatch.setattr(sys, "argv", ["vitruve", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            main()
-        lines = capfd.readouterr().err.splitlines()
-        assert caught.value.code == 2, lines
-        assert len([line for line in lines if not line.startswith(("epoch ", "run: runtime "))]) == 1, lines
-        assert lines[-1].startswith("error: ") and re.search(message, lines[-1]), lines[-1]
-        if not written:
-            after = files(place.parent)
-            assert after.keys() == before.keys() and after == before
-        return lines[-1]
-
-    return run
-
-
-Refused = Callable[..., str]
 
 
 def train(place: Path, *more: str) -> list[str]:
