@@ -65,6 +65,11 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         seed: Together with epoch and index the seed of every draw.
         move_scenes: Where there is augmentation and cameras are calibrated, move what is labelled in space, in place of
             geometric changes of single views.
+
+    Attributes:
+        labels: The frames.
+        needs: What the algorithm asks for.
+        augmentation: How single views are changed: without geometry where scenes are moved.
     """
 
     def __init__(
@@ -81,7 +86,7 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         self._size = size
         self.needs = needs
         self._cache = cache
-        self._augmentation = augmentation
+        self.augmentation = augmentation
         self._seed = seed
         self._permutation = labels.skeleton.flip_permutation
         sees = needs.views or needs.cameras
@@ -89,7 +94,7 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         self._scenes = Scenes(labels) if calibrated else None
         self._moves = move_scenes and calibrated and augmentation not in (None, Augmentation())
         if self._moves and augmentation is not None:
-            self._augmentation = without_geometry(augmentation)
+            self.augmentation = without_geometry(augmentation)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -117,7 +122,7 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
             np.stack([to_image for _, to_image, _ in views]).astype(np.float32),
             truth,
             # Only training learns in space.
-            frame.instances_3d if scenes is None or self._augmentation is None else scenes.truth(pick.index),
+            frame.instances_3d if scenes is None or self.augmentation is None else scenes.truth(pick.index),
             None if scenes is None else scenes.cameras(pick.index),
         )
 
@@ -128,10 +133,10 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         base = area((pixels.shape[1], pixels.shape[0]), self._size, image.box)
         if move is not None:
             base = base @ move
-        if self._augmentation is None:
+        if self.augmentation is None:
             warp, mirrored = Warp(base, self._size), False
         else:
-            drawn = draw(self._augmentation, base, self._size, rng)
+            drawn = draw(self.augmentation, base, self._size, rng)
             warp, mirrored = drawn.warp, drawn.mirrored
         images = np.stack([warp.image(each).transpose(2, 0, 1) for each in self._window(image, pixels)])
         truth = replace(truth, keypoints=warp.displaced(truth.keypoints))

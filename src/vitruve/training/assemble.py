@@ -91,11 +91,14 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assem
     for part in (train, validation):
         prepared.cache.fill(part, [image for frame in part for image in frame.images])
     size, needs, seed = prepared.task.input_size, algorithm.needs, settings.rng_seed_data_pt
+    frames = PoseDataset(train, size, needs, prepared.cache, changes, seed, settings.imgaug_3d)
     subspaces = fit_subspaces(config, labels)
     terms = build_terms(config, labels, algorithm, subspaces)
     windows, per_batch = None, 0
     if terms is not None:
-        windows, per_batch = build_windows(config, size, algorithm, changes, prepared.cropping)
+        # As labelled frames are: a network that never sees a view turned by itself must not be judged by such views.
+        seen = frames.augmentation or changes
+        windows, per_batch = build_windows(config, size, algorithm, seen, prepared.cropping)
     batches = _order(settings, len(train), terms, per_batch)
 
     def describe(epoch: int, batch: int) -> Sequence[str]:
@@ -111,7 +114,7 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assem
     weights_of = partial(term_weights, config, algorithm)
     return Assembled(
         PoseModule(algorithm, settings, plan, changes, describe, terms, weights_of, weights),
-        TrainingSet(PoseDataset(train, size, needs, prepared.cache, changes, seed, settings.imgaug_3d), windows),
+        TrainingSet(frames, windows),
         PoseDataset(validation, size, needs, prepared.cache),
         PoseDataset(train, size, needs, prepared.cache),
         batches,
