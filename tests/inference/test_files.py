@@ -17,10 +17,11 @@ from inference.stand_in import Bright, numbered, predictor, spots
 from vitruve.errors import InputError
 from vitruve.formats.table import read_predictions
 from vitruve.inference.files import Done, Look, predict_to_files
-from vitruve.inference.jobs import Job, jobs_for
+from vitruve.inference.jobs import Job, jobs_for, row_name
 from vitruve.inference.predictor import Predictor
 from vitruve.media.images import write_image
 from vitruve.media.video import VideoReader, VideoWriter
+from vitruve.structures.labels import ImageRef
 
 COUNT = 23
 
@@ -258,7 +259,7 @@ def test_images_of_a_folder_fill_one_table(tmp_path: Path) -> None:
         run(what, Broken(1))
     assert run(what).frames == 3
     table = read_predictions(what.table)
-    assert list(table.index) == [path.as_posix() for path in paths]
+    assert list(table.index) == [f"set/img{index}.png" for index in range(7)]
     np.testing.assert_allclose(table.to_numpy()[:, :2], spots(7), atol=1e-3)
     pd.testing.assert_frame_equal(table, pd.read_hdf(what.table.with_suffix(".h5")))
 
@@ -281,19 +282,66 @@ def test_a_full_disk_keeps_what_is_there(clip: Path, monkeypatch: pytest.MonkeyP
     assert run(what).frames == COUNT % 4, "the rows that were whole are not predicted again"
 
 
-def test_a_source_that_breaks_is_named_and_leaves_no_table(tmp_path: Path) -> None:
-    write_image(tmp_path / "a.png", numbered(1)[0])
-    (tmp_path / "b.png").write_bytes(b"no image")
-    (what,) = jobs_for(
-        [tmp_path / "a.png", tmp_path / "b.png"],
-        tmp_path / "out",
-        tmp_path / "out",
-        formats=("csv",),
-        labeled_video=False,
-    )
-    with pytest.raises(InputError, match=r"b\.png: not an image"):
+@pytest.mark.parametrize("context", [0, 2])
+def test_a_damaged_image_has_an_empty_row_and_is_named(tmp_path: Path, context: int) -> None:
+    paths = [tmp_path / "set" / f"img{index}.png" for index in range(7)]
+    for path, image in zip(paths, numbered(7), strict=True):
+        write_image(path, image)
+    paths[1].write_bytes(b"no image")
+    paths[5].write_bytes(paths[5].read_bytes()[:-20])
+    (what,) = jobs_for(paths, tmp_path / "out", tmp_path / "out", formats=("csv",), labeled_video=False)
+    # Killed behind the first batch, which has a damaged image: the process that goes on has not seen it.
+    with pytest.raises(RuntimeError, match="killed"):
+        run(what, Broken(1, context))
+    done = run(what, predictor(4, context))
+    first, second = done.unreadable
+    assert "img1.png: not an image" in first and "img5.png: the image file is cut short" in second
+    table = read_predictions(what.table).to_numpy()
+    damaged = np.isin(np.arange(7), (1, 5))
+    assert np.isnan(table[damaged]).all()
+    np.testing.assert_allclose(table[~damaged, :2], spots(7)[~damaged], atol=1e-3)
+    again = run(what, predictor(4, context))
+    assert again.skipped and again.unreadable == done.unreadable
+
+
+def test_where_every_image_is_damaged_nothing_is_written(tmp_path: Path) -> None:
+    paths = [tmp_path / "set" / "a.png", tmp_path / "set" / "b.png"]
+    paths[0].parent.mkdir()
+    for path in paths:
+        path.write_bytes(b"no image")
+    (what,) = jobs_for(paths, tmp_path / "out", tmp_path / "out", formats=("csv",), labeled_video=False)
+    with pytest.raises(InputError, match=r"a\.png: not an image.* \(and so are the other 1\)"):
         run(what)
-    assert not what.table.exists()
+    assert not files(tmp_path / "out")
+
+
+def test_rows_of_images_are_named_alike_however_their_path_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def name(path: str | Path, data_dir: Path | None = None) -> str:
+        return row_name(ImageRef(Path(path)), data_dir)
+
+    project = tmp_path / "project"
+    folder = project / "labeled-data" / "walk"
+    folder.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(project)
+    for place in (tmp_path, project, folder):
+        monkeypatch.chdir(place)
+        for typed in (folder, Path(os.path.relpath(folder)), Path("..") / os.path.relpath(folder, ".."), Path("link")):
+            path = (tmp_path / "link/labeled-data/walk" if typed.name == "link" else typed) / "img1.png"
+            assert name(path, project) == "labeled-data/walk/img1.png", "as the label file has it"
+            assert name(path, Path(os.path.relpath(project))) == "labeled-data/walk/img1.png"
+            assert name(path) == "labeled-data/walk/img1.png", "also where the run's data folder is not known"
+            assert name(path, project / "labeled-data") == "walk/img1.png"
+            assert name(path, tmp_path / "elsewhere") == "labeled-data/walk/img1.png"
+    # Tables of two folders can be put together.
+    monkeypatch.chdir(tmp_path)
+    assert [name("a/img1.png"), name(tmp_path / "b" / "img1.png")] == ["a/img1.png", "b/img1.png"]
+    assert name("/img1.png") == "img1.png"
+    assert row_name(ImageRef(Path("a/clip.mp4"), 7), tmp_path) == "7"
+
+
+def test_a_source_that_is_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.mp4: no such file"):
         run(Job(tmp_path / "gone.mp4", tmp_path / "out" / "gone.csv"))
 
@@ -304,7 +352,7 @@ def test_jobs(tmp_path: Path) -> None:
     assert [(each.source, each.table) for each in jobs] == [
         (Path("a/x.mp4"), Path("out/x.csv")),
         ((Path("b/one.png"), Path("b/two.png")), Path("out/b.csv")),
-        ((Path("c/three.png"),), Path("out/c.csv")),
+        ((Path("c/three.png"),), Path("out/three.csv")),
     ]
     assert jobs[0].labeled_video == Path("out/labeled_videos/x_labeled.mp4")
     assert jobs[0].outputs == [Path("out/x.csv"), Path("out/x.h5"), Path("out/labeled_videos/x_labeled.mp4")]
@@ -317,8 +365,9 @@ def test_jobs(tmp_path: Path) -> None:
     ("sources", "message"),
     [
         (["a/x.mp4", "b/x.avi"], r"x\.avi and x\.mp4 would both be written to out/x\.csv"),
-        (["a/x/1.png", "b/x/1.png"], r"would both be written to out/x\.csv"),
-        (["a/x.mp4", "b/x/1.png"], r"would both be written to out/x\.csv"),
+        (["a/x/1.png", "a/x/2.png", "b/x/1.png", "b/x/2.png"], r"would both be written to out/x\.csv"),
+        (["a/x/1.png", "b/x/1.png"], r"would both be written to out/1\.csv"),
+        (["a/x.mp4", "b/x/1.png", "b/x/2.png"], r"would both be written to out/x\.csv"),
     ],
 )
 def test_sources_of_one_name(sources: list[str], message: str) -> None:

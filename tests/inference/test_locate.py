@@ -240,6 +240,26 @@ def test_image_files_have_boxes_of_their_own(tmp_path: Path) -> None:
     np.testing.assert_allclose(boxes[2, :2], [59.5, 44.5])
 
 
+def test_boxes_of_images_serve_from_any_folder_and_pass_over_damaged_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / "set" / f"{i}.png" for i in range(4)]
+    for path, dot in zip(paths, [[20, 30], [100, 60], [40, 40], [60, 20]], strict=True):
+        write_image(path, dot_image(*dot))
+    paths[2].write_bytes(b"no image")
+    (made,) = jobs_for(paths, tmp_path / "out", tmp_path / "out", formats=("csv",), labeled_video=False)
+    options: dict[str, Any] = {"scorer": "net", "identity": "one"}
+    found = predict_to_files(zooming(), replace(made, boxes=tmp_path / "out" / "set_bbox.csv"), **options)
+    assert len(found.unreadable) == 1 and "2.png" in found.unreadable[0]
+    monkeypatch.chdir(tmp_path / "set")
+    typed = [Path(path.name) for path in paths]
+    locator = TableLocator(tmp_path / "out" / "set_bbox.csv")
+    locator.check(typed)
+    again = replace(made, source=tuple(typed), table=tmp_path / "again" / "set.csv")
+    assert len(predict_to_files(Predictor(Bright(), 4, locator=locator), again, **options).unreadable) == 1
+    assert again.table.read_text() == made.table.read_text()
+
+
 def test_both_views_of_a_recording_go_on_with_their_boxes(tmp_path: Path) -> None:
     dots = [walk(14), walk(14, 4)]
     for each in dots:

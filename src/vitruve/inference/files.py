@@ -18,10 +18,12 @@ from vitruve.atomic import atomic_json
 from vitruve.errors import InputError
 from vitruve.formats.bbox_file import HEADER, format_boxes, read_last_boxes
 from vitruve.formats.table import DECIMALS, format_rows, header_lines, read_predictions, write_h5
-from vitruve.inference.jobs import Job, check_owner, same_note, stamp_of, title
+from vitruve.inference.jobs import Job, check_owner, row_name, same_note, stamp_of, title
 from vitruve.inference.predictor import Prediction, Predictor
 from vitruve.inference.progress import progress
+from vitruve.inference.shots import Forgiving
 from vitruve.inference.shown import Shown
+from vitruve.inference.unreadable import unreadable_images
 from vitruve.media.recordings import Recording
 from vitruve.media.video import VideoReader, VideoWriter, is_video
 from vitruve.structures.instances import Instances
@@ -53,6 +55,7 @@ class Done:
         frames: Frames predicted now; none of them when the job was finished before.
         seconds: Time it took.
         skipped: It was finished before.
+        unreadable: What is wrong with images that could not be read; their rows are empty.
     """
 
     table: Path
@@ -61,6 +64,7 @@ class Done:
     frames: int
     seconds: float
     skipped: bool
+    unreadable: tuple[str, ...] = ()
 
 
 def predict_to_files(
@@ -102,27 +106,29 @@ def predict_views(
     identity: str,
     look: Look = Look(),
     overwrite: bool = False,
+    data_dir: Path | None = None,
 ) -> list[Done]:
-    """Predict the videos of one recording together, each into a table of its own.
+    """Predict the views of one recording together, each into a table of its own.
 
     Args:
         predictor: The network.
-        jobs: One a view, in the order of the views; a single one may also be of images.
+        jobs: One a view, in the order of the views: of videos, or of as many images each.
         scorer: As for :func:`predict_to_files`, like all that follows.
         identity: Names the weights and the runtime.
         look: How keypoints are drawn.
         overwrite: Predict again even if everything is there.
+        data_dir: Folder that names of images in it begin from; see :func:`vitruve.inference.jobs.row_name`.
 
     Returns:
-        What was done, one a view.
+        What was done, one a view. Images that cannot be read have an empty row.
 
     Raises:
-        InputError: As for :func:`predict_to_files`, or the videos have different lengths.
+        InputError: As for :func:`predict_to_files`, the videos have different lengths, or no image can be read.
     """
     began = time.monotonic()
     states = [_state(job, stamp_of(job, identity, predictor.batch_size), look) for job in jobs]
     if all(state.whole for state in states) and not overwrite:
-        return [Done(job.table, job.labeled_video, tuple(job.outputs), 0, 0.0, True) for job in jobs]
+        return [_done(job, 0, 0.0, skipped=True) for job in jobs]
     going_on = all(
         same_note(job.note, state.stamp) and job.part.is_file() for job, state in zip(jobs, states, strict=True)
     )
@@ -133,7 +139,8 @@ def predict_views(
             job.finished.unlink(missing_ok=True)
     frames, drawn = 0, False
     if overwrite or not all(state.same for state in states):
-        frames, drawn = _write_tables(predictor, jobs, scorer, [state.stamp for state in states], look, overwrite)
+        stamps = [state.stamp for state in states]
+        frames, drawn = _write_tables(predictor, jobs, scorer, stamps, look, overwrite, data_dir)
     for job, state in zip(jobs, states, strict=True):
         # In this order a prediction that is killed here is known to be whole, by the one file or by the other.
         atomic_json(job.finished, state.stamp)
@@ -145,7 +152,12 @@ def predict_views(
                 draw_video(job.source, job.table, job.labeled_video, predictor.algorithm.task.skeleton, look)
             atomic_json(job.drawn, _drawing(state.stamp, look))
     seconds = time.monotonic() - began
-    return [Done(job.table, job.labeled_video, tuple(job.outputs), frames, seconds, False) for job in jobs]
+    return [_done(job, frames, seconds, skipped=False) for job in jobs]
+
+
+def _done(job: Job, frames: int, seconds: float, *, skipped: bool) -> Done:
+    unreadable = unreadable_images(job.source, job.table)
+    return Done(job.table, job.labeled_video, tuple(job.outputs), frames, seconds, skipped, unreadable)
 
 
 @dataclass(frozen=True)
@@ -203,6 +215,7 @@ def _write_tables(
     stamps: Sequence[dict[str, Any]],
     look: Look,
     overwrite: bool,
+    data_dir: Path | None,
 ) -> tuple[int, bool]:
     """Append rows to the part file of each view and rename them when they are whole.
 
@@ -243,7 +256,7 @@ def _write_tables(
             for view, job in enumerate(jobs):
                 points = np.stack([_points(prediction, view) for prediction in group])
                 shown[view].add(points[..., 2])
-                names = [prediction.frame.images[view].name for prediction in group]
+                names = [row_name(prediction.frame.images[view], data_dir) for prediction in group]
                 rows = {job.part: format_rows(names, points[..., :2], points[..., 2])}
                 if job.boxes is not None:
                     boxes = np.array([prediction.frame.images[view].box for prediction in group])
@@ -261,6 +274,12 @@ def _write_tables(
         for part, stream in streams.items():
             with _saying(part):
                 os.fsync(stream.fileno())
+    for job in jobs:
+        problems = unreadable_images(job.source, job.part)
+        if isinstance(job.source, tuple) and len(problems) == len(job.source):
+            for file in (file for each in jobs for file in (each.part, each.boxes_part, each.note)):
+                file.unlink(missing_ok=True)
+            raise InputError(problems[0] + (f" (and so are the other {len(problems) - 1})" if problems[1:] else ""))
     for job, count in zip(jobs, shown, strict=True):
         with _saying(job.table):
             if job.boxes is not None:
@@ -310,10 +329,10 @@ def _expected(job: Job) -> int | None:
 
 
 def _readable(jobs: Sequence[Job]) -> Any:
+    images = [job.source for job in jobs if isinstance(job.source, tuple)]
     if len(jobs) > 1:
-        return Recording(job.source for job in jobs if isinstance(job.source, Path))
-    source = jobs[0].source
-    return source if isinstance(source, Path) else list(source)
+        return Forgiving(zip(*images, strict=True)) if images else Recording(str(job.source) for job in jobs)
+    return Forgiving(images[0]) if images else jobs[0].source
 
 
 def _start(part: Path, header: str) -> None:

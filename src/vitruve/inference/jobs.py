@@ -12,8 +12,12 @@ from typing import Any
 from vitruve.errors import InputError
 from vitruve.formats.bbox_file import boxes_file
 from vitruve.media.video import is_video
+from vitruve.structures.labels import ImageRef
 
 FORMATS = ("csv", "h5")
+
+# The folder of labelled images in projects of Lightning Pose and DeepLabCut; their label files name images from it on.
+_LABELED = "labeled-data"
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Job:
         labeled_video: The video with keypoints drawn, or None.
         formats: ``csv`` is always written; ``h5`` beside it where named.
         boxes: The table of the boxes that were looked at, or None.
-        beside: The videos of all views, where the source is one of several that are predicted together.
+        beside: The sources of all views, where they are predicted together.
     """
 
     source: Path | tuple[Path, ...]
@@ -35,6 +39,11 @@ class Job:
     formats: tuple[str, ...] = ("csv",)
     boxes: Path | None = None
     beside: tuple[Path, ...] = ()
+
+    @property
+    def of_video(self) -> bool:
+        """Whether the source is a video."""
+        return isinstance(self.source, Path) and is_video(self.source)
 
     @property
     def outputs(self) -> list[Path]:
@@ -75,7 +84,7 @@ def jobs_for(
     """Which tables a list of videos and images makes.
 
     Args:
-        sources: Videos and images. All images of one folder fill one table.
+        sources: Videos and images. All images of one folder fill one table named after it; a single one has its own.
         video_folder: Where tables of videos go; drawn videos go to ``labeled_videos`` in it.
         image_folder: Where tables of images go.
         formats: ``csv``, ``h5``.
@@ -97,18 +106,31 @@ def jobs_for(
             drawn = video_folder / "labeled_videos" / f"{source.stem}_labeled.mp4" if labeled_video else None
             jobs.append(Job(source, video_folder / f"{source.stem}.csv", drawn, tuple(formats)))
         else:
-            images.setdefault(source.parent, []).append(source)
+            images.setdefault(source.parent.resolve(), []).append(source)
     for parent, group in images.items():
-        jobs.append(Job(tuple(group), image_folder / f"{parent.resolve().name}.csv", None, tuple(formats)))
+        stem = group[0].stem if len(group) == 1 else parent.name
+        jobs.append(Job(tuple(group), image_folder / f"{stem}.csv", None, tuple(formats)))
+    check_tables(jobs)
+    return jobs
+
+
+def check_tables(jobs: Sequence[Job]) -> None:
+    """Make sure that each job has a table of its own.
+
+    Args:
+        jobs: The jobs.
+
+    Raises:
+        InputError: Two would be written to one table.
+    """
     tables: dict[Path, Job] = {}
     for job in jobs:
-        if job.table in tables:
+        other = tables.setdefault(job.table, job)
+        if other is not job:
             raise InputError(
-                f"{title(job)} and {title(tables[job.table])} would both be written to {job.table}; "
+                f"{title(job)} and {title(other)} would both be written to {job.table}; "
                 "predict them one after the other with different --output folders"
             )
-        tables[job.table] = job
-    return jobs
 
 
 def stamp_of(job: Job, identity: str, batch_size: int) -> dict[str, Any]:
@@ -199,6 +221,29 @@ def check_owner(note: Path, stamp: dict[str, Any], job: Job) -> None:
             f"{job.table}: holds predictions of another file, or of {title(job)} before it was changed; "
             "give --overwrite to replace them, or another --output"
         )
+
+
+def row_name(image: ImageRef, data_dir: Path | None) -> str:
+    """How a table of predictions names an image, from wherever and however its path was given.
+
+    It is the name that label files have for it, if it lies in a project: the path from ``data_dir`` or from the folder
+    ``labeled-data`` on. Other images are named by their folder and file.
+
+    Args:
+        image: The image, or the frame of a video.
+        data_dir: The folder that the images of a run's label file are named from, or None.
+
+    Returns:
+        The first cell of the row.
+    """
+    if image.index is not None:
+        return image.name
+    file = image.path.parent.resolve() / image.path.name
+    if data_dir is not None and file.is_relative_to(data_dir.resolve()):
+        return file.relative_to(data_dir.resolve()).as_posix()
+    parts = file.parts[1:]
+    start = parts.index(_LABELED) if _LABELED in parts[:-1] else -2
+    return "/".join(parts[start:])
 
 
 def title(job: Job) -> str:

@@ -109,9 +109,9 @@ class NetworkLocator:
 def _are_image_files(source: Source) -> bool:
     if isinstance(source, (str, Path)):
         return not is_video(Path(source))
-    return (
-        isinstance(source, (list, tuple)) and not isinstance(source, Recording) and isinstance(source[0], (str, Path))
-    )
+    if isinstance(source, Recording):
+        return False
+    return isinstance(source, (list, tuple)) and isinstance(source[0], (str, Path, tuple))
 
 
 def instance_boxes(instances: Instances, anchors: Sequence[int], rule: BoxRule) -> Edges:
@@ -238,7 +238,7 @@ class TableLocator:
             if is_video(path):
                 self.of_video(path)
             else:
-                self.of_image(path.as_posix())
+                self.of_image(_full_name(ImageRef(path)))
 
     def follow(self, source: Source, start: int = 0, held: Edges | None = None) -> Generator[Shot, None, None]:
         """The instants of a source, each with the boxes of its views; as for :meth:`Locator.follow`."""
@@ -250,7 +250,8 @@ class TableLocator:
                 yield replace(shot, frame=with_boxes(shot.frame, boxes[index]))
         else:
             for shot in shots(source, start):
-                yield replace(shot, frame=with_boxes(shot.frame, self.of_image(shot.frame.name)[None]))
+                boxes = np.stack([self.of_image(_full_name(image)) for image in shot.frame.images])
+                yield replace(shot, frame=with_boxes(shot.frame, boxes))
 
     def locate(self, labels: Labels, cache: ImageCache) -> Labels:
         """Labels whose images all have a box; as for :meth:`Locator.locate`."""
@@ -267,6 +268,11 @@ class TableLocator:
         if image.index is None:
             return self.of_image(image.path.as_posix())
         return self.of_video(image.path).edges[image.index]
+
+
+def _full_name(image: ImageRef) -> str:
+    """What ends in the name that a table has for an image, whatever folder its path was given from."""
+    return image.name if image.index is not None else image.path.absolute().as_posix()
 
 
 class NoLocator:

@@ -18,7 +18,7 @@ from vitruve.errors import ConfigError
 from vitruve.geometry.affine import area
 from vitruve.geometry.warp import Warp
 from vitruve.inference.overlap import overlap
-from vitruve.inference.shots import Image, Locator, Shot, Source, Window, shots, windows
+from vitruve.inference.shots import UNREADABLE, Image, Locator, Shot, Source, Window, shots, windows
 from vitruve.structures.batch import Batch
 from vitruve.structures.camera import stack_cameras
 from vitruve.structures.instances import Instances
@@ -198,7 +198,7 @@ class Predictor:
         """Network and decoding."""
         for items, batch in prepared:
             frames = self.run_batch([item.frame for item in items], batch)
-            yield [Prediction(frame, item.images) for frame, item in zip(frames, items, strict=True)]
+            yield [Prediction(_known(frame, item), item.images) for frame, item in zip(frames, items, strict=True)]
 
     def run_batch(self, frames: Sequence[Frame], batch: Batch) -> list[Frame]:
         """One batch through network and decoding.
@@ -212,11 +212,13 @@ class Predictor:
         """
         with torch.inference_mode():
             batch = batch.to(self._device)
-            found = self.algorithm.decode(self.algorithm(batch), batch)
+            outputs = self.algorithm(batch)
+            found = self.algorithm.decode(outputs, batch)
             if found.keypoints.shape[-1] == 2:
                 flat = found.numpy()
                 return [replace(frame, instances=flat[i]) for i, frame in enumerate(frames)]
-            seen, solid = _seen(found, batch).numpy(), found.numpy()
+            views = self.algorithm.decode_views(outputs, batch)
+            seen, solid = (_seen(found, batch) if views is None else views).numpy(), found.numpy()
         return [replace(frame, instances=seen[i], instances_3d=solid[i]) for i, frame in enumerate(frames)]
 
     def predict_labels(self, labels: Labels, cache: ImageCache | None = None) -> Labels:
@@ -242,6 +244,13 @@ class Predictor:
         with closing(batches):
             frames = [frame for group, batch in batches for frame in self.run_batch([labels[i] for i in group], batch)]
         return replace(labels, frames=tuple(frames), skeleton=algorithm.task.skeleton)
+
+
+def _known(frame: Frame, shot: Shot) -> Frame:
+    """A predicted frame; without any instance where there was nothing to look at."""
+    if all(image is not UNREADABLE for image in shot.images):
+        return frame
+    return replace(frame, instances=frame.instances[:, :0], instances_3d=None)
 
 
 def _seen(found: Instances, batch: Batch) -> Instances:

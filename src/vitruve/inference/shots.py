@@ -24,9 +24,19 @@ from vitruve.structures.labels import Frame, ImageRef, Labels
 
 Image = UInt8[np.ndarray, "H W 3"]
 
-Source: TypeAlias = str | Path | Recording | np.ndarray | Iterable[np.ndarray] | Iterable[str | Path]
-"""A video, the videos of a recording's views, an image, paths of images, uint8 arrays ``(H, W, 3)`` or ``(T, H, W, 3)``
-in RGB, ``(H, W)`` or ``(T, H, W)`` in grey, or any iterable of images."""
+UNREADABLE: Image = np.zeros((1, 1, 3), np.uint8)
+"""Stands in for the pixels of an image file that cannot be read, where :class:`Forgiving` lets that pass."""
+
+
+class Forgiving(list[Path | tuple[Path, ...]]):
+    """Image files (or tuples of them, one a view) among which damaged ones do not end the prediction of the others."""
+
+
+Source: TypeAlias = (
+    str | Path | Recording | np.ndarray | Iterable[np.ndarray] | Iterable[str | Path] | Iterable[tuple[Path, ...]]
+)
+"""A video, the videos of a recording's views, an image, paths of images, or tuples of such paths, one a view; uint8
+arrays ``(H, W, 3)`` or ``(T, H, W, 3)`` in RGB, ``(H, W)`` or ``(T, H, W)`` in grey, or any iterable of images."""
 
 Edges = Float[np.ndarray, "V 4"]
 """Edges of the box that is looked at in each view: x1, y1, x2, y2 in pixels."""
@@ -119,6 +129,7 @@ def shots(source: Source, start: int = 0) -> Iterator[Shot]:
     else:
         one = isinstance(source, (str, Path)) or (isinstance(source, np.ndarray) and _is_one_image(source))
         items: object = [source] if one else source
+        forgiving = isinstance(source, Forgiving)
         if not isinstance(items, Iterable):
             raise InputError(
                 f"source: {type(source).__name__}; give a video, images, an array or an iterable of arrays"
@@ -129,7 +140,9 @@ def shots(source: Source, start: int = 0) -> Iterator[Shot]:
             if isinstance(item, (str, Path)) and is_video(Path(item)):
                 raise InputError(f"{item}: a video among several sources; give one video at a time")
             if isinstance(item, (str, Path)):
-                yield _read(ImageRef(Path(item)))
+                yield _read(ImageRef(Path(item)), forgiving=forgiving)
+            elif isinstance(item, tuple):
+                yield _read(*(ImageRef(Path(path)) for path in item), forgiving=forgiving)
             else:
                 yield Shot(_blank(ImageRef(Path(), index)), (_as_image(item, index),))
 
@@ -192,9 +205,18 @@ def _in_time(listed: Sequence[Shot]) -> Window:
         return tuple(listed)
     known = {shot.frame.images[0].path: shot for shot in listed}
     refs = files_in_time(image, len(listed) // 2, lambda each: each.path in known or each.path.is_file())
-    near = (known[ref.path] if ref.path in known else _read(ref) for ref in refs)
+    near = (known[ref.path] if ref.path in known else _read(ref, forgiving=True) for ref in refs)
     return tuple(shot if shot.images[0].shape == middle.images[0].shape else middle for shot in near)
 
 
-def _read(image: ImageRef) -> Shot:
-    return Shot(_blank(image), (read_image(image.path),))
+def _read(*images: ImageRef, forgiving: bool) -> Shot:
+    return Shot(_blank(*images), tuple(_pixels(image.path, forgiving) for image in images))
+
+
+def _pixels(path: Path, forgiving: bool) -> Image:
+    try:
+        return read_image(path)
+    except InputError:
+        if forgiving:
+            return UNREADABLE
+        raise
