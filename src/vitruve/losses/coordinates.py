@@ -41,14 +41,8 @@ def laplace(
 ) -> Float[torch.Tensor, ""]:
     """Negative log-likelihood under a Laplace distribution whose scale the network states, in nats.
 
-    Args:
-        points: Predicted points.
-        log_scale: Logarithm of the scale in the points' unit.
-        targets: Where they should be; NaN where unknown.
-        learned: Which points count. None at all gives zero.
-
-    Returns:
-        The loss; below zero when the scale is small and right.
+    Below zero when the scale is small and right. Arguments as for :func:`mse`; ``log_scale`` is the logarithm of the
+    scale in the points' unit.
     """
     targets = _known(targets, points, learned)
     nats = (points - targets).abs() * torch.exp(-log_scale) + log_scale + torch.log(torch.tensor(2.0))

@@ -105,16 +105,7 @@ class ContextHead(nn.Module):
 
 
 class ContextNetwork(HeatmapNetwork):
-    """Backbone and pyramid, once a frame, and two heads on them.
-
-    Args:
-        config: Names the backbone.
-        task: Sizes and keypoints.
-        pretrained: Start the backbone from published weights.
-
-    Raises:
-        ConfigError: The input is not a multiple of the backbone's stride.
-    """
+    """Backbone and pyramid, once a frame, and two heads on them; arguments and errors as for its base."""
 
     def __init__(self, config: ModelSettings, task: Task, pretrained: bool) -> None:
         super().__init__(config, task, pretrained)
