@@ -15,6 +15,8 @@ from vitruve.structures.skeleton import Skeleton
 SKELETON = Skeleton.from_names(("nose", "left_ear", "right_ear"))
 SIDE = 64
 _FOCAL, _DISTANCE = 400.0, 1000.0
+# What an algorithm has to be told about the dots, where it asks for it.
+_MEASURES = {"roi_cube_size": 256.0, "grid_spacing": 8.0}
 
 
 def _cameras(count: int) -> Camera:
@@ -61,7 +63,8 @@ def dots(kind: type[Algorithm], count: int = 4, views: int = 1, seed: int = 0) -
 def build(kind: type[Algorithm], name: str, views: int = 1, **changes: object) -> Algorithm:
     """The smallest network there is, always from the same seed."""
     torch.manual_seed(0)
-    settings = {key: changes.pop(key) for key in list(changes) if key in kind.Config.model_fields}
+    settings: dict[str, object] = {key: value for key, value in _MEASURES.items() if key in kind.Config.model_fields}
+    settings |= {key: changes.pop(key) for key in list(changes) if key in kind.Config.model_fields}
     task = Task(SKELETON, (SIDE, SIDE), views, **changes)  # type: ignore[arg-type]
     try:
         return kind(kind.Config(model_type=name, backbone="test_resnet", **settings), task)

@@ -83,7 +83,7 @@ def test_the_network_takes_the_example_input_and_gives_what_forward_gives(name: 
         outputs = algorithm.network(example)
         batch = dots(ALL[name], 2, _views(name))
         wanted = algorithm(batch.with_images(torch.zeros_like(batch.images)))
-    assert outputs.keys() == wanted.keys()
+    assert outputs and outputs.keys() <= wanted.keys()
     for key, value in outputs.items():
         torch.testing.assert_close(value.flatten(), wanted[key].flatten()[: value.numel()], atol=1e-4, rtol=1e-4)
 

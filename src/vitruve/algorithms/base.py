@@ -137,6 +137,14 @@ class Algorithm(nn.Module, ABC):
             ``(B * P, V, N, K, 2)`` in original pixels, or ``(B * P, N, K, 3)`` in millimetres.
         """
 
+    def decode_views(self, outputs: Outputs, batch: Batch) -> Instances | None:
+        """What each view alone shows, where :meth:`decode` gives points in space: evidence apart from them.
+
+        Returns:
+            ``(B * P, V, N, K, 2)`` in original pixels; None takes the points in space as the cameras see them.
+        """
+        return None
+
     @abstractmethod
     def example_input(self, count: int) -> torch.Tensor:
         """A uint8 tensor of zeros such as :attr:`network` takes, for ``count`` inputs; used for export."""

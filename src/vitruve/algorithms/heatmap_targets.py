@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field
 
 from vitruve.algorithms.base import Algorithm, Outputs, Targets, Task
@@ -47,23 +47,37 @@ class HeatmapTargets(Algorithm):
         self.kind = config.heatmap_loss_type
 
     @property
-    def likelihood_reach(self) -> float:
+    def likelihood_reach(self) -> float | None:
         """Half the side of the window that :func:`vitruve.codecs.heatmap.decode` sums up, to its pixels' edges."""
         return (heatmap.RADIUS + 0.5) * self.stride
 
     def encode(self, batch: Batch) -> Targets:
         """``heatmaps`` ``(B, V, K, h, w)`` and ``learned`` ``(B, V, K)``, of the first instance."""
+        maps, learned = self.target_maps(batch, self.stride)
+        return {"heatmaps": maps, "learned": learned}
+
+    def target_maps(
+        self, batch: Batch, stride: int
+    ) -> tuple[Float[torch.Tensor, "B V K h w"], Bool[torch.Tensor, "B V K"]]:
+        """Maps of the first instance's truth.
+
+        Args:
+            batch: Labelled.
+            stride: How much smaller than the input they are.
+
+        Returns:
+            The maps, and which of them are to be learned.
+        """
         truth = batch.truth_in_input
         assert truth is not None
-        points = heatmap.to_heatmap(truth.keypoints[:, :, 0], self.stride)
+        points = heatmap.to_heatmap(truth.keypoints[:, :, 0], stride)
         visible = truth.visible[:, :, 0]
         uniform = visible == OCCLUDED
         points = torch.where((visible > OCCLUDED)[..., None], points, torch.nan)
         if self.task.missing_is_uniform:
             uniform = uniform | (visible == UNLABELLED)
         width, height = batch.input_size
-        maps, learned = heatmap.encode(points, uniform, (width // self.stride, height // self.stride))
-        return {"heatmaps": maps, "learned": learned}
+        return heatmap.encode(points, uniform, (width // stride, height // stride))
 
     def loss(self, outputs: Outputs, targets: Targets) -> dict[str, torch.Tensor]:
         """``heatmap_<kind>``, the distance of predicted and target maps."""

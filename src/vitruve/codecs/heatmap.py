@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float, Int
 
 SIGMA = 1.25
 """Standard deviation of the target, in heatmap pixels."""
+PEAK = 1 / (2 * torch.pi * SIGMA**2)
+"""Probability of the pixel that a target's keypoint lies in the middle of."""
 RADIUS = 3
 """Half the side of the window that decoding looks at, in heatmap pixels."""
 
