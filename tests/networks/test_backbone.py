@@ -213,6 +213,29 @@ def test_positions_learned_on_images_of_another_size_are_resampled_as_timm_does(
         torch.testing.assert_close(value, expected[key])
 
 
+def test_published_weights_that_timm_does_not_fit_to_a_size_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with Segment Anything's encoder, whose tables timm does not resample: it ended with random weights."""
+    create, published = timm.create_model, timm.create_model("test_vit").state_dict()
+
+    def refusing(name: str, pretrained: bool = False, **options: object) -> torch.nn.Module:
+        if pretrained and "img_size" in options:
+            raise RuntimeError("size mismatch for pos_embed")
+        net: torch.nn.Module = create(name, **options)
+        if pretrained:
+            load_matching(net, published, Path("published"))
+        return net
+
+    monkeypatch.setattr(timm, "create_model", refusing)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        backbone = Backbone("test_vit", (96, 64), pretrained=True)
+    assert backbone.origin == "published"
+    state = backbone.net.state_dict()
+    torch.testing.assert_close(state["model.patch_embed.proj.weight"], published["patch_embed.proj.weight"])
+    assert state["model.pos_embed"].shape[1] == 6 * 4 + 1
+    torch.testing.assert_close(state["model.pos_embed"][:, 0], published["pos_embed"][:, 0])
+
+
 def test_relative_positions_are_resampled_too(tmp_path: Path) -> None:
     """Segment Anything's encoder has a table of them a block, and a grid of absolute ones with two axes."""
     from timm.models.vision_transformer_sam import VisionTransformerSAM

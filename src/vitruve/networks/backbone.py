@@ -221,7 +221,7 @@ def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> 
     if pretrained:
         try:
             with patient_for_seconds():
-                return timm.create_model(name, pretrained=True, **options), True
+                return _published(name, options), True
         except Exception as error:  # whatever the hub's client raises without a connection: there are many kinds
             warnings.warn(
                 f"model.backbone={name!r}: no published weights could be had ({_line(error)}); starting from random "
@@ -230,6 +230,19 @@ def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> 
                 stacklevel=3,
             )
     return timm.create_model(name, pretrained=False, **options), False
+
+
+def _published(name: str, options: Mapping[str, Any]) -> Any:
+    """A feature network with its published weights, whatever the size of images these were learned on."""
+    try:
+        return timm.create_model(name, pretrained=True, **options)
+    except RuntimeError:
+        # timm resamples the positions of most transformers, but not those of Segment Anything's encoder.
+        own_size = {key: value for key, value in options.items() if key != "img_size"}
+        learned = timm.create_model(name, pretrained=True, **own_size)
+    net = timm.create_model(name, pretrained=False, **options)
+    load_matching(net, learned.state_dict(), Path(name))
+    return net
 
 
 def _line(error: Exception) -> str:
