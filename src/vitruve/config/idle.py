@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from vitruve.config.sections import Sections
-from vitruve.losses.settings import UNSUPERVISED
 
 if TYPE_CHECKING:
     from vitruve.algorithms.base import Needs
@@ -20,7 +19,6 @@ _SEVERAL_CAMERAS = (
     "losses.supervised_pairwise_projections",
 )
 _VIDEOS = ("eval.save_vids_after_training", "eval.predict_vids_after_training_save_heatmaps")
-_PCA = ("data.mirrored_column_matches", "data.columns_for_singleview_pca")
 
 
 def idle_settings(config: Sections, needs: Needs) -> list[str]:
@@ -50,8 +48,6 @@ def _idle(config: Sections, needs: Needs) -> Iterator[tuple[str, str]]:
         used, unused = ("context", "base") if needs.context else ("base", "context")
         yield f"dali.{unused}", f"{config.model.model_type} reads dali.{used}"
         yield f"dali.{used}.predict", "batches of prediction are inference.batch_size"
-    if not any(name.startswith("pca_") for name in UNSUPERVISED):
-        yield from ((key, "no PCA loss") for key in _PCA)
     if not needs.views:
         yield from ((key, f"{config.model.model_type} sees views one by one") for key in _SEVERAL_CAMERAS)
         if isinstance(config.data.csv_file, str):
