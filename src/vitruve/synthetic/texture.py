@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 
 
 class Wobble:
@@ -33,21 +32,23 @@ class Wobble:
         return np.asarray(waves.sum(-1) * np.sqrt(2 / self._TERMS))
 
 
-def noise_texture(
-    rng: np.random.Generator, shape: tuple[int, int], grain: tuple[float, float]
-) -> Float[np.ndarray, "H W"]:
+def noise_texture(rng: np.random.Generator, shape: tuple[int, ...], grain: tuple[float, ...]) -> np.ndarray:
     """White noise blurred by a Gaussian; it repeats seamlessly at its edges.
 
     Args:
         rng: Draws the noise.
-        shape: Height and width in pixels.
-        grain: Standard deviations of the blur along y and x, in pixels.
+        shape: Of the texture: height and width in pixels, or three lengths of a block.
+        grain: Standard deviations of the blur along each of them.
 
     Returns:
         Values of mean 0 and standard deviation 1.
     """
-    rates_y = np.fft.fftfreq(shape[0])[:, None]
-    rates_x = np.fft.rfftfreq(shape[1])[None, :]
-    blur = np.exp(-2 * np.pi**2 * ((rates_y * grain[0]) ** 2 + (rates_x * grain[1]) ** 2))
-    noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal(shape)) * blur, s=shape)
+    blur: np.ndarray = np.zeros(())
+    for axis, (length, width) in enumerate(zip(shape, grain, strict=True)):
+        last = axis == len(shape) - 1
+        rates = np.fft.rfftfreq(length) if last else np.fft.fftfreq(length)
+        blur = blur + ((rates * width) ** 2).reshape(-1, *[1] * (len(shape) - 1 - axis))
+    axes = tuple(range(len(shape)))
+    waves = np.fft.rfftn(rng.standard_normal(shape), axes=axes) * np.exp(-2 * np.pi**2 * blur)
+    noise = np.fft.irfftn(waves, s=shape, axes=axes)
     return np.asarray((noise - noise.mean()) / noise.std(), np.float32)
