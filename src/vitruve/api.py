@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,8 +84,8 @@ class Run:
                 images are to be predicted.
 
         Returns:
-            One frame an image with keypoints and scores, in original pixels. For long videos :meth:`stream` keeps
-            memory constant.
+            One frame an image, with keypoints in original pixels and likelihoods, 0 to 1. For long videos
+            :meth:`stream` keeps memory constant.
 
         Raises:
             InputError: The source cannot be read.
@@ -94,7 +93,8 @@ class Run:
         from vitruve.structures.labels import Labels
 
         if isinstance(source, (str, Path)) and Path(source).is_file():
-            from vitruve.pipeline.predict import is_label_file, labels_for
+            from vitruve.pipeline.plan import is_label_file
+            from vitruve.pipeline.predict import labels_for
 
             if is_label_file(Path(source)):
                 source = labels_for(self.path, self.record, self.skeleton, Path(source))
@@ -109,7 +109,10 @@ class Run:
             source: As for :meth:`predict`, but labels.
 
         Yields:
-            Frames with keypoints and scores, in original pixels.
+            Frames with keypoints in original pixels and likelihoods, 0 to 1.
+
+        Raises:
+            InputError: The source cannot be read.
         """
         if isinstance(source, (str, Path)) and Path(source).is_dir():
             from vitruve.media.sources import expand_sources
@@ -142,7 +145,10 @@ def train(
         The run directories.
 
     Raises:
-        VitruveError: In one line, what is wrong with settings, labels or images.
+        ConfigError: A setting is unknown, out of its range, or contradicts another.
+        InputError: Labels, images or videos are not as they should be; nothing is written then.
+        RunError: There is a run in the folder already, or none to go on with.
+        Interrupted: Ctrl-C; the message says how to go on.
     """
     from vitruve.config.compose import compose
     from vitruve.config.schema import Config
@@ -210,12 +216,13 @@ def load_run(
         The run, ready to predict.
 
     Raises:
-        RunError: The directory is no finished run, or is damaged.
+        RunError: The directory is no finished run of one network, or is damaged.
+        ConfigError: The runtime is unknown or cannot be used here, or both a locator and boxes are given.
+        InputError: There is no such table or folder of boxes.
     """
     from vitruve.inference.open import open_run
 
-    looking = {name: None if path is None else Path(path) for name, path in (("locator", locator), ("boxes", boxes))}
-    opened = open_run(Path(run), runtime, batch_size, frames_expected, **looking)
+    opened = open_run(Path(run), runtime, batch_size, frames_expected, locator=_path(locator), boxes=_path(boxes))
     return Run(Path(run), opened.predictor, opened.record, opened.runtime, opened.identity)
 
 
@@ -237,12 +244,14 @@ def predict(
     """Predict videos, images, folders of them, or the images of a label file, into files.
 
     Args:
-        run: The run directory.
-        sources: One or several.
+        run: The run directory, of one network or of an ensemble.
+        sources: One or several. A network that sees several views together takes the videos ``SESSION_VIEW`` of all of
+            them, one label file a view, or a folder with one subfolder of images a view, in which images of one name
+            show one instant.
         output: Folder of the files; by default ``video_preds`` or ``image_preds`` in the run.
         formats: ``csv`` and ``h5``.
         labeled_video: Also draw the keypoints into a copy of each video.
-        threshold: Likelihood from which keypoints are drawn; None as the run's settings say.
+        threshold: Likelihood, 0 to 1, from which keypoints are drawn; None as the run's settings say.
         overwrite: Predict again what is there already.
         runtime: As for :func:`load_run`.
         batch_size: As for :func:`load_run`.
@@ -251,12 +260,17 @@ def predict(
         smooth: Of an ensemble, smooth the predictions of videos over time, as :func:`smooth` does.
 
     Returns:
-        What became of each source. Finished ones are skipped, interrupted ones go on.
+        What became of each table, with the files made and the seconds it took. Finished ones are skipped, interrupted
+        ones go on.
 
     Raises:
-        VitruveError: In one line, what is wrong with the run, a source or an output.
+        RunError: The directory is no finished run, or is damaged.
+        ConfigError: The runtime is unknown or cannot be used here, or both a locator and boxes are given.
+        InputError: A source or an output is not as it should be, or ``smooth`` is asked of one network. All sources
+            that can be predicted are.
     """
     from vitruve.pipeline.ensemble_predict import predict_ensemble
+    from vitruve.pipeline.plan import PredictOptions
     from vitruve.pipeline.predict import predict_sources
     from vitruve.run import RunFiles
 
@@ -264,42 +278,56 @@ def predict(
     ensemble = bool(RunFiles(Path(run)).members())
     if smooth and not ensemble:
         raise InputError(f"{run}: smooth=True needs an ensemble (train with ensemble=N), or use `vitruve smooth`")
-    return (partial(predict_ensemble, smooth=smooth) if ensemble else predict_sources)(
-        Path(run),
-        [Path(item) for item in listed],
-        output=None if output is None else Path(output),
-        formats=formats,
+    options = PredictOptions(
+        output=_path(output),
+        formats=tuple(formats),
         labeled_video=labeled_video,
         threshold=threshold,
         overwrite=overwrite,
         runtime=runtime,
         batch_size=batch_size,
-        locator=None if locator is None else Path(locator),
-        boxes=None if boxes is None else Path(boxes),
+        locator=_path(locator),
+        boxes=_path(boxes),
+        smooth=smooth,
     )
+    return (predict_ensemble if ensemble else predict_sources)(Path(run), [Path(item) for item in listed], options)
 
 
-def evaluate(run: str | Path, labels: str | Path | None = None, output: str | Path | None = None) -> Evaluation:
-    """Measure how far predictions are from labels.
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+def evaluate(
+    run: str | Path,
+    labels: str | Path | None = None,
+    output: str | Path | None = None,
+    *,
+    locator: str | Path | None = None,
+    boxes: str | Path | None = None,
+) -> Evaluation:
+    """Measure how far predictions are from labels, in pixels of the original images.
 
     Args:
-        run: The run directory.
-        labels: A label file to predict and compare with; None takes the run's own labels and predictions.
-        output: Folder of the report; None takes ``evaluation`` in the run.
+        run: The run directory; of an ensemble, the medians of its networks are measured.
+        labels: A label file, or a folder of one a view, to predict and compare with; None takes the run's own labels
+            and predictions.
+        output: Folder of the report; None takes ``evaluation`` in the run, and ``evaluation/<label file>`` with labels.
+        locator: As for :func:`load_run`; goes with ``labels``.
+        boxes: As for :func:`load_run`; goes with ``labels``. The boxes of images are rows of a table that names them,
+            or of ``bbox.csv`` (``bboxes_<view>.csv`` for several views) in a folder.
 
     Returns:
         Errors, tables, and where the page lies.
 
     Raises:
-        VitruveError: The run or the labels are not as they should be.
+        RunError: The directory is no finished run, or is damaged.
+        ConfigError: Both a locator and boxes are given, or one of them without labels.
+        InputError: The labels are not as they should be, an image is missing, or it has no box.
     """
-    from vitruve.pipeline.ensemble import evaluate_ensemble
     from vitruve.pipeline.report import evaluate_run
-    from vitruve.run import RunFiles
 
-    how = evaluate_ensemble if RunFiles(Path(run)).members() else evaluate_run
     return Evaluation(
-        *how(Path(run), None if labels is None else Path(labels), None if output is None else Path(output))
+        *evaluate_run(Path(run), _path(labels), _path(output), locator=_path(locator), boxes=_path(boxes))
     )
 
 

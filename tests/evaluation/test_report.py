@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from vitruve.errors import InputError
+from vitruve.evaluation.page import write_report
 from vitruve.evaluation.report import Report, evaluate
 from vitruve.structures.labels import Frame, Labels
 
@@ -125,7 +126,7 @@ def test_page_says_what_confidence_is_compared_with(labels_of: MakeLabels, tmp_p
     truth = labels_of(np.zeros((1, 1, 1, 3, 2)))
     predictions = labels_of(np.zeros((1, 1, 1, 3, 2)), np.full((1, 1, 1, 3), 0.9))
     windows = np.array([[[20.34, 18.0]]]) if known else None
-    page = evaluate(truth, predictions, windows=windows).write(tmp_path)["report"].read_text(encoding="utf-8")
+    page = write_report(evaluate(truth, predictions, windows=windows), tmp_path)["report"].read_text(encoding="utf-8")
     near = "within 20.3 px in x and 18 px in y of the label" if known else "within 5 px of the label"
     assert f"the share of keypoints {near}, over ten bins" in " ".join(page.split())
     assert ("is not known" in page) is not known
@@ -182,7 +183,7 @@ def test_views_and_instances_stay_apart(labels_of: MakeLabels, tmp_path: Path) -
     assert table.index.tolist() == [f"view0/{n}.png" for n in (0, 0, 1, 1, 2, 2)]
     with pytest.raises(InputError, match="no view 'top'; there is left"):
         report.pixel_error_table("top")
-    paths = report.write(tmp_path / "out")
+    paths = write_report(report, tmp_path / "out")
     assert {path.parent for path in paths.values()} == {tmp_path / "out"}
     assert {"pixel_error_left.csv", "pixel_error_.._right.csv"} <= {path.name for path in paths.values()}
     worst = report.worst(2)
@@ -208,7 +209,8 @@ def test_written_files_are_whole(report: Report, tmp_path: Path) -> None:
         asked.append(frame.name)
         return np.zeros((200, 200, 3), np.uint8)
 
-    paths = report.write(
+    paths = write_report(
+        report,
         tmp_path,
         images=pixels,
         about={"Run": "<b>run 1</b>"},
@@ -243,7 +245,7 @@ class Links(HTMLParser):
 
 def test_page_is_well_formed_and_needs_no_other_file(report: Report, tmp_path: Path) -> None:
     parser = Links()
-    text = report.write(tmp_path)["report"].read_text(encoding="utf-8")
+    text = write_report(report, tmp_path)["report"].read_text(encoding="utf-8")
     parser.feed(text)
     assert not parser.open
     assert parser.links and all(link.startswith("data:image/png;base64,") for link in parser.links)
@@ -270,6 +272,6 @@ def test_nothing_to_count_is_no_crash(labels_of: MakeLabels, case: str, tmp_path
         truth = truth[:, :, :0]
     predictions = labels_of(predicted, scores).with_splits(["train", "train", "test", "test"][: len(predicted)])
     report = evaluate(labels_of(truth), predictions)
-    paths = report.write(tmp_path, images=lambda frame: np.zeros((100, 120), np.uint8))
+    paths = write_report(report, tmp_path, images=lambda frame: np.zeros((100, 120), np.uint8))
     assert "nan" not in paths["report"].read_text(encoding="utf-8").split("<body>")[1].lower().split("base64,")[0]
     assert len(report.summary) == (1 if case == "one" else 2)

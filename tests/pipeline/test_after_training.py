@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,11 @@ from tiny_project import settings, write_project, write_video
 from vitruve import api
 from vitruve.errors import InputError
 from vitruve.evaluation.subspace import Subspace
+from vitruve.media.recordings import Recording
 from vitruve.pipeline.diagnostics import write_for_video
+from vitruve.pipeline.heatmaps import write_heatmaps
+from vitruve.pipeline.plan import PredictOptions
+from vitruve.pipeline.predict import predict_sources
 from vitruve.pipeline.report import outcome
 from vitruve.run import RunFiles
 
@@ -108,6 +113,23 @@ def test_videos_have_motion_and_pose_errors_and_heatmaps(run: RunFiles) -> None:
     assert np.abs(places - points[..., :2]).max() < 6
 
 
+def test_heatmaps_of_an_earlier_prediction_are_made_again(run: RunFiles, tmp_path: Path) -> None:
+    options = PredictOptions(output=tmp_path, heatmaps=True)
+    (done,) = predict_sources(run.path, [run.path.parent / "videos"], options)
+    file = tmp_path / "clip_heatmaps.npy"
+    assert file in done.outputs
+    wanted = np.load(file)
+    np.save(file, wanted[:3])
+    assert len(np.load(file)) == 3
+    predict_sources(run.path, [run.path.parent / "videos"], replace(options, overwrite=True))
+    np.testing.assert_array_equal(np.load(file), wanted)
+    lines = done.table.read_text().splitlines(keepends=True)
+    done.table.write_text("".join(lines[:-2]))
+    predictor = api.load_run(run.path).predictor
+    with pytest.raises(InputError, match=r"clip\.csv: 5 rows, but .*clip\.mp4 has another number of frames"):
+        write_heatmaps(predictor, Recording([run.path.parent / "videos" / "clip.mp4"]), [done.table])
+
+
 def test_views_of_different_lengths_are_named(run: RunFiles, tmp_path: Path) -> None:
     lines = (run.video_predictions / "clip.csv").read_text().splitlines()
     one, two = tmp_path / "a.csv", tmp_path / "b.csv"
@@ -126,6 +148,14 @@ def test_one_broken_video_does_not_keep_the_others_from_being_predicted(run: Run
     with pytest.raises(InputError, match=r"1 of 3 could not be predicted \(the other 2 are predicted\): .*a\.mp4"):
         api.predict(run.path, folder, output=tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").glob("?.csv")} == {"b.csv", "c.csv"}
+
+
+def test_two_label_files_are_not_written_to_one_table(run: RunFiles, tmp_path: Path) -> None:
+    files = [run.path.parent / name for name in ("CollectedData.csv", "CollectedData_new.csv")]
+    with pytest.raises(InputError, match=r"would both be written to .*predictions\.csv"):
+        api.predict(run.path, files, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert len(api.predict(run.path, [files[1], files[1]], output=tmp_path / "out")) == 1
 
 
 def test_python_takes_what_the_command_line_takes(run: RunFiles, tmp_path: Path) -> None:

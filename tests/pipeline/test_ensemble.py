@@ -18,6 +18,7 @@ from vitruve.errors import ConfigError, InputError, Interrupted, RunError
 from vitruve.evaluation import page
 from vitruve.formats.csv_table import read_csv_table
 from vitruve.formats.table import read_predictions
+from vitruve.pipeline.heatmaps import write_mean_heatmaps
 from vitruve.run import RunFiles
 
 COUNT = 2
@@ -27,13 +28,19 @@ COUNT = 2
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_project(tmp_path_factory.mktemp("project"), frames=12)
     write_video(folder / "videos" / "dots.mp4", 12)
+    rows = (folder / "CollectedData.csv").read_text().splitlines()
+    (folder / "CollectedData_new.csv").write_text("\n".join(rows[:8]) + "\n")
     return folder
 
 
 def values(project: Path, **training: object) -> dict[str, object]:
     made = settings(project, **{"max_epochs": 2, "rng_seed_model_pt": 5, **training})
-    videos = {"test_videos_directory": str(project / "videos"), "predict_vids_after_training": True}
-    return {**made, "ensemble": COUNT, "eval": videos}
+    after = {
+        "test_videos_directory": str(project / "videos"),
+        "predict_vids_after_training": True,
+        "predict_vids_after_training_save_heatmaps": True,
+    }
+    return {**made, "ensemble": COUNT, "eval": after}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,6 +88,42 @@ def test_beside_them_lie_the_files_of_one_run(run: Path, project: Path) -> None:
     expected = np.linalg.norm(table.keypoints - truth.keypoints, axis=-1)[:, 0]
     assert errors[list(SKELETON.names)].to_numpy() == pytest.approx(expected, abs=1e-3)
     assert (files.evaluation / "report.html").is_file()
+
+
+def test_labels_that_training_never_saw_have_their_errors(run: Path, project: Path) -> None:
+    table = read_csv_table(run / "predictions_new.csv")
+    truth = read_csv_table(project / "CollectedData_new.csv")
+    errors = pd.read_csv(run / "predictions_new_pixel_error.csv", index_col=0)
+    expected = np.linalg.norm(table.keypoints - truth.keypoints, axis=-1)[:, 0]
+    assert len(errors) == 5 and list(errors.columns) == list(SKELETON.names)
+    assert errors.to_numpy() == pytest.approx(expected, abs=1e-3)
+
+
+def test_heatmaps_are_the_mean_of_the_networks(run: Path, project: Path) -> None:
+    folder = RunFiles(run).video_predictions
+    each = [np.load(folder / f"member_{i}" / "dots_heatmaps.npy") for i in range(COUNT)]
+    mean = np.load(folder / "dots_heatmaps.npy")
+    assert mean.shape == (12, 2, 16, 16) and mean.dtype == np.float32
+    np.testing.assert_allclose(mean, (each[0] + each[1]) / 2, atol=1e-6)
+    assert np.abs(each[0] - each[1]).max() > 1e-3
+    tables = [folder / f"member_{i}" / "dots.csv" for i in range(COUNT)]
+    before = (folder / "dots_heatmaps.npy").stat().st_mtime_ns
+    write_mean_heatmaps(tables, folder / "dots.csv")
+    assert (folder / "dots_heatmaps.npy").stat().st_mtime_ns == before, "what is there stays"
+    np.save(folder / "member_1" / "dots_heatmaps.npy", each[1][:6])
+    with pytest.raises(InputError, match=r"member_1/dots_heatmaps\.npy: has the shape \(6, 2, 16, 16\), but"):
+        write_mean_heatmaps(tables, folder / "dots.csv")
+    np.save(folder / "member_1" / "dots_heatmaps.npy", each[1])
+
+
+def test_one_broken_video_does_not_keep_the_others_from_being_predicted(run: Path, tmp_path: Path) -> None:
+    write_video(tmp_path / "many" / "b.mp4", 3)
+    write_video(tmp_path / "many" / "c.mp4", 3)
+    (tmp_path / "many" / "a.mp4").write_bytes(b"0123456789")
+    with pytest.raises(InputError, match=r"1 of 3 could not be predicted \(the other 2 are predicted\): .*a\.mp4"):
+        vitruve.predict(run, tmp_path / "many", output=tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").glob("?.csv")} == {"b.csv", "c.csv"}
+    assert {path.name for path in (tmp_path / "out" / "member_1").glob("?.csv")} == {"b.csv", "c.csv"}
 
 
 def test_videos_are_predicted_by_all_after_training(run: Path) -> None:
@@ -136,12 +179,17 @@ def test_predictions_of_a_video_can_be_smoothed(run: Path, project: Path, tmp_pa
 def test_images_and_label_files_are_predicted(run: Path, project: Path, tmp_path: Path) -> None:
     done = vitruve.predict(run, [project / "labeled-data" / "dots", project / "CollectedData.csv"], output=tmp_path)
     assert [each.table.name for each in done] == ["dots.csv", "predictions.csv"]
+    both = vitruve.predict(run, project / "CollectedData.csv", output=tmp_path / "both", formats=("csv", "h5"))[0]
+    assert np.allclose(read_predictions(tmp_path / "both" / "predictions.h5"), read_predictions(both.table))
+    assert not vitruve.predict(RunFiles(run).member(0).path, project / "CollectedData.csv", formats=("h5",))[0].skipped
+    assert (RunFiles(run).member(0).path / "image_preds" / "CollectedData" / "predictions.h5").is_file()
     assert xy(done[1].table) == pytest.approx(xy(RunFiles(run).predictions), abs=0.02)
 
 
 def test_an_ensemble_is_evaluated(run: Path, project: Path) -> None:
     own = vitruve.evaluate(run)
     other = vitruve.evaluate(run, project / "CollectedData.csv")
+    assert not (run / "image_preds").exists(), "an evaluation leaves a report, no predictions"
     assert own.report.near == other.report.near and "calibration_error_window_percent" in own.summary
     assert other.files["report"].parent == run / "evaluation" / "CollectedData"
     mine, its = (each.report.errors["error"].to_numpy(float) for each in (own, other))
@@ -156,6 +204,10 @@ def test_it_is_no_run_of_one_network(run: Path) -> None:
 
 
 def test_wrong_settings_leave_nothing_behind(project: Path, tmp_path: Path) -> None:
+    settings = values(project)
+    settings["model"]["model_type"] = "regression"  # type: ignore[index]
+    with pytest.raises(ConfigError, match="save_heatmaps: regression has no heatmaps; set it to false"):
+        vitruve.train(settings, run_dir=tmp_path / "run", quiet=True)
     broken = {**values(project), "data": {"data_dir": str(project), "csv_file": "no.csv"}}
     with pytest.raises(InputError, match=r"no\.csv"):
         vitruve.train(broken, run_dir=tmp_path / "run", quiet=True)

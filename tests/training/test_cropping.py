@@ -133,6 +133,16 @@ def test_boxes_of_a_table_are_what_is_looked_at(train: Train, project: Path, tmp
     write_boxes(project / "bbox.csv", names[:-1], boxes[:-1])
     with pytest.raises(InputError, match=r"data\.bbox_file: .*bbox\.csv: has no row for image 'labeled-data"):
         prepare(settings(project, {}, {"bbox_file": "bbox.csv"}))
+    # The boxes of images that training did not know are given, as for prediction.
+    table, other = project / "CollectedData.csv", tmp_path / "images" / "bbox.csv"
+    write_boxes(other, names, boxes)
+    with pytest.raises(InputError, match=r"bbox\.csv: has no row for image 'labeled-data"):
+        api.evaluate(run, table, tmp_path / "report")
+    for place in (other, other.parent):
+        report = api.evaluate(run, table, tmp_path / "report", boxes=place).report
+        np.testing.assert_allclose(report.predictions.keypoints()[:, 0, 0], found, atol=1e-3)
+    with pytest.raises(ConfigError, match=r"--boxes .*: the run's own predictions are made already; give --labels"):
+        api.evaluate(run, boxes=other)
 
 
 def test_without_a_size_the_input_is_as_large_as_the_boxes(project: Path) -> None:

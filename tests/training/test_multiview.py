@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from calibrated_scene import VIEWS, rig, write_project, write_videos
 from vitruve import api
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
-from vitruve.errors import ConfigError, InputError, VitruveError
+from vitruve.errors import ConfigError, InputError, RunError, VitruveError
 from vitruve.formats.anipose import write_calibration
+from vitruve.pipeline.plan import PredictOptions
 from vitruve.pipeline.predict import predict_sources
 from vitruve.run import RunFiles
 from vitruve.training.assemble import assemble
@@ -109,7 +111,8 @@ def test_videos_are_predicted_together_and_go_on_where_they_stopped(trained: tup
 
 def test_heatmaps_of_each_view(trained: tuple[Path, Path], tmp_path: Path) -> None:
     folder, run = trained
-    done = predict_sources(run, [folder / "videos"], output=tmp_path, heatmaps=True, batch_size=4)
+    options = PredictOptions(output=tmp_path, heatmaps=True, batch_size=4)
+    done = predict_sources(run, [folder / "videos"], options)
     for each in done:
         maps = np.load(each.table.with_name(f"{each.table.stem}_heatmaps.npy"))
         assert maps.shape == (9, 4, 16, 16)
@@ -143,6 +146,37 @@ def test_label_files_of_all_views_are_predicted_together(trained: tuple[Path, Pa
     assert all(each.skipped for each in api.predict(run, tables))
     elsewhere = api.predict(run, tables, output=tmp_path)
     assert [each.table.name for each in elsewhere] == [f"predictions_{view}.csv" for view in VIEWS]
+
+
+def test_folders_of_images_one_a_view_are_predicted_together(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, run = trained
+    for view in VIEWS:
+        shutil.copytree(folder / "labeled-data" / f"walk_{view}", tmp_path / "shots" / view)
+    done = api.predict(run, tmp_path / "shots", output=tmp_path / "out")
+    assert [each.table.name for each in done] == [f"shots_{view}.csv" for view in VIEWS]
+    for view, each in zip(VIEWS, done, strict=True):
+        found = pd.read_csv(each.table, header=[0, 1, 2], index_col=0)
+        after = pd.read_csv(run / f"predictions_{view}.csv", header=[0, 1, 2], index_col=0)
+        assert [Path(name).name for name in found.index] == [Path(name).name for name in after.index]
+        np.testing.assert_allclose(found.to_numpy(float), after.iloc[:, :-1].to_numpy(float), atol=2e-3)
+    assert all(each.skipped for each in api.predict(run, tmp_path / "shots", output=tmp_path / "out"))
+    (tmp_path / "shots" / "right" / "img003.png").unlink()
+    with pytest.raises(InputError, match=r"shots/right: lacks img003\.png, which .*shots/left has; images of one name"):
+        api.predict(run, tmp_path / "shots", output=tmp_path / "other")
+    (tmp_path / "shots" / "left" / "img003.png").unlink()
+    with pytest.raises(InputError, match=r"shots/left: lacks img003\.png, which .*shots/middle has"):
+        api.predict(run, tmp_path / "shots", output=tmp_path / "other")
+    shutil.rmtree(tmp_path / "shots" / "middle")
+    with pytest.raises(
+        InputError, match=r"shots/middle: no such folder; .*shots must hold one folder of images a view"
+    ):
+        api.predict(run, tmp_path / "shots", output=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_finished_run_is_not_gone_on_with(trained: tuple[Path, Path]) -> None:
+    with pytest.raises(RunError, match="this run is finished"):
+        api.train(overrides=[f"resume={trained[1]}"], quiet=True)
 
 
 def test_evaluation_reads_all_views(trained: tuple[Path, Path]) -> None:

@@ -32,6 +32,14 @@ def command(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Folder for the report; the run by default."),
     ] = None,
+    locator: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Run that finds the animal, for crops; by default the one the run keeps."),
+    ] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Table of boxes of the labelled images, or a folder with bbox.csv."),
+    ] = None,
 ) -> None:
     """Measure how far predictions are from labels."""
     from rich.box import SIMPLE_HEAD
@@ -40,7 +48,7 @@ def command(
 
     from vitruve import api
 
-    report = api.evaluate(run, labels=labels, output=output)
+    report = api.evaluate(run, labels=labels, output=output, locator=locator, boxes=boxes)
     summary = report.summary
     # Narrow enough for a terminal of 80 columns, in which no heading may be cut.
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)

@@ -1,14 +1,16 @@
-"""The pictures and the page of a report."""
+"""A report as files: tables, pictures, and a page that shows them."""
 
 from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, SupportsInt
+from pathlib import Path
+from typing import Any, SupportsInt
 
 import numpy as np
 import pandas as pd
@@ -16,16 +18,15 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
 import vitruve
+from vitruve.atomic import atomic_write
 from vitruve.evaluation import tables
 from vitruve.evaluation.matching import labelled_keypoints
+from vitruve.evaluation.report import Report
 from vitruve.evaluation.windows import WINDOW_GAP
 from vitruve.structures.instances import VISIBLE
 from vitruve.structures.labels import Frame
 from vitruve.visualize import plots
 from vitruve.visualize.overlay import overlay
-
-if TYPE_CHECKING:
-    from vitruve.evaluation.report import Report
 
 _NONE = "\N{EN DASH}"
 
@@ -36,6 +37,58 @@ _PLOTS = {
     "error_over_threshold": "What a threshold on confidence gains in error and costs in keypoints.",
     "calibration_curve": "95 % Wilson intervals. On the dotted line, confidence is the share as near as it says.",
 }
+
+
+def write_report(
+    report: Report,
+    directory: str | Path,
+    *,
+    images: Callable[[Frame], np.ndarray] | None = None,
+    about: Mapping[str, str] | None = None,
+    created: datetime | None = None,
+) -> dict[str, Path]:
+    """Write tables, plots and a page that needs no other file.
+
+    Every file is replaced in one step.
+
+    Args:
+        report: What :func:`vitruve.evaluation.report.evaluate` gave.
+        directory: Made when missing.
+        images: Gives the pixels ``(H, W)`` or ``(H, W, 3)`` RGB of a frame that has one view, to show the
+            worst frames; None leaves them out.
+        about: What the page says first, such as ``{"Run": ..., "Labels": ...}``; None names the scorers.
+        created: The date on the page; None for now.
+
+    Returns:
+        The files by the stem of their names: ``summary``, ``per_keypoint``, ``error_by_confidence``,
+        ``error_vs_threshold``, ``calibration`` and ``pixel_error`` (``pixel_error_<view>`` where there
+        are several) as CSV, the plots and worst frames as PNG, and ``report`` as HTML.
+
+    Raises:
+        InputError: The folder cannot be written or the disk is full.
+    """
+    content: dict[str, str | bytes] = {
+        f"{name}.csv": getattr(report, name).to_csv(index=False)
+        for name in (
+            "summary",
+            "per_keypoint",
+            "error_by_confidence",
+            "error_vs_threshold",
+            "calibration",
+        )
+    }
+    views = list(report.errors["view"].unique())
+    for view in views:
+        # The name of a view is the user's; in the name of a file it must not lead to another folder.
+        suffix = "_" + re.sub(r"[^\w.-]+", "_", view) if len(views) > 1 else ""
+        content[f"pixel_error{suffix}.csv"] = report.pixel_error_table(view).to_csv()
+    pictures = plots_of(report) | worst_frames(report, images)
+    content |= {f"{name}.png": picture for name, picture in pictures.items()}
+    content["report.html"] = render(report, pictures, about or {}, created or datetime.now().astimezone())
+    paths = {Path(name).stem: Path(directory) / name for name in content}
+    for path, value in zip(paths.values(), content.values(), strict=True):
+        atomic_write(path, value)
+    return paths
 
 
 def plots_of(report: Report) -> dict[str, bytes]:

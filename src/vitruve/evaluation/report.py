@@ -1,24 +1,19 @@
-"""What a set of predictions is worth beside its labels: tables, plots and a page."""
+"""What a set of predictions is worth beside its labels, as tables."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
-from vitruve.evaluation import metrics, page, tables
+from vitruve.evaluation import metrics, tables
 from vitruve.evaluation.matching import align, labelled_keypoints
 from vitruve.evaluation.windows import WINDOW_GAP, in_words
 from vitruve.structures.instances import VISIBLE
-from vitruve.structures.labels import Frame, Labels
+from vitruve.structures.labels import Labels
 
 _SPLIT_ORDER = ("train", "validation", "test", "unused")
 _NO_SPLIT = "all"
@@ -130,56 +125,6 @@ class Report:
         worst = worst.sort_values("mean_error_px", ascending=False, kind="stable").head(count)
         columns = ["frame", "view_number", "image", "view", "split", "mean_error_px", "worst_keypoint"]
         return worst[[*columns, "worst_error_px"]].reset_index(drop=True)
-
-    def write(
-        self,
-        directory: str | Path,
-        *,
-        images: Callable[[Frame], np.ndarray] | None = None,
-        about: Mapping[str, str] | None = None,
-        created: datetime | None = None,
-    ) -> dict[str, Path]:
-        """Write tables, plots and a page that needs no other file.
-
-        Every file is replaced in one step.
-
-        Args:
-            directory: Made when missing.
-            images: Gives the pixels ``(H, W)`` or ``(H, W, 3)`` RGB of a frame that has one view, to show the
-                worst frames; None leaves them out.
-            about: What the page says first, such as ``{"Run": ..., "Labels": ...}``; None names the scorers.
-            created: The date on the page; None for now.
-
-        Returns:
-            The files by the stem of their names: ``summary``, ``per_keypoint``, ``error_by_confidence``,
-            ``error_vs_threshold``, ``calibration`` and ``pixel_error`` (``pixel_error_<view>`` where there
-            are several) as CSV, the plots and worst frames as PNG, and ``report`` as HTML.
-
-        Raises:
-            InputError: The folder cannot be written or the disk is full.
-        """
-        content: dict[str, str | bytes] = {
-            f"{name}.csv": getattr(self, name).to_csv(index=False)
-            for name in (
-                "summary",
-                "per_keypoint",
-                "error_by_confidence",
-                "error_vs_threshold",
-                "calibration",
-            )
-        }
-        views = list(self.errors["view"].unique())
-        for view in views:
-            # The name of a view is the user's; in the name of a file it must not lead to another folder.
-            suffix = "_" + re.sub(r"[^\w.-]+", "_", view) if len(views) > 1 else ""
-            content[f"pixel_error{suffix}.csv"] = self.pixel_error_table(view).to_csv()
-        pictures = page.plots_of(self) | page.worst_frames(self, images)
-        content |= {f"{name}.png": picture for name, picture in pictures.items()}
-        content["report.html"] = page.render(self, pictures, about or {}, created or datetime.now().astimezone())
-        paths = {Path(name).stem: Path(directory) / name for name in content}
-        for path, value in zip(paths.values(), content.values(), strict=True):
-            atomic_write(path, value)
-        return paths
 
 
 def evaluate(

@@ -9,31 +9,19 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from jaxtyping import Float
 
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
 from vitruve.errors import Interrupted, RunError, VitruveError
-from vitruve.evaluation.report import Report, evaluate
-from vitruve.evaluation.windows import read_windows, windows_of
-from vitruve.formats.csv_table import looks_like_header
-from vitruve.formats.hub import read_labels
-from vitruve.inference.load import load_run
-from vitruve.media.images import image_size
-from vitruve.media.sources import expand_sources
-from vitruve.media.video import is_video
-from vitruve.pipeline.diagnostics import subspaces_of, write_for_labels
+from vitruve.pipeline.after_training import check_before, predict_videos, unseen_labels, view_endings, write_errors
+from vitruve.pipeline.diagnostics import subspaces_of
 from vitruve.pipeline.ensemble_predict import finished_members, predict_ensemble
 from vitruve.pipeline.ensemble_tables import write_median
-from vitruve.pipeline.known_images import with_splits_of
 from vitruve.pipeline.predict import with_keypoints_of
-from vitruve.pipeline.report import describe_run, own_labels, own_predictions, pixels_of
-from vitruve.pipeline.train import resume_run, train_run
-from vitruve.run import RunFiles, read_json
+from vitruve.pipeline.report import evaluate_run, own_labels, own_predictions
+from vitruve.pipeline.train import check_new, train_run
+from vitruve.run import RunFiles
 from vitruve.structures.labels import Labels
 
 _log = logging.getLogger(__name__)
@@ -57,11 +45,8 @@ def train_networks(config: Config, directory: Path, *, quiet: bool = False) -> P
     if config.ensemble == 1:
         return train_run(config, directory, quiet=quiet)
     run = RunFiles(directory)
-    if run.config.is_file():
-        raise RunError(
-            f"{directory}: holds a run already; choose another hydra.run.dir, "
-            f"or go on with it: vitruve train resume={directory}"
-        )
+    check_new(run)
+    check_before(config, config.data.view_names or ())
     there = directory.is_dir()
     _begin(run, config)
     try:
@@ -91,61 +76,15 @@ def resume_networks(directory: Path, *, quiet: bool = False) -> Path:
     """
     run = RunFiles(directory)
     run.check_idle()
-    config = Config.load(run.config) if run.config.is_file() else Config()
-    if config.ensemble == 1:
-        return resume_run(directory, quiet=quiet)
-    if run.status.is_file() and read_json(run.status).get("status") == "COMPLETED":
+    if not (run.config.is_file() and run.status.is_file()):
+        missing = run.status.name if run.config.is_file() else run.config.name
+        raise RunError(f"resume={directory}: no {missing} there, so there is no run to go on with")
+    if _is_finished(run):
         raise RunError(f"resume={directory}: this run is finished; train a new one, or predict with it")
-    return _train_members(config, run, quiet=quiet)
-
-
-def evaluate_ensemble(directory: Path, labels: Path | None, output: Path | None) -> tuple[Report, dict[str, Path]]:
-    """Compare the median of an ensemble's predictions with labels and write the report.
-
-    Args:
-        directory: The run directory.
-        labels: A label file to predict; None for the run's own labels and predictions.
-        output: Folder of the report, or None.
-
-    Returns:
-        The report and its files.
-
-    Raises:
-        VitruveError: The run or the labels are not as they should be.
-    """
-    run = RunFiles(directory)
-    members = finished_members(run)
     config = Config.load(run.config)
-    about = describe_run(run, config)
-    if labels is None:
-        truth = own_labels(config, run)
-        predictions = own_predictions(run, truth)
-        # The networks look at the same part of each image, so they speak of the same window.
-        windows = read_windows(members[0].windows, truth)
-        folder = output or run.evaluation
-    else:
-        (done,) = predict_ensemble(directory, [labels])
-        truth = read_labels(labels, root=config.data.data_dir)
-        predictions = read_labels(done.table, "lightning_pose", truth.root)
-        windows = _windows(members[0], config, truth)
-        truth = with_splits_of(truth, members[0].read_model(), config.data.data_dir, str(labels))
-        folder = output or run.evaluation / labels.stem
-        about["Labels"] = labels.name
-    predictions = with_keypoints_of(predictions, truth.skeleton, str(members[0].path))
-    report = evaluate(truth, predictions, windows=windows)
-    return report, report.write(folder, images=pixels_of(truth), about=about)
-
-
-def _windows(member: RunFiles, config: Config, labels: Labels) -> Float[np.ndarray, "F V 2"] | None:
-    """The windows that likelihoods speak of in images that were just predicted; None for crops, which are not known."""
-    if config.cropped or any(image.index is not None for frame in labels for image in frame.images):
-        return None
-    frames = tuple(
-        replace(frame, images=tuple(replace(image, size=image_size(labels.path(image))) for image in frame.images))
-        for frame in labels
-    )
-    algorithm = load_run(member.path).algorithm
-    return windows_of(replace(labels, frames=frames), algorithm.task.input_size, algorithm.likelihood_reach)
+    if config.ensemble == 1:
+        return train_run(config, directory, resume=True, quiet=quiet)
+    return _train_members(config, run, quiet=quiet)
 
 
 def _begin(run: RunFiles, config: Config) -> None:
@@ -163,7 +102,7 @@ def _train_members(config: Config, run: RunFiles, *, quiet: bool) -> Path:
             if not quiet:
                 _log.info("network %d of %d: %s", index + 1, config.ensemble, member.path)
             _train_member(_member_config(config, index), member, quiet=quiet)
-            done += int(read_json(member.status)["progress"]["completed"])
+            done += member.read_status().completed
             run.write_status("TRAINING", done, max(total, done))
         run.write_status("EVALUATING", done, done)
         _follow_up(config, run)
@@ -194,11 +133,15 @@ def _train_member(config: Config, member: RunFiles, *, quiet: bool) -> None:
     if not member.config.is_file():
         train_run(config, member.path, quiet=quiet)
     elif not _is_finished(member):
-        resume_run(member.path, quiet=quiet)
+        train_run(config, member.path, resume=True, quiet=quiet)
 
 
-def _is_finished(member: RunFiles) -> bool:
-    return member.status.is_file() and read_json(member.status).get("status") == "COMPLETED"
+def _is_finished(run: RunFiles) -> bool:
+    """Whether training is over, with all that follows it, and its tables are still there."""
+    if not run.status.is_file() or run.read_status().status != "COMPLETED":
+        return False
+    errors = list(run.path.glob("predictions*_pixel_error.csv"))
+    return bool(errors) and all(file.with_name(file.name.replace("_pixel_error", "")).is_file() for file in errors)
 
 
 def _follow_up(config: Config, run: RunFiles) -> None:
@@ -209,35 +152,18 @@ def _follow_up(config: Config, run: RunFiles) -> None:
         copy = first.path / f"{file.stem}.csv"
         if copy.is_file():
             atomic_write(run.path / copy.name, copy.read_bytes())
-    for table in sorted(first.path.glob("predictions*.csv")):
-        if looks_like_header(table) is not None:
-            write_median([member.path / table.name for member in members], run.path / table.name)
     truth = own_labels(config, run)
-    predictions = with_keypoints_of(own_predictions(run, truth), truth.skeleton, str(run.predictions))
-    _write_errors(run, truth, predictions)
-    write_for_labels(run, predictions, subspaces_of(first.read_model()), run.predictions.stem)
-    evaluate_ensemble(run.path, None, None)
-    folder = config.eval.test_videos_directory
-    if config.eval.predict_vids_after_training and folder is not None:
-        _predict_videos(config, run, folder)
+    _measure(run, members, truth, run.predictions.stem)
+    for stem, unseen in unseen_labels(config, truth):
+        _measure(run, members, unseen, stem)
+    evaluate_run(run.path)
+    predict_videos(config, run, first, predict_ensemble)
 
 
-def _write_errors(run: RunFiles, truth: Labels, predictions: Labels) -> None:
-    report = evaluate(truth, replace(predictions, skeleton=truth.skeleton))
-    for view in truth.view_names if len(truth[0].images) > 1 else ("",):
-        middle = f"_{view}" if view else ""
-        table = report.pixel_error_table(view or None)
-        atomic_write(run.path / f"predictions{middle}_pixel_error.csv", table.to_csv(float_format="%.4f"))
-
-
-def _predict_videos(config: Config, run: RunFiles, folder: Path) -> None:
-    videos: Sequence[Path] = [path for path in expand_sources([folder]) if is_video(path)] if folder.is_dir() else []
-    if not videos:
-        _log.warning("eval.test_videos_directory=%s: holds no video; nothing is predicted after training", folder)
-        return
-    predict_ensemble(
-        run.path,
-        videos,
-        output=config.eval.saved_vid_preds_dir,
-        labeled_video=config.eval.save_vids_after_training,
-    )
+def _measure(run: RunFiles, members: Sequence[RunFiles], truth: Labels, stem: str) -> None:
+    """The medians of what the networks have predicted on labelled frames, and their errors."""
+    for end, _ in view_endings(truth):
+        table = f"{stem}{end}.csv"
+        write_median([member.path / table for member in members], run.path / table)
+    predictions = with_keypoints_of(own_predictions(run, truth, stem), truth.skeleton, str(run.path))
+    write_errors(run, truth, predictions, None, subspaces_of(members[0].read_model()), stem)

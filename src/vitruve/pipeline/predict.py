@@ -14,109 +14,154 @@ from vitruve.data.crops import keep_boxes
 from vitruve.errors import InputError
 from vitruve.formats.bbox_file import boxes_file
 from vitruve.formats.hub import read_labels
-from vitruve.formats.table import to_frame
+from vitruve.formats.table import to_frame, write_h5
 from vitruve.geometry.warp import use_one_thread
 from vitruve.inference.files import Done, Look, predict_views
-from vitruve.inference.jobs import Job, is_finished, jobs_for, stamp_of
+from vitruve.inference.jobs import Job, is_finished, stamp_of
 from vitruve.inference.open import Opened, open_run
-from vitruve.media.images import IMAGE_SUFFIXES
+from vitruve.inference.settings import EvalSettings
 from vitruve.media.recordings import Recording
-from vitruve.media.sources import expand_sources
-from vitruve.media.video import VIDEO_SUFFIXES, VideoReader, is_video
+from vitruve.media.video import VideoReader
 from vitruve.pipeline.diagnostics import subspaces_of, write_for_video
 from vitruve.pipeline.heatmaps import write_heatmaps
-from vitruve.pipeline.views import grouped_jobs, grouped_tables, in_view_order, views_of
+from vitruve.pipeline.plan import Plan, PredictOptions, make_plan
+from vitruve.pipeline.views import in_view_order, views_of
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Labels
 from vitruve.structures.skeleton import Skeleton
 
 
-def predict_sources(
-    directory: Path,
-    sources: Sequence[Path],
-    *,
-    output: Path | None = None,
-    formats: Sequence[str] = ("csv",),
-    labeled_video: bool = False,
-    threshold: float | None = None,
-    overwrite: bool = False,
-    runtime: str | None = None,
-    batch_size: int | None = None,
-    locator: Path | None = None,
-    boxes: Path | None = None,
-    heatmaps: bool = False,
-) -> list[Done]:
+def predict_sources(directory: Path, sources: Sequence[Path], options: PredictOptions) -> list[Done]:
     """Predict videos, images and label files; see :func:`vitruve.api.predict`.
 
     Args:
-        directory: The run directory.
+        directory: The run directory of one network.
         sources: Videos, images, folders of them, label files.
-        output: Folder of the files, or None.
-        formats: ``csv``, ``h5``.
-        labeled_video: Draw videos.
-        threshold: Likelihood from which keypoints are drawn.
-        overwrite: Predict again.
-        runtime: What carries the network out.
-        batch_size: Images that go through the network together.
-        locator: Run that says where the animal is.
-        boxes: A table of boxes, or a folder of them, instead.
-        heatmaps: Also write the heatmaps of videos.
+        options: How.
 
     Returns:
-        What became of each.
+        What became of each table.
+
+    Raises:
+        VitruveError: The run, a source or an output is not as it should be. Sources that can be predicted are.
     """
     run = RunFiles(directory)
-    views = views_of(run.read_model())
-    tables = grouped_tables([path for path in sources if is_label_file(path)], views)
-    named = {path for group in tables for path in group}
-    files = expand_sources([path for path in sources if path not in named]) if len(named) < len(sources) else []
-    videos = [path for path in files if is_video(path)]
-    folders = (output or run.video_predictions, output or run.path / "image_preds")
-    jobs = grouped_jobs(jobs_for(files, *folders, formats=formats, labeled_video=labeled_video), views)
-    expected = len(files) - len(videos) + sum(_estimated_frames(path) for path in videos)
-    opened = open_run(directory, runtime, batch_size, expected, locator=locator, boxes=boxes)
-    if opened.predictor.locator is not None:
-        opened.predictor.locator.check(files)
-        jobs = [[_with_boxes(job, boxes) for job in together] for together in jobs]
-    _leave_cores_to(opened.runtime)
-    look = Look(
-        opened.config.eval.confidence_thresh_for_vid if threshold is None else threshold,
-        opened.config.eval.colormap,
+    plan = make_plan(run, views_of(run.read_model()), sources, options)
+    done, failures = carry_out(run, plan, options)
+    say_failures(list(failures.values()), len(plan.files), list(done.values()))
+    return list(done.values())
+
+
+def carry_out(run: RunFiles, plan: Plan, options: PredictOptions) -> tuple[dict[Path, Done], dict[int, InputError]]:
+    """Predict with one network what is planned.
+
+    Args:
+        run: Its run.
+        plan: The tables.
+        options: How.
+
+    Returns:
+        What became of each table, and, by their places in ``plan.files``, what could not be predicted.
+
+    Raises:
+        VitruveError: The run cannot be used, or a label file or its table is not as it should be.
+    """
+    files = plan.files
+    expected = sum(_expected(job) for group in files for job in group)
+    opened = open_run(
+        run.path, options.runtime, options.batch_size, expected, locator=options.locator, boxes=options.boxes
     )
-    subspaces = subspaces_of(opened.record)
-    done: list[Done] = []
-    failures: list[str] = []
-    for together in jobs:
+    if opened.predictor.locator is not None:
+        opened.predictor.locator.check([path for group in files for job in group for path in _paths(job)])
+        files = tuple(tuple(_with_boxes(job, options.boxes) for job in group) for group in files)
+    _leave_cores_to(opened.runtime)
+    done: dict[Path, Done] = {}
+    failures: dict[int, InputError] = {}
+    for place, group in enumerate(files):
         try:
-            made = predict_views(
-                opened.predictor,
-                together,
-                scorer=str(opened.record["scorer"]),
-                identity=opened.identity,
-                look=look,
-                overwrite=overwrite,
-            )
+            made = _predict_together(opened, group, options)
         except InputError as error:
-            if len(jobs) == 1:
-                raise
-            failures.append(str(error))
-            continue
-        if isinstance(together[0].source, Path) and is_video(together[0].source):
-            beside = write_for_video([one.table for one in made], subspaces)
-            of_view = [tuple(beside[view :: len(made)]) for view in range(len(made))]
-            made = [replace(one, outputs=(*one.outputs, *more)) for one, more in zip(made, of_view, strict=True)]
-            if heatmaps:
-                arrays = [one.table.with_name(f"{one.table.stem}_heatmaps.npy") for one in made]
-                recording = Recording(job.source for job in together if isinstance(job.source, Path))
-                write_heatmaps(opened.predictor, recording, arrays)
-                made = [replace(one, outputs=(*one.outputs, more)) for one, more in zip(made, arrays, strict=True)]
-        done += made
-    for group in tables:
-        done += _predict_tables(opened, run, group, output, overwrite, keep=boxes is None)
+            failures[place] = error
+        else:
+            done |= {one.table: one for one in made}
+    for group in plan.labels:
+        done |= {one.table: one for one in _predict_labels(opened, run, group, options)}
+    return done, failures
+
+
+def say_failures(failures: Sequence[InputError], count: int, done: Sequence[Done]) -> None:
+    """Raise one error for all sources that could not be predicted, and all images that could not be read.
+
+    Args:
+        failures: Errors of sources.
+        count: How many sources there were in all.
+        done: What was predicted.
+
+    Raises:
+        InputError: There are failures.
+    """
+    if failures and count == 1:
+        raise failures[0]
+    parts = []
     if failures:
-        others = f"the other {len(jobs) - len(failures)} are predicted"
-        raise InputError(f"{len(failures)} of {len(jobs)} could not be predicted ({others}): {'; '.join(failures)}")
-    return done
+        others = f"the other {count - len(failures)} are predicted"
+        listed = "; ".join(map(str, failures))
+        parts.append(f"{len(failures)} of {count} could not be predicted ({others}): {listed}")
+    for one in done:
+        if one.unreadable:
+            more = f"; and {len(one.unreadable) - 3} more" if len(one.unreadable) > 3 else ""
+            listed = "; ".join(one.unreadable[:3]) + more
+            parts.append(f"{one.table}: images that could not be read have empty rows ({listed})")
+    if parts:
+        raise InputError("; ".join(parts))
+
+
+def with_outputs(made: Sequence[Done], files: Sequence[Path]) -> list[Done]:
+    """Add files that lie beside the tables of a recording.
+
+    Args:
+        made: What was done, one a view.
+        files: The files; of each kind one a view, in the same order.
+
+    Returns:
+        The same, with these among the outputs.
+    """
+    views = len(made)
+    return [replace(one, outputs=(*one.outputs, *files[view::views])) for view, one in enumerate(made)]
+
+
+def look_of(settings: EvalSettings, threshold: float | None) -> Look:
+    """How keypoints are drawn.
+
+    Args:
+        settings: The run's section ``eval``.
+        threshold: Likelihood from which keypoints are drawn; None as the settings say.
+
+    Returns:
+        Threshold and colours.
+    """
+    return Look(settings.confidence_thresh_for_vid if threshold is None else threshold, settings.colormap)
+
+
+def _predict_together(opened: Opened, jobs: Sequence[Job], options: PredictOptions) -> list[Done]:
+    """Predict a video, several images, or the views of one recording, with what lies beside their tables."""
+    made = predict_views(
+        opened.predictor,
+        jobs,
+        scorer=str(opened.record["scorer"]),
+        identity=opened.identity,
+        look=look_of(opened.config.eval, options.threshold),
+        overwrite=options.overwrite,
+        data_dir=opened.config.data.data_dir,
+    )
+    if not jobs[0].of_video:
+        return made
+    tables = [one.table for one in made]
+    made = with_outputs(made, write_for_video(tables, subspaces_of(opened.record)))
+    if options.heatmaps:
+        recording = Recording(path for job in jobs for path in _paths(job))
+        made = with_outputs(made, write_heatmaps(opened.predictor, recording, tables))
+    return made
 
 
 def _with_boxes(job: Job, given: Path | None) -> Job:
@@ -135,59 +180,42 @@ def _leave_cores_to(runtime: str) -> None:
         torch.set_num_threads(1)
 
 
-def is_label_file(path: Path) -> bool:
-    """Whether a file is taken for a table of labels: it is there, and neither a video nor an image by its suffix.
-
-    Args:
-        path: Any path.
-
-    Returns:
-        False for folders and for what is not there.
-
-    Raises:
-        InputError: The file has no suffix.
-    """
-    if path.is_file() and not path.suffix:
-        raise InputError(
-            f"{path}: its name has no suffix, which tells videos, images and tables apart; rename it, to end in "
-            ".mp4 for instance"
-        )
-    return path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES
+def _paths(job: Job) -> tuple[Path, ...]:
+    return (job.source,) if isinstance(job.source, Path) else job.source
 
 
-def _estimated_frames(video: Path) -> int:
+def _expected(job: Job) -> int:
+    """How many frames there will be, as far as is known."""
+    if not job.of_video:
+        return len(_paths(job))
     try:
-        with VideoReader(video) as reader:
+        with VideoReader(_paths(job)[0]) as reader:
             return reader.estimated_count or 0
     except InputError:
         return 0  # said when its turn comes: the other videos are predicted all the same
 
 
-def _predict_tables(
-    opened: Opened, run: RunFiles, tables: Sequence[Path], output: Path | None, overwrite: bool, keep: bool
-) -> list[Done]:
+def _predict_labels(opened: Opened, run: RunFiles, jobs: Sequence[Job], options: PredictOptions) -> list[Done]:
     """Predict the images of a label file, or of one label file a view."""
     began = time.monotonic()
-    views = views_of(opened.record)
-    names = [f"predictions_{view}.csv" if output else "predictions.csv" for view in views] or ["predictions.csv"]
-    targets = [(output or run.path / "image_preds" / t.stem) / n for t, n in zip(tables, names, strict=True)]
-    beside = tuple(tables) if len(tables) > 1 else ()
-    jobs = [Job(table, target, beside=beside) for table, target in zip(tables, targets, strict=True)]
     stamps = [stamp_of(job, opened.identity, opened.predictor.batch_size) for job in jobs]
     # All are asked, also behind one that is not: a table of somebody else's must not be replaced.
-    finished = [not overwrite and is_finished(job, stamp) for job, stamp in zip(jobs, stamps, strict=True)]
-    if all(finished):
-        return [Done(target, None, (target,), 0, 0.0, True) for target in targets]
-    labels = labels_for(run.path, opened.record, opened.predictor.algorithm.task.skeleton, tables)
+    finished = [not options.overwrite and is_finished(job, stamp) for job, stamp in zip(jobs, stamps, strict=True)]
+    if all(finished) and all(path.is_file() for job in jobs for path in job.outputs):
+        return [Done(job.table, None, tuple(job.outputs), 0, 0.0, True) for job in jobs]
+    files = [path for job in jobs for path in _paths(job)]
+    labels = labels_for(run.path, opened.record, opened.predictor.algorithm.task.skeleton, files)
     predictions = replace(opened.predictor.predict_labels(labels), scorer=str(opened.record["scorer"]))
-    if keep:
-        keep_boxes(predictions, targets[0].parent)
+    if options.boxes is None:
+        keep_boxes(predictions, jobs[0].table.parent)
     for view, (job, stamp) in enumerate(zip(jobs, stamps, strict=True)):
         frame = to_frame(predictions, likelihood=True, split=False, view=view)
         atomic_write(job.table, frame.to_csv(float_format="%.4f"))
+        if "h5" in job.formats:
+            write_h5(job.table, job.table.with_suffix(".h5"))
         atomic_json(job.finished, stamp)
     seconds = time.monotonic() - began
-    return [Done(target, None, (target,), len(labels), seconds, False) for target in targets]
+    return [Done(job.table, None, tuple(job.outputs), len(labels), seconds, False) for job in jobs]
 
 
 def labels_for(run: Path, record: Mapping[str, Any], skeleton: Skeleton, tables: Path | Sequence[Path]) -> Labels:

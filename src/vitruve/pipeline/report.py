@@ -2,63 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from vitruve.config.schema import Config
+from vitruve.errors import ConfigError
+from vitruve.evaluation.page import write_report
 from vitruve.evaluation.report import Report, evaluate
 from vitruve.evaluation.windows import read_windows, windows_of
 from vitruve.formats.hub import read_labels
 from vitruve.inference.open import open_run
 from vitruve.media.images import read_image
+from vitruve.pipeline.ensemble_predict import finished_members
+from vitruve.pipeline.ensemble_tables import median_labels
 from vitruve.pipeline.known_images import with_splits_of
-from vitruve.pipeline.predict import labels_for
+from vitruve.pipeline.predict import labels_for, with_keypoints_of
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Frame, Labels
 from vitruve.training.crops import Cropping
 
 
-def evaluate_run(directory: Path, labels: Path | None, output: Path | None) -> tuple[Report, dict[str, Path]]:
-    """Compare predictions with labels and write the report.
+def evaluate_run(
+    directory: Path,
+    labels: Path | None = None,
+    output: Path | None = None,
+    *,
+    locator: Path | None = None,
+    boxes: Path | None = None,
+) -> tuple[Report, dict[str, Path]]:
+    """Compare predictions with labels and write the report; of an ensemble, the medians of its networks' predictions.
 
     Args:
         directory: The run directory.
         labels: A label file to predict; None for the run's own labels and predictions.
         output: Folder of the report, or None.
+        locator: Run that says which part of an image is looked at; None for the one that the run keeps, if it does.
+        boxes: A table of boxes, or a folder of them, in place of a locator.
 
     Returns:
         The report and its files.
 
     Raises:
+        ConfigError: A locator or boxes are given without labels to predict.
         VitruveError: The run or the labels are not as they should be.
     """
     run = RunFiles(directory)
-    run.read_model()
+    members = finished_members(run) if run.members() else [run]
+    record = members[0].read_model()
+    config = Config.load(run.config)
+    about = describe_run(run, config)
     if labels is None:
-        config = Config.load(run.config)
+        if locator is not None or boxes is not None:
+            given = f"--locator {locator}" if boxes is None else f"--boxes {boxes}"
+            raise ConfigError(f"{given}: the run's own predictions are made already; give --labels to predict")
         truth = own_labels(config, run)
-        predictions = replace(own_predictions(run, truth), skeleton=truth.skeleton)
-        windows = read_windows(run.windows, truth)
+        predictions = with_keypoints_of(own_predictions(run, truth), truth.skeleton, str(run.path))
+        # The networks of an ensemble look at the same part of each image, so they speak of the same window.
+        windows = read_windows(members[0].windows, truth)
         folder = output or run.evaluation
     else:
-        # A label file is too short to be worth measuring runtimes for.
-        opened = open_run(directory, frames_expected=0)
-        config = opened.config
-        truth = Cropping(config).unseen(
-            labels_for(run.path, opened.record, opened.predictor.algorithm.task.skeleton, labels)
-        )
-        predictions = replace(opened.predictor.predict_labels(truth), scorer=str(opened.record["scorer"]))
-        algorithm = opened.predictor.algorithm
-        windows = windows_of(predictions, algorithm.task.input_size, algorithm.likelihood_reach)
-        truth = with_splits_of(truth, opened.record, config.data.data_dir, str(labels))
-        folder = output or run.path / "evaluation" / labels.stem
+        truth, predictions, windows = _predicted(members, labels, locator, boxes)
+        truth = with_splits_of(truth, record, config.data.data_dir, str(labels))
+        folder = output or run.evaluation / labels.stem
+        about["Labels"] = labels.name
     report = evaluate(truth, predictions, windows=windows)
-    about = {**describe_run(run, config), **({} if labels is None else {"Labels": labels.name})}
-    return report, report.write(folder, images=pixels_of(truth), about=about)
+    return report, write_report(report, folder, images=pixels_of(truth), about=about)
+
+
+def _predicted(
+    members: Sequence[RunFiles], file: Path, locator: Path | None, boxes: Path | None
+) -> tuple[Labels, Labels, Float[np.ndarray, "F V 2"] | None]:
+    """Labels of a file, what the networks say together of their images, and the windows their likelihood speaks of."""
+    truth: Labels | None = None
+    found = []
+    for member in members:
+        # A label file is too short to be worth measuring runtimes for.
+        opened = open_run(member.path, frames_expected=0, locator=locator, boxes=boxes)
+        algorithm = opened.predictor.algorithm
+        if truth is None:
+            truth = labels_for(member.path, opened.record, algorithm.task.skeleton, file)
+            if locator is None and boxes is None:
+                truth = Cropping(opened.config).unseen(truth)
+        found.append(replace(opened.predictor.predict_labels(truth), scorer=str(opened.record["scorer"])))
+    assert truth is not None
+    predictions = median_labels(found)
+    return truth, predictions, windows_of(predictions, algorithm.task.input_size, algorithm.likelihood_reach)
 
 
 def pixels_of(labels: Labels) -> Callable[[Frame], np.ndarray] | None:
@@ -98,12 +131,13 @@ def own_labels(config: Config, run: RunFiles) -> Labels:
     return read_labels(found[0] if len(found) == 1 else found, None, config.data.data_dir, config.data.view_names or ())
 
 
-def own_predictions(run: RunFiles, labels: Labels) -> Labels:
-    """What a run predicted on the frames it learned from.
+def own_predictions(run: RunFiles, labels: Labels, stem: str = "predictions") -> Labels:
+    """What a run predicted on labelled frames after training.
 
     Args:
         run: The run directory.
-        labels: See :func:`own_labels`.
+        labels: The frames, such as :func:`own_labels`.
+        stem: Of the tables' names; by default of those on the frames it learned from.
 
     Returns:
         The predictions, with keypoints in the order of the table.
@@ -111,9 +145,8 @@ def own_predictions(run: RunFiles, labels: Labels) -> Labels:
     Raises:
         InputError: A table is damaged or missing.
     """
-    paths = [run.predictions]
-    if len(labels[0].images) > 1:
-        paths = [run.path / f"predictions_{name}.csv" for name in labels.view_names]
+    names = [f"{stem}_{name}.csv" for name in labels.view_names] if len(labels[0].images) > 1 else [f"{stem}.csv"]
+    paths = [run.path / name for name in names]
     return read_labels(paths[0] if len(paths) == 1 else paths, "lightning_pose", labels.root, labels.view_names)
 
 

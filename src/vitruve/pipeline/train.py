@@ -12,24 +12,21 @@ import numpy as np
 
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
-from vitruve.data.dataset import checked
 from vitruve.data.images import ImageCache
-from vitruve.errors import InputError, Interrupted, RunError, VitruveError
-from vitruve.evaluation.report import Report, evaluate
+from vitruve.errors import Interrupted, RunError, VitruveError
+from vitruve.evaluation.page import write_report
+from vitruve.evaluation.report import Report
 from vitruve.evaluation.windows import windows_of, write_windows
-from vitruve.formats.bbox_file import boxes_file
-from vitruve.formats.hub import read_labels, write_labels
+from vitruve.formats.hub import write_labels
 from vitruve.formats.table import to_frame
 from vitruve.inference.load import load_run
 from vitruve.inference.open import open_locator
 from vitruve.inference.predictor import Predictor
-from vitruve.media.sources import expand_sources
-from vitruve.media.video import is_video
-from vitruve.pipeline.diagnostics import subspaces_of, write_for_labels
-from vitruve.pipeline.predict import predict_sources, with_keypoints_of
+from vitruve.pipeline.after_training import check_before, predict_videos, unseen_labels, view_endings, write_errors
+from vitruve.pipeline.diagnostics import subspaces_of
+from vitruve.pipeline.predict import predict_sources
 from vitruve.pipeline.report import describe_run
-from vitruve.pipeline.views import check_videos
-from vitruve.run import RunFiles, read_json
+from vitruve.run import RunFiles
 from vitruve.structures.labels import Frame, Labels
 from vitruve.training.crops import Cropping
 
@@ -38,16 +35,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# What the names of label files end in that Lightning Pose predicts after training: other animals, other days.
-_UNSEEN = ("new", "test")
 
-
-def train_run(config: Config, directory: Path, *, quiet: bool = False) -> Path:
+def train_run(config: Config, directory: Path, *, resume: bool = False, quiet: bool = False) -> Path:
     """Train, predict the labelled frames, measure the errors, predict the videos the settings name.
 
     Args:
         config: All settings.
-        directory: The run directory; must not hold a run yet.
+        directory: The run directory.
+        resume: Go on with the run that is there; otherwise there must be none.
         quiet: Show no progress.
 
     Returns:
@@ -57,47 +52,16 @@ def train_run(config: Config, directory: Path, *, quiet: bool = False) -> Path:
         RunError: There is a run in the directory already.
         VitruveError: Settings, labels or images are not as they should be.
     """
-    run = RunFiles(directory)
-    if run.config.is_file():
-        raise RunError(
-            f"{directory}: holds a run already; choose another hydra.run.dir, "
-            f"or go on with it: vitruve train resume={directory}"
-        )
-    return _train(config, run, resume=False, quiet=quiet)
-
-
-def resume_run(directory: Path, *, quiet: bool = False) -> Path:
-    """Go on with a training that was interrupted.
-
-    Args:
-        directory: Its run directory.
-        quiet: Show no progress.
-
-    Returns:
-        The run directory.
-
-    Raises:
-        RunError: There is nothing to go on with.
-    """
-    run = RunFiles(directory)
-    if not (run.config.is_file() and run.status.is_file()):
-        missing = run.status.name if run.config.is_file() else run.config.name
-        raise RunError(f"resume={directory}: no {missing} there, so there is no run to go on with")
-    if run.model.is_file() and run.predictions.is_file() and run.pixel_error.is_file():
-        raise RunError(f"resume={directory}: this run is finished; train a new one, or predict with it")
-    return _train(Config.load(run.config), run, resume=True, quiet=quiet)
-
-
-def _train(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
     from vitruve.training.fit import Fitted, fit
     from vitruve.training.prepare import prepare
 
-    if resume and not (run.last.is_file() or run.model.is_file()):
+    run = RunFiles(directory)
+    if not resume:
+        check_new(run)
+    elif not (run.last.is_file() or run.model.is_file()):
         _log.warning("%s: was broken off before its first checkpoint, so it begins anew", run.path)
     prepared = prepare(config, run)
-    videos = config.eval.test_videos_directory
-    if prepared.kind.needs.views and config.eval.predict_vids_after_training and videos is not None:
-        check_videos(videos, prepared.labels.view_names)
+    check_before(config, prepared.labels.view_names)
 
     def begin() -> None:
         # The status comes first: a folder without one is no run, and is not gone on with.
@@ -112,7 +76,7 @@ def _train(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
     else:
         fitted = fit(config, prepared, run, resume=resume, quiet=quiet, begin=begin)
     # Epochs as they really were: steps or early stopping may have ended training before max_epochs.
-    epochs = int(read_json(run.status)["progress"]["completed"])
+    epochs = run.read_status().completed
     try:
         _follow_up(config, run, fitted, prepared.labels)
     except KeyboardInterrupt:
@@ -127,6 +91,22 @@ def _train(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
     return run.path
 
 
+def check_new(run: RunFiles) -> None:
+    """Make sure that a directory holds no run yet.
+
+    Args:
+        run: The directory.
+
+    Raises:
+        RunError: It does.
+    """
+    if run.config.is_file():
+        raise RunError(
+            f"{run.path}: holds a run already; choose another hydra.run.dir, "
+            f"or go on with it: vitruve train resume={run.path}"
+        )
+
+
 def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) -> None:
     """Predict the labelled frames, measure the errors, predict the videos."""
     locator = open_locator(config, fitted.algorithm.task, run, frames_expected=0)
@@ -136,77 +116,26 @@ def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) ->
         return fitted.cache.read(labels, frame.images[0])
 
     report = _measure(config, run, predictor, labels, "predictions", fitted.cache)
-    report.write(run.evaluation, images=pixels, about=describe_run(run, config))
-    for ending in _UNSEEN:
-        unseen = _unseen_labels(config, labels, ending)
-        if unseen is not None:
-            _measure(config, run, predictor, Cropping(config).unseen(unseen), f"predictions_{ending}")
-    folder = config.eval.test_videos_directory
-    if config.eval.predict_vids_after_training and folder is not None:
-        _predict_videos(config, run, folder)
+    write_report(report, run.evaluation, images=pixels, about=describe_run(run, config))
+    for stem, unseen in unseen_labels(config, labels):
+        _measure(config, run, predictor, Cropping(config).unseen(unseen), stem)
+    predict_videos(config, run, run, predict_sources)
 
 
 def _measure(
     config: Config, run: RunFiles, predictor: Predictor, labels: Labels, stem: str, cache: ImageCache | None = None
 ) -> Report:
-    """``<stem>.csv``, ``<stem>_pixel_error.csv`` and its like; one of each a view where there are several."""
+    """Predict labelled frames into ``<stem>.csv``, one a view where there are several, and measure the errors."""
     predictions = replace(predictor.predict_labels(labels, cache), scorer=f"{config.model.model_type}_tracker")
     algorithm = predictor.algorithm
     windows = windows_of(predictions, algorithm.task.input_size, algorithm.likelihood_reach)
     if windows is not None and stem == run.predictions.stem:
         write_windows(run.windows, predictions, windows)
-    report = evaluate(labels, predictions, windows=windows)
-    names = predictions.view_names if len(predictions[0].images) > 1 else ("",)
-    for view, name in enumerate(names):
-        whole = f"{stem}_{name}" if name else stem
-        split = any(frame.split for frame in labels)
+    split = any(frame.split for frame in labels)
+    for view, (end, _) in enumerate(view_endings(labels)):
         table = to_frame(predictions, likelihood=True, split=split, view=view)
-        atomic_write(run.path / f"{whole}.csv", table.to_csv(float_format="%.4f"))
-        errors = report.pixel_error_table(name or None)
-        atomic_write(run.path / f"{whole}_pixel_error.csv", errors.to_csv(float_format="%.4f"))
-    write_for_labels(run, predictions, subspaces_of(run.read_model()), stem)
-    return report
-
-
-def _unseen_labels(config: Config, labels: Labels, ending: str) -> Labels | None:
-    """Labels that training never sees: ``<label file>_<ending>.csv`` beside the label file of each view."""
-    files = [file.with_name(f"{file.stem}_{ending}{file.suffix}") for file in config.data.label_files()]
-    if not any(file.is_file() for file in files):
-        return None
-    missing = next((file for file in files if not file.is_file()), None)
-    if missing is not None:
-        raise InputError(f"{missing}: missing, although other views have such a file; add it, or remove those")
-    found = read_labels(
-        files[0] if len(files) == 1 else files, config.data.label_format, config.data.data_dir, labels.view_names
-    )
-    return checked(with_keypoints_of(found, labels.skeleton, str(files[0])))
-
-
-def _predict_videos(config: Config, run: RunFiles, folder: Path) -> None:
-    videos = expand_sources([folder]) if folder.is_dir() else []
-    videos = [path for path in videos if is_video(path)]
-    if not videos:
-        _log.warning("eval.test_videos_directory=%s: holds no video; nothing is predicted after training", folder)
-        return
-    beside = None
-    if config.cropped and not run.locator.is_dir():
-        beside = folder
-        lacking = next((path for path in videos if not (folder / boxes_file(path.stem)).is_file()), None)
-        if lacking is not None:
-            _log.warning(
-                "%s: no crop.locator is set and there is no %s beside it; no video is predicted after training",
-                lacking,
-                boxes_file(lacking.stem),
-            )
-            return
-    predict_sources(
-        run.path,
-        videos,
-        output=config.eval.saved_vid_preds_dir,
-        labeled_video=config.eval.save_vids_after_training,
-        boxes=beside,
-        heatmaps=config.eval.predict_vids_after_training_save_heatmaps,
-    )
+        atomic_write(run.path / f"{stem}{end}.csv", table.to_csv(float_format="%.4f"))
+    return write_errors(run, labels, predictions, windows, subspaces_of(run.read_model()), stem)
 
 
 def _keep_labels(labels: Labels, config: Config, run: RunFiles) -> None:

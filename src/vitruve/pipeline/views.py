@@ -11,6 +11,7 @@ from vitruve.algorithms import registry
 from vitruve.errors import InputError
 from vitruve.inference.jobs import Job, title
 from vitruve.media.recordings import frame_count, group_views
+from vitruve.media.sources import expand_sources
 from vitruve.media.video import is_video
 from vitruve.structures.labels import Labels
 
@@ -48,13 +49,68 @@ def grouped_jobs(jobs: Sequence[Job], views: Sequence[str]) -> list[list[Job]]:
         if not (isinstance(job.source, Path) and is_video(job.source)):
             raise InputError(
                 f"{title(job)}: this run sees {len(views)} views together ({', '.join(views)}); give the videos of all "
-                "views (SESSION_VIEW), or one label file a view"
+                "views (SESSION_VIEW), a folder with one folder of images a view, or one label file a view"
             )
         by_video[job.source] = job
     recordings = group_views(list(by_video), views)
     for recording in recordings:
         frame_count(recording)
     return [[replace(by_video[path], beside=tuple(recording)) for path in recording] for recording in recordings]
+
+
+def holds_views(folder: Path, views: Sequence[str]) -> bool:
+    """Whether a folder holds images of several views: it has a subfolder named as a view, and no video.
+
+    Args:
+        folder: Any path.
+        views: See :func:`views_of`.
+
+    Returns:
+        False also for what is no folder.
+    """
+    return any((folder / view).is_dir() for view in views) and not any(map(is_video, folder.iterdir()))
+
+
+def jobs_of_views(folder: Path, views: Sequence[str], target: Path, formats: Sequence[str]) -> list[Job]:
+    """The jobs of a folder with one subfolder of images a view, in which images of one name show one instant.
+
+    Args:
+        folder: See :func:`holds_views`.
+        views: See :func:`views_of`.
+        target: Folder of the tables ``<folder>_<view>.csv``.
+        formats: ``csv``, ``h5``.
+
+    Returns:
+        One job a view, in the order of the views.
+
+    Raises:
+        InputError: A view has no subfolder, or lacks an image that another has.
+    """
+    holders: dict[str, Path] = {}
+    names: list[list[str]] = []
+    for view in views:
+        place = folder / view
+        if not place.is_dir():
+            raise InputError(
+                f"{place}: no such folder; {folder} must hold one folder of images a view: {', '.join(views)}"
+            )
+        names.append([path.name for path in expand_sources([place]) if not is_video(path)])
+        for name in names[-1]:
+            holders.setdefault(name, place)
+    for view, found in zip(views, names, strict=True):
+        missing = [name for name in holders if name not in set(found)]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise InputError(
+                f"{folder / view}: lacks {missing[0]}{more}, which {holders[missing[0]]} has; images of one name show "
+                "one instant: add it, or remove it from the other views"
+            )
+    sources = [tuple(folder / view / name for name in names[0]) for view in views]
+    stem, beside = folder.resolve().name, tuple(path for source in sources for path in source)
+    return [
+        Job(source, target / f"{stem}_{view}.csv", formats=tuple(formats), beside=beside)
+        for source, view in zip(sources, views, strict=True)
+    ]
 
 
 def grouped_tables(tables: Sequence[Path], views: Sequence[str]) -> list[tuple[Path, ...]]:
