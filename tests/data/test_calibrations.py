@@ -11,6 +11,7 @@ from calibrated_scene import VIEWS, rig, scene_labels
 from vitruve.data.calibrations import with_cameras
 from vitruve.errors import ConfigError, InputError
 from vitruve.formats.anipose import write_calibration
+from vitruve.formats.calibration import FORMATS, write_cameras
 from vitruve.structures.labels import Labels
 
 
@@ -70,6 +71,20 @@ def test_one_named_file_is_for_all_sessions(labels: Labels, tmp_path: Path) -> N
     _write(tmp_path / "rig.toml", shift=4.0)
     found = with_cameras(labels, params_file="rig.toml")
     assert [_shift(found, session) for session in ("walk", "run")] == pytest.approx([4, 4])
+
+
+@pytest.mark.parametrize("format", ["anipose", "jarvis", "label3d", "panoptic"])
+def test_calibrations_of_any_kind_are_understood(labels: Labels, tmp_path: Path, format: str) -> None:
+    usual = {name: replace(camera, distortion=np.zeros(8)) for name, camera in zip(VIEWS, rig(), strict=True)}
+    place = f"rig{FORMATS[format][0]}"
+    write_cameras(dict(reversed(usual.items())) | {"spare": usual[VIEWS[0]]}, tmp_path / place)
+    found = with_cameras(labels, params_file=place)
+    for camera, wanted in zip(found.cameras["walk"], usual.values(), strict=True):
+        np.testing.assert_allclose(camera.translation, wanted.translation)
+    if format == "jarvis":
+        write_cameras(usual, tmp_path / "calibrations" / "walk")
+        write_cameras(usual, tmp_path / "calibration.toml")
+        assert len(with_cameras(labels).cameras) == 2
 
 
 TABLE = ",file\nlabeled-data/walk/img000.png,a.toml\n"

@@ -57,6 +57,24 @@ def test_what_is_written_comes_back(coefficients: int, tmp_path: Path) -> None:
     assert "adjusted = true\nerror = 1.5" in (tmp_path / "c.toml").read_text()
 
 
+def test_a_fisheye_lens_comes_back(tmp_path: Path) -> None:
+    file = tmp_path / "calibration.toml"
+    file.write_text(CAMERA.replace("[-0.2, 0.1, 0.01, 0.02, 0.03]", "[0.1, 0.02, 0.003, 0.0004]") + "fisheye = true\n")
+    left = read_calibration(file)["left"]
+    assert left.fisheye == 1 and left.distortion.tolist() == [0.1, 0.02, 0.003, 0.0004, 0, 0, 0, 0]
+    write_calibration({"left": left}, tmp_path / "again.toml")
+    assert "fisheye = true" in (tmp_path / "again.toml").read_text()
+    again = read_calibration(tmp_path / "again.toml")["left"]
+    assert again.fisheye == 1 and again.distortion.tolist() == left.distortion.tolist()
+
+
+def test_a_size_that_is_not_known_cannot_be_written(tmp_path: Path) -> None:
+    camera = Camera(np.eye(3), np.eye(3), np.zeros(3), np.zeros(8), np.full(2, np.nan))
+    with pytest.raises(InputError, match="camera 'a': its width and height are not known"):
+        write_calibration({"a": camera}, tmp_path / "c.toml")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -73,7 +91,7 @@ def test_what_is_written_comes_back(coefficients: int, tmp_path: Path) -> None:
         (
             'name = "left"',
             'name = "left"\nfisheye = true',
-            "cam_0.fisheye: camera 'left' is calibrated with the fisheye",
+            "cam_0.distortions: has 5 numbers; give 4",
         ),
         ("[cam_0]", "[cam_0", "not TOML"),
         ("[cam_0]", "cam_9 = 3\n[cam_0]", "cam_9: is no table"),

@@ -170,8 +170,8 @@ def test_the_format_follows_from_the_suffix(tmp_path: Path) -> None:
     for place, wanted in (("b/x.slp", "sleap"), ("b/x.h5", "deeplabcut"), ("b/x.csv", "lightning_pose")):
         assert convert(tmp_path / "a", tmp_path / place).target_format == wanted
     assert convert(tmp_path / "a", tmp_path / "c").target_format == "lightning_pose"
-    with pytest.raises(InputError, match=r"x\.json: no label format has files that end in \.json; known are "):
-        convert(tmp_path / "a", tmp_path / "x.json")
+    with pytest.raises(InputError, match=r"x\.txt: no label format has files that end in \.txt; known are "):
+        convert(tmp_path / "a", tmp_path / "x.txt")
     with pytest.raises(InputError, match=r"sleap files end in \.slp, not in \.h5; name another format \(--to\)"):
         convert(tmp_path / "a", tmp_path / "y.h5", to="sleap")
 

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from vitruve.errors import ConfigError, InputError, nearest
-from vitruve.formats.anipose import FILE_NAME, read_calibration
-from vitruve.structures.camera import Camera
+from vitruve.formats.session_cameras import attached, found_calibrations, sessions
 from vitruve.structures.labels import Frame, Labels
-
-FOLDER = "calibrations"
-"""Where each session's own file is looked for, as ``<session>.toml``."""
 
 
 def with_cameras(labels: Labels, folder: Path | None = None, params_file: str | Path | None = None) -> Labels:
     """Labels with the cameras of every session, in the order of the views.
 
-    Without ``params_file`` they are found where Lightning Pose keeps them: ``calibrations/<session>.toml``, or else
-    ``calibration.toml`` for all sessions. Lengths keep the unit of the file.
+    Without ``params_file`` they are found where Lightning Pose keeps them: ``calibrations/<session>.toml`` (or a folder
+    ``calibrations/<session>``), or else ``calibration.toml`` for all sessions. They may be of any kind that
+    :func:`vitruve.formats.calibration.read_cameras` knows.
 
     Args:
         labels: With named views; others are returned as they are.
         folder: Where files are looked for; :attr:`Labels.root` by default.
-        params_file: A TOML file for all sessions, or a CSV file with the columns (nameless) image path without the
-            view, and ``file``, the TOML file of that image.
+        params_file: A calibration for all sessions, or a CSV file with the columns (nameless) image path without the
+            view, and ``file``, the calibration of that image.
 
     Returns:
         The labels; without any calibration, with the cameras they had.
@@ -43,41 +38,20 @@ def with_cameras(labels: Labels, folder: Path | None = None, params_file: str | 
                 "data.csv_file as a list with one file a view"
             )
         return labels
-    files = _named_files(labels, place, place / params_file) if params_file else _found_files(labels, place)
-    read = {path: _in_order(read_calibration(path), labels.view_names, path) for path in set(files.values())}
-    if not files:
-        return labels
-    return replace(labels, cameras={session: read[path] for session, path in files.items()})
+    if params_file:
+        return attached(labels, _named_calibrations(labels, place, place / params_file))
+    return attached(labels, found_calibrations(labels, place))
 
 
-def _found_files(labels: Labels, folder: Path) -> dict[str, Path]:
-    """The calibration file of each session, where there is one."""
-    common = folder / FILE_NAME
-    found, without = {}, []
-    for session in _sessions(labels.frames):
-        own = folder / FOLDER / f"{session}.toml"
-        path = own if session and own.is_file() else common
-        if path.is_file():
-            found[session] = path
-        else:
-            without.append(own)
-    if found and without:
-        raise ConfigError(
-            f"{without[0]}: no such calibration, but {len(found)} other sessions have one (such as "
-            f"{next(iter(found.values()))}); add it, or {common} for all sessions"
-        )
-    return found
-
-
-def _named_files(labels: Labels, folder: Path, params_file: Path) -> dict[str, Path]:
-    """The calibration file of each session, as a file of the settings says."""
-    if not params_file.is_file():
+def _named_calibrations(labels: Labels, folder: Path, params_file: Path) -> dict[str, Path]:
+    """The calibration of each session, as the settings say."""
+    if not params_file.exists():
         raise InputError(
-            f"{params_file}: no such file; data.camera_params_file is a calibration (TOML) or a table of images and "
-            "their calibrations (CSV)"
+            f"{params_file}: no such file; data.camera_params_file is a calibration (TOML) or a table of images "
+            "and their calibrations (CSV)"
         )
     if params_file.suffix.lower() != ".csv":
-        return dict.fromkeys(_sessions(labels.frames), params_file)
+        return dict.fromkeys(sessions(labels), params_file)
     table = _read_table(params_file)
     by_name: dict[str, set[str]] = {}
     for image, file in table.items():
@@ -120,16 +94,3 @@ def _without_view(frame: Frame, view: str) -> str:
     if folder.name == view:
         return (folder.parent / path.name).as_posix()
     return (folder.with_name(folder.name.removesuffix(f"_{view}")) / path.name).as_posix() if folder.name else path.name
-
-
-def _in_order(cameras: Mapping[str, Camera], views: tuple[str, ...], path: Path) -> tuple[Camera, ...]:
-    if set(cameras) != set(views):
-        raise InputError(
-            f"{path}: has the cameras {', '.join(cameras)}, but the views are {', '.join(views)}; "
-            "name the cameras in it as the views (data.view_names)"
-        )
-    return tuple(cameras[name] for name in views)
-
-
-def _sessions(frames: Iterable[Frame]) -> list[str]:
-    return list(dict.fromkeys(frame.session for frame in frames))

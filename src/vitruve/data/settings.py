@@ -80,8 +80,8 @@ class DataSettings(Section):
     )
     camera_params_file: str | None = Field(
         default=None,
-        description="Calibration of the cameras (TOML), or a table from images to such files (CSV), relative to "
-        "data_dir; null to find calibrations/<session>.toml or calibration.toml.",
+        description="Calibration of the cameras (Anipose, JARVIS, DANNCE, Panoptic), or a table from images to such "
+        "files (CSV), relative to data_dir; null to find calibrations/<session>.toml or calibration.toml.",
     )
     image_delimiter: str | None = Field(
         default=None,

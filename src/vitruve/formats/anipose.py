@@ -11,13 +11,15 @@ import numpy as np
 
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
+from vitruve.formats.camera_values import distortion, intrinsics, numbers
+from vitruve.formats.text_file import read_text
 from vitruve.geometry.rotation import matrix_from_vector, vector_from_matrix
 from vitruve.structures.camera import Camera
 
 FILE_NAME = "calibration.toml"
 _METADATA = "metadata"
 _DISTORTIONS = (4, 5, 8)
-_COEFFICIENTS = 8
+_FISHEYE = 4
 
 
 def read_calibration(path: Path) -> dict[str, Camera]:
@@ -25,21 +27,17 @@ def read_calibration(path: Path) -> dict[str, Camera]:
 
     Args:
         path: A TOML file with a table a camera: ``name``, ``size``, ``matrix``, ``distortions`` (k1 k2 p1 p2 k3),
-            ``rotation`` (Rodrigues) and ``translation``.
+            ``rotation`` (Rodrigues) and ``translation``; where ``fisheye`` is true, the distortions are k1 k2 k3 k4 of
+            OpenCV's fisheye model.
 
     Returns:
         Cameras by their names, in the order of the file; float64.
 
     Raises:
-        InputError: The file cannot be read, a value is missing or wrong, or a camera has a fisheye lens; the message
-            names table and key.
+        InputError: The file cannot be read, or a value is missing or wrong; the message names table and key.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give Anipose's {FILE_NAME}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text; give Anipose's {FILE_NAME}") from error
+        content = tomllib.loads(read_text(path, f"Anipose's {FILE_NAME}"))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not TOML ({error}); give Anipose's {FILE_NAME}") from error
     cameras: dict[str, Camera] = {}
@@ -68,19 +66,26 @@ def write_calibration(
         metadata: What the table ``metadata`` holds.
 
     Raises:
-        InputError: The file cannot be written.
+        InputError: The file cannot be written, or the size of a camera is not known.
     """
     tables = []
     for number, (name, camera) in enumerate(cameras.items()):
-        rational = bool(np.any(camera.distortion[5:]))
-        values = {
+        if not np.isfinite(camera.size).all():
+            raise InputError(
+                f"{path}: camera '{name}': its width and height are not known, and this file must say them"
+            )
+        fisheye = camera.fisheye is not None and bool(camera.fisheye)
+        count = _FISHEYE if fisheye else 8 if np.any(camera.distortion[5:]) else 5
+        values: dict[str, Any] = {
             "name": name,
             "size": [int(length) for length in camera.size],
             "matrix": np.asarray(camera.intrinsics, np.float64).tolist(),
-            "distortions": np.asarray(camera.distortion, np.float64)[: _COEFFICIENTS if rational else 5].tolist(),
+            "distortions": np.asarray(camera.distortion, np.float64)[:count].tolist(),
             "rotation": vector_from_matrix(camera.rotation).tolist(),
             "translation": np.asarray(camera.translation, np.float64).tolist(),
         }
+        if fisheye:
+            values["fisheye"] = True
         tables.append(_table(f"cam_{number}", values))
     if metadata:
         tables.append(_table(_METADATA, metadata))
@@ -91,38 +96,21 @@ def _camera(where: str, table: dict[str, Any]) -> tuple[str, Camera]:
     name = table.get("name")
     if not isinstance(name, str) or not name:
         raise InputError(f"{where}.name: must be the camera's name, a text")
-    if table.get("fisheye", False):
-        raise InputError(
-            f"{where}.fisheye: camera '{name}' is calibrated with the fisheye model, which is not understood; "
-            "calibrate it with the standard model (fisheye = false)"
-        )
-    size = _numbers(where, table, "size", (2,))
-    intrinsics = _numbers(where, table, "matrix", (3, 3))
-    distortion = np.zeros(_COEFFICIENTS)
-    given = _numbers(where, table, "distortions", *((count,) for count in _DISTORTIONS))
-    distortion[: len(given)] = given
+    fisheye = table.get("fisheye", False)
+    if not isinstance(fisheye, bool):
+        raise InputError(f"{where}.fisheye: must be true or false")
+    size = numbers(where, table, "size", (2,))
     if (size < 1).any():
         raise InputError(f"{where}.size: is {size.tolist()}; give width and height in pixels")
-    if intrinsics[0, 0] <= 0 or intrinsics[1, 1] <= 0 or intrinsics[2].tolist() != [0, 0, 1] or intrinsics[1, 0] != 0:
-        raise InputError(f"{where}.matrix: must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]] with fx and fy above 0")
-    rotation = matrix_from_vector(_numbers(where, table, "rotation", (3,)))
-    return name, Camera(intrinsics, rotation, _numbers(where, table, "translation", (3,)), distortion, size)
-
-
-def _numbers(where: str, table: dict[str, Any], key: str, *shapes: tuple[int, ...]) -> np.ndarray:
-    wanted = " or ".join("x".join(map(str, shape)) for shape in shapes)
-    if key not in table:
-        raise InputError(f"{where}.{key}: is missing; give {wanted} numbers")
-    try:
-        values = np.array(table[key], dtype=np.float64)
-    except (ValueError, TypeError):
-        raise InputError(f"{where}.{key}: must be {wanted} numbers") from None
-    if values.shape not in shapes:
-        given = "x".join(map(str, values.shape)) or "one"
-        raise InputError(f"{where}.{key}: has {given} numbers; give {wanted}")
-    if not np.isfinite(values).all():
-        raise InputError(f"{where}.{key}: holds a value that is not finite; give {wanted} numbers")
-    return values
+    counts = (_FISHEYE,) if fisheye else _DISTORTIONS
+    return name, Camera(
+        intrinsics(where, table, "matrix"),
+        matrix_from_vector(numbers(where, table, "rotation", (3,))),
+        numbers(where, table, "translation", (3,)),
+        distortion(numbers(where, table, "distortions", *((count,) for count in counts))),
+        size,
+        np.ones(()) if fisheye else None,
+    )
 
 
 def _table(name: str, values: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from vitruve.formats.hub import format_for, get_format, read_labels, recognise, 
 from vitruve.formats.image_check import impossible_keypoints, missing_images
 from vitruve.formats.image_folder import Pixels, gather_images
 from vitruve.formats.notes import LabelsWarning, features
+from vitruve.formats.session_cameras import FOLDER, attached, found_calibrations, write_found
 from vitruve.formats.skeleton_file import FILE_NAME, write_skeleton
 from vitruve.structures.labels import Frame, ImageRef, Labels
 
@@ -57,9 +58,10 @@ def convert(
 ) -> Conversion:
     """Convert labels, and carry their images along where the destination is a folder.
 
-    A folder becomes a project that can be used as it is: labels, and images in ``labeled-data/<session>/``;
-    frames of videos and of package files are written as PNG. A file holds labels only and points at the
-    images where they are.
+    A folder becomes a project that can be used as it is: labels, and images where the format has them, usually in
+    ``labeled-data/<session>/``; frames of videos and of package files are written as PNG. Cameras are read from, and
+    written to, the calibrations beside the labels where the format holds none. A file holds labels only and points at
+    the images where they are.
 
     Args:
         source: A label file or a project folder.
@@ -87,6 +89,8 @@ def convert(
         warnings.simplefilter("always", LabelsWarning)
         labels = read_labels(place, reader.NAME)
     notes = [str(item.message) for item in caught if issubclass(item.category, LabelsWarning)]
+    if "cameras" in writer.KEEPS and len(labels.view_names) > 1 and not labels.cameras:
+        labels = attached(labels, found_calibrations(labels, place if place.is_dir() else place.parent))
     if "instances" not in writer.KEEPS:
         labels = _one_instance(labels, to, first_instance, notes)
     opener: Callable[[Path], Pixels] | None = getattr(reader, "open_embedded", None)
@@ -94,7 +98,10 @@ def convert(
     images = 0
     notes += impossible_keypoints(labels)
     if in_folder:
-        labels, images, said = gather_images(labels, target, place, embedded)
+        layout = getattr(writer, "image_names", None)
+        names = layout(labels, target.resolve().name) if layout else None
+        labels = labels if layout else _plain_sessions(labels)
+        labels, images, said = gather_images(labels, target, place, embedded, names)
         notes += said
     else:
         notes += missing_images(labels, embedded)
@@ -104,6 +111,9 @@ def convert(
         lost = {name: words for name, words in lost.items() if name not in _SKELETON}
         write_skeleton(labels.skeleton, target / FILE_NAME)
         notes.append(f"edges, left-right pairs and the like are in {FILE_NAME}, beside the labels")
+    if in_folder and len(labels.view_names) > 1 and lost.pop("cameras", ""):
+        write_found(labels, target)
+        notes.append(f"cameras are in {FOLDER}/, beside the labels")
     notes += [f"{words} are not kept by {to}" for words in lost.values()]
     write_labels(labels, target, to)
     return Conversion(
@@ -123,7 +133,15 @@ def _labels_in(folder: Path) -> list[Path]:
         *folder.glob("CollectedData*"),
         *folder.glob("labeled-data/*/CollectedData*"),
         *folder.glob("*.slp"),
+        *folder.glob("annotations/instances_*.json"),
     ]
+
+
+def _plain_sessions(labels: Labels) -> Labels:
+    """The same labels whose sessions are names of single folders."""
+    frames = tuple(replace(frame, session=frame.session.replace("/", "_")) for frame in labels)
+    cameras = {session.replace("/", "_"): rig for session, rig in labels.cameras.items()}
+    return replace(labels, frames=frames, cameras=cameras)
 
 
 def _one_instance(labels: Labels, to: str, first: bool, notes: list[str]) -> Labels:

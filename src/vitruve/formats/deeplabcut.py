@@ -23,7 +23,7 @@ from vitruve.structures.labels import Frame, Labels
 NAME = "deeplabcut"
 DESCRIPTION = "DeepLabCut CSV and HDF5, one or several animals; a file or a project folder"
 SUFFIXES = (".h5", ".csv")
-KEEPS = frozenset({"keypoint scores", "instances", "tracks"})
+KEEPS = frozenset({"fractions", "keypoint scores", "instances", "tracks"})
 _FILES = "CollectedData*"
 
 

@@ -40,7 +40,7 @@ class Format(Protocol):
         ...
 
     def write(self, labels: Labels, path: Path) -> None:
-        """Write labels to a file or folder."""
+        """Write labels to a file or folder; a module without it can only be read."""
         ...
 
 
@@ -53,6 +53,11 @@ def available() -> dict[str, Format]:
         if item.name != __name__.rpartition(".")[2]
     ]
     return {module.NAME: cast(Format, module) for module in modules if hasattr(module, "NAME")}
+
+
+def writable() -> dict[str, Format]:
+    """The formats that can be written, by name."""
+    return {name: item for name, item in available().items() if hasattr(item, "write")}
 
 
 def get_format(name: str) -> Format:
@@ -152,11 +157,11 @@ def format_for(path: Path) -> Format:
     """
     suffix = path.suffix.lower()
     usual = get_format("lightning_pose")
-    fitting = [item for item in available().values() if suffix in item.SUFFIXES]
+    fitting = [item for item in writable().values() if suffix in item.SUFFIXES]
     if path.is_dir() or not suffix or usual in fitting:
         return usual
     if not fitting:
-        known = ", ".join(dict.fromkeys(end for item in available().values() for end in item.SUFFIXES))
+        known = ", ".join(dict.fromkeys(end for item in writable().values() for end in item.SUFFIXES))
         raise InputError(f"{path}: no label format has files that end in {suffix}; known are {known}, or give a folder")
     if len(fitting) > 1:
         raise InputError(f"{path}: may be {' or '.join(item.NAME for item in fitting)}; say which with --to")
@@ -176,6 +181,8 @@ def write_labels(labels: Labels, path: str | Path, format: str = "lightning_pose
     """
     chosen = get_format(format)
     place = Path(path)
+    if format not in writable():
+        raise InputError(f"{place}: {format} can only be read; write {', '.join(writable())}")
     if place.suffix and not place.is_dir() and place.suffix.lower() not in chosen.SUFFIXES:
         raise InputError(
             f"{place}: {format} files end in {' or '.join(chosen.SUFFIXES)}, not in {place.suffix}; "

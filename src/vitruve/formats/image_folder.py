@@ -1,9 +1,9 @@
-"""The images that labels name, gathered in ``labeled-data/`` below one folder."""
+"""The images that labels name, gathered below one folder: in ``labeled-data/``, or where a format has them."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,14 +22,21 @@ Pixels: TypeAlias = Callable[[ImageRef], np.ndarray | None]
 """From an image that is not a file of its own to uint8 pixels, RGB or grey, or None where there are none."""
 
 
-def gather_images(labels: Labels, folder: Path, source: Path, pixels: Pixels | None) -> tuple[Labels, int, list[str]]:
+def gather_images(
+    labels: Labels,
+    folder: Path,
+    source: Path,
+    pixels: Pixels | None,
+    layout: Sequence[Sequence[Path]] | None = None,
+) -> tuple[Labels, int, list[str]]:
     """Copy or extract all images of labels into a folder.
 
     Args:
         labels: The labels.
-        folder: The folder; images go to ``labeled-data/<session>/`` in it.
+        folder: The folder.
         source: Where the labels came from, for messages and for images of no session.
         pixels: Gives the pixels of images that lie neither in an image file nor in a video file.
+        layout: For each frame the new names of its images; ``labeled-data/<session>/`` by default.
 
     Returns:
         The labels with the new image names and root, without the frames whose images could not be had; the
@@ -43,15 +50,19 @@ def gather_images(labels: Labels, folder: Path, source: Path, pixels: Pixels | N
     frames: list[Frame] = []
     lost: list[str] = []
     unnamed = written = 0
-    for frame in labels.frames:
+    for number, frame in enumerate(labels.frames):
         if all(image.path == Path() for image in frame.images):
             unnamed += 1
             frames.append(frame)
             continue
-        names = [
-            places.name(image, frame.session, view)
-            for image, view in zip(frame.images, labels.view_names or ("",), strict=True)
-        ]
+        names = (
+            [
+                places.name(image, frame.session, view)
+                for image, view in zip(frame.images, labels.view_names or ("",), strict=True)
+            ]
+            if layout is None
+            else layout[number]
+        )
         if all(origin.put(image, folder / name) for image, name in zip(frame.images, names, strict=True)):
             written += len(names)
             frames.append(replace(frame, images=tuple(ImageRef(name) for name in names)))
@@ -75,11 +86,14 @@ class _Places:
 
     def __init__(self, fallback: str) -> None:
         self._fallback = fallback
-        self._folders: dict[Path, Path] = {}
+        self._folders: dict[Path | tuple[str, str], Path] = {}
 
     def name(self, image: ImageRef, session: str, view: str) -> Path:
         parts = image.path.parts
-        source = image.path if image.index is not None else image.path.parent
+        source: Path | tuple[str, str] = image.path if image.index is not None else image.path.parent
+        if session and view:
+            # One camera of one recording, though its images may lie in the folders of several splits.
+            source = (session, view)
         if source not in self._folders:
             session = session or self._fallback
             wanted = Path(LABELED_DATA, f"{session}_{view}" if view else session)

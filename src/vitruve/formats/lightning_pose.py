@@ -14,7 +14,7 @@ from vitruve.structures.labels import Labels
 NAME = "lightning_pose"
 DESCRIPTION = "Lightning Pose CSV: one animal an image, one file a view; labels and predictions"
 SUFFIXES = (".csv",)
-KEEPS = frozenset({"occluded", "occluded without coordinates", "keypoint scores", "splits", "views"})
+KEEPS = frozenset({"fractions", "occluded", "occluded without coordinates", "keypoint scores", "splits", "views"})
 _STEM = "CollectedData"
 
 

@@ -41,6 +41,11 @@ def features(labels: Labels) -> dict[str, str]:
         "occluded keypoints without coordinates",
     )
     count(
+        "fractions",
+        sum(int((np.isfinite(p.keypoints) & (p.keypoints % 1 != 0.5)).any(-1).sum()) for p in parts),
+        "fractions of coordinates",
+    )
+    count(
         "keypoint scores",
         sum(int(np.isfinite(p.keypoint_scores).sum()) for p in parts if p.keypoint_scores is not None),
         "keypoint confidences",

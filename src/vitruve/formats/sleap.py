@@ -23,7 +23,7 @@ NAME = "sleap"
 DESCRIPTION = "SLEAP .slp and .pkg.slp: several animals, tracks, embedded images"
 SUFFIXES = (".slp",)
 KEEPS = frozenset(
-    {"occluded", "keypoint scores", "instance scores", "instances", "tracks", "videos", "edges", "swaps"},
+    {"fractions", "occluded", "keypoint scores", "instance scores", "instances", "tracks", "videos", "edges", "swaps"},
 )
 _FILE = "labels.slp"
 

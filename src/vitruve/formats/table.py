@@ -49,11 +49,22 @@ def to_frame(labels: Labels, likelihood: bool, split: bool, *, visible: bool = F
     Raises:
         InputError: A frame holds several instances.
     """
-    table = labels_table(_single(labels), view)
+    table = labels_table(one_animal(labels), view)
     return table_frame(table, likelihood=likelihood, split=split, visible=visible)
 
 
-def _single(labels: Labels) -> Labels:
+def one_animal(labels: Labels) -> Labels:
+    """Labels with one instance a frame, or none.
+
+    Args:
+        labels: With places for several.
+
+    Returns:
+        The same labels without places that nobody takes.
+
+    Raises:
+        InputError: A frame holds several instances.
+    """
     frames = []
     for frame in labels.frames:
         there = np.flatnonzero(frame.instances.present.any(0))

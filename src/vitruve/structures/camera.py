@@ -232,10 +232,9 @@ def stack_cameras(cameras: tuple[Camera, ...]) -> Camera:
 
 
 def missing_camera() -> Camera:
-    """A camera that is not there, in the place of a view that a session has not: all NaN.
+    """A camera that is not there, in the place of a view that a session has not.
 
     Returns:
-        A single camera; what it projects and undistorts is missing.
+        A single camera with NaN as its intrinsics and size; what it projects and undistorts is missing.
     """
-    shapes = ((3, 3), (3, 3), (3,), (8,), (2,))
-    return Camera(*(np.full(shape, np.nan) for shape in shapes))
+    return Camera(np.full((3, 3), np.nan), np.eye(3), np.zeros(3), np.zeros(8), np.full(2, np.nan))

@@ -214,7 +214,7 @@ class Labels:
         cameras: dict[str, tuple[Camera, ...]] = {}
         for part in sets:
             for session, views in part.cameras.items():
-                if not _same_cameras(cameras.setdefault(session, views), views):
+                if not same_cameras(cameras.setdefault(session, views), views):
                     raise InputError(
                         f"session '{session}': the merged sets have different cameras of it; give one session another "
                         "name, or both the same calibration"
@@ -222,9 +222,16 @@ class Labels:
         return replace(first, frames=tuple(frames), cameras=cameras)
 
 
-def _same_cameras(some: tuple[Camera, ...], others: tuple[Camera, ...]) -> bool:
+def same_cameras(some: tuple[Camera, ...], others: tuple[Camera, ...]) -> bool:
+    """Whether two rigs are the same, camera by camera; unknown sizes are equal."""
     return len(some) == len(others) and all(
-        np.array_equal(getattr(a, item.name), getattr(b, item.name))
+        _same(getattr(a, item.name), getattr(b, item.name))
         for a, b in zip(some, others, strict=True)
         for item in fields(Camera)
     )
+
+
+def _same(some: np.ndarray | None, other: np.ndarray | None) -> bool:
+    if some is None or other is None:
+        return some is other
+    return np.array_equal(some, other, equal_nan=True)

@@ -8,9 +8,9 @@ import math
 from vitruve.algorithms.base import Algorithm
 from vitruve.config.schema import Config
 from vitruve.data.augment import augmentation
-from vitruve.data.calibrations import FOLDER
 from vitruve.errors import ConfigError
 from vitruve.formats.anipose import FILE_NAME
+from vitruve.formats.session_cameras import FOLDER
 from vitruve.structures.labels import Labels
 
 _log = logging.getLogger(__name__)
