@@ -1,4 +1,4 @@
-"""Example projects: rendered images and a video with exact truth, laid out as a Lightning Pose project."""
+"""Examples on disk: rendered images and videos with exact truth, for Lightning Pose or for JARVIS."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from vitruve.structures.instances import OCCLUDED, VISIBLE
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.structures.skeleton import Skeleton
 from vitruve.synthetic import make_scene
+from vitruve.synthetic.rig_files import RigExtent, write_rig
 from vitruve.synthetic.scene import Scene
 
 _MARKER = "example.json"
@@ -61,19 +62,10 @@ class Extent:
             raise InputError(f"example: seed={self.seed}; it must not be negative")
 
 
-def write_example(
-    name: str = "mouse",
-    directory: str | Path | None = None,
-    *,
-    frames: int | None = None,
-    videos: int | None = None,
-    video_frames: int | None = None,
-    new_frames: int | None = None,
-    seed: int = 0,
-) -> Path:
-    """Write an example project, or find the one written before.
+def write_example(name: str = "mouse", directory: str | Path | None = None, **extent: int | None) -> Path:
+    """Write an example, or find the one written before.
 
-    It holds ``config.yaml``, ``CollectedData.csv`` with ``labeled-data/``, ``skeleton.yaml``, and ``videos/``
+    A project holds ``config.yaml``, ``CollectedData.csv`` with ``labeled-data/``, ``skeleton.yaml``, and ``videos/``
     with the videos and, beside each, the exact truth of its frames (``<stem>_truth.csv``).
 
     ``mouse`` is one recording of a mouse in an arena. ``cluttered_mouse`` is many recordings (30 labelled frames, 10
@@ -83,27 +75,30 @@ def write_example(
     frames before and after it, and ``CollectedData_new.csv`` holds the exact truth of frames of as many further
     recordings, with ``visible`` 1 where a keypoint is hidden.
 
+    ``rig`` is a rodent between calibrated cameras: a JARVIS training set, the calibration, a recording of one video a
+    camera, and the truth in space. See :func:`vitruve.synthetic.rig_files.write_rig`.
+
     Args:
         name: A key of :data:`EXAMPLES`.
         directory: Where to write; by default ``example_<name>`` in the working directory.
-        frames: See :class:`Extent`, for this and the following; None takes the example's own number.
-        videos: Number of recordings.
-        video_frames: Frames of each video.
-        new_frames: Frames of further recordings.
-        seed: Another seed gives other recordings.
+        **extent: What differs from the example's own extent, by the names of its attributes; those of :class:`Extent`
+            for a project, of :class:`vitruve.synthetic.rig_files.RigExtent` for a rig. None changes nothing.
 
     Returns:
-        The project's directory.
+        The example's directory.
 
     Raises:
-        InputError: There is no such example, a number is out of its range, or the directory holds something
-            else.
+        InputError: There is no such example, it has no number of that name, a number is out of its range, or the
+            directory holds something else.
     """
     if name not in EXAMPLES:
         raise InputError(f"no example '{name}'{nearest(name, EXAMPLES)}; there are: {', '.join(EXAMPLES)}")
     write, usual = EXAMPLES[name]
-    given = {"frames": frames, "videos": videos, "video_frames": video_frames, "new_frames": new_frames}
-    size = replace(usual, seed=seed, **{key: value for key, value in given.items() if value is not None})
+    known = asdict(usual)
+    unknown = next((key for key in extent if key not in known), None)
+    if unknown is not None:
+        raise InputError(f"example {name}: no '{unknown}'{nearest(unknown, known)}; there are: {', '.join(known)}")
+    size = replace(usual, **{key: value for key, value in extent.items() if value is not None})
     target = Path(f"example_{name}" if directory is None else directory)
     wanted = {"name": name, **asdict(size)}
     if _is_finished(target, wanted):
@@ -136,12 +131,13 @@ def _write_cluttered_mouse(root: Path, extent: Extent) -> None:
     _write_recordings(root, "cluttered_mouse", "mouse", extent, context=_REACH, hidden_are_labelled=True)
 
 
-EXAMPLES: dict[str, tuple[Callable[[Path, Extent], None], Extent]] = {
+EXAMPLES: dict[str, tuple[Callable[[Path, Any], None], Any]] = {
     "mouse": (_write_mouse, Extent()),
     "cluttered_mouse": (
         _write_cluttered_mouse,
         Extent(frames=30, videos=10, video_frames=100, new_frames=100),
     ),
+    "rig": (write_rig, RigExtent()),
 }
 """What can be written: each fills an empty directory; with how much it holds if nothing else is said."""
 

@@ -10,7 +10,7 @@ import yaml
 from house.sources import PACKAGE
 from vitruve.config.compose import compose
 from vitruve.config.schema import Config
-from vitruve.example_project import EXAMPLES, write_example
+from vitruve.example_project import EXAMPLES, Extent, write_example
 
 
 def test_every_shipped_file_composes() -> None:
@@ -18,7 +18,7 @@ def test_every_shipped_file_composes() -> None:
         compose(str(path.parent), path.name, [])
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", [name for name, (_, usual) in EXAMPLES.items() if isinstance(usual, Extent)])
 def test_the_settings_of_an_example_compose(example: str, tmp_path: Path) -> None:
     project = write_example(example, tmp_path / example, frames=5, videos=2, video_frames=2, new_frames=2)
     config = compose(str(project), "config", []).config

@@ -13,8 +13,19 @@ def command(
     directory: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="Folder to write it to; example_NAME by default.")
     ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=NUMBER", help="What differs from the usual, such as frames=50; repeatable."),
+    ] = None,
 ) -> None:
-    """Write a small project of rendered images with exact labels."""
+    """Write a small project of rendered images with exact labels, or a rig of calibrated cameras."""
     from vitruve import api
+    from vitruve.errors import InputError
 
-    typer.echo(f"example: {api.example(name, directory)}")
+    extent = {}
+    for change in changes or ():
+        key, _, value = change.partition("=")
+        if not key or not value.removeprefix("-").isdecimal():
+            raise InputError(f"--set {change}: give KEY=NUMBER, such as frames=50")
+        extent[key] = int(value)
+    typer.echo(f"example: {api.example(name, directory, **extent)}")
