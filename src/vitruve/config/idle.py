@@ -75,9 +75,9 @@ def _idle(config: Sections, needs: Needs) -> Iterator[tuple[str, str]]:
     if not training.early_stopping:
         yield "training.early_stop_patience", "early_stopping is false"
     method = training.split.method
-    if method == "every_nth":
-        yield from ((f"training.{key}", "split.method is every_nth") for key in ("train_prob", "val_prob"))
-    else:
+    if method in ("every_nth", "given"):
+        yield from ((f"training.{key}", f"split.method is {method}") for key in ("train_prob", "val_prob"))
+    if method != "every_nth":
         yield "training.split.every_nth", f"split.method is {method}"
     if method != "group":
         yield "training.split.group_pattern", f"split.method is {method}"

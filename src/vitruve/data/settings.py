@@ -58,6 +58,11 @@ class DataSettings(Section):
         default=None,
         description="Names of the keypoints, in the label file's order; null to take them from it.",
     )
+    target: Literal["keypoints", "center"] = Field(
+        default="keypoints",
+        description="What is learned: the labelled keypoints, or the middle of the box around them alone, which is "
+        "what a locator for crops needs.",
+    )
     skeleton: str | dict[str, Any] | None = Field(
         default=None,
         description="Limbs to draw and left/right partners: a YAML file, or a mapping with edges and swaps "

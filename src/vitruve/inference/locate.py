@@ -17,10 +17,12 @@ from vitruve.data.images import ImageCache
 from vitruve.errors import ConfigError, InputError, RunError, nearest
 from vitruve.formats.bbox_file import BoxTable, as_written, boxes_file, read_boxes
 from vitruve.geometry.boxes import BoxRule, boxes_around, centred, edges, known_median, whole_image
+from vitruve.inference.agree import agreed
 from vitruve.inference.predictor import Prediction, Predictor
-from vitruve.inference.shots import Edges, Shot, Source, shots
+from vitruve.inference.shots import CalibratedRecording, Edges, Shot, Source, shots
 from vitruve.media.recordings import Recording
 from vitruve.media.video import VideoReader, is_video
+from vitruve.structures.camera import Camera
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.structures.skeleton import Skeleton
@@ -28,6 +30,9 @@ from vitruve.structures.skeleton import Skeleton
 
 class NetworkLocator:
     """Puts boxes around what a network finds.
+
+    Where several views are calibrated, what they find is brought together in space first, so that a view that sees
+    something else, or nothing, looks at the same animal as the others.
 
     In a video (or an array of images) a box is the median of those within a window of frames. Where nothing was found
     in the whole window, the last box stays; before anything was found at all, the whole image is looked at. Image files
@@ -46,6 +51,7 @@ class NetworkLocator:
     def __init__(self, predictor: Predictor, settings: CropSettings, aspect: float, identity: str) -> None:
         self._predictor = predictor
         self._rule = settings.rule(aspect)
+        self._threshold = settings.threshold
         self._anchors = anchor_columns(settings, predictor.algorithm.task.skeleton)
         self._reach = settings.smooth_window // 2
         own = settings.model_dump(mode="json", exclude={"locator", "from_labels", "jitter"})
@@ -62,7 +68,7 @@ class NetworkLocator:
         apart = _are_image_files(source)
         reach = 0 if apart else self._reach
         first = max(0, start - reach) // size * size
-        window: deque[np.ndarray] = deque(maxlen=2 * reach + 1)
+        window: deque[tuple[Edges, str]] = deque(maxlen=2 * reach + 1)
         waiting: deque[Prediction] = deque()
         last = None if held is None or apart else centred(held)
         with closing(self._predictor.stream_source(source, first)) as found:
@@ -70,17 +76,20 @@ class NetworkLocator:
             for index, prediction in enumerate(chain(found, behind), first - reach):
                 if prediction is not None:
                     waiting.append(prediction)
-                    window.append(self._raw(prediction.frame.instances))
+                    window.append(self._raw(prediction.frame.instances, prediction.shot.cameras))
                 elif window:
-                    window.append(np.full_like(window[-1], np.nan))
+                    window.append((np.full_like(window[-1][0], np.nan), ""))
                 if index < first or not waiting:
                     continue
                 one = waiting.popleft()
                 if index < start:
                     continue
-                boxes = self._settled(np.stack(window), last, [image.shape[1::-1] for image in one.images])
+                raw = np.stack([each for each, _ in window])
+                boxes = self._settled(raw, last, [image.shape[1::-1] for image in one.images])
                 last = None if apart else centred(boxes)
-                yield Shot(with_boxes(one.frame, boxes), one.images)
+                # One that was located in its neighbourhood in time was located.
+                note = next((why for _, why in window if why), "") if np.isnan(raw[..., :2]).all() else ""
+                yield replace(one.shot, frame=with_boxes(one.frame, boxes), note=note)
 
     def locate(self, labels: Labels, cache: ImageCache) -> Labels:
         """Labels whose images all have a box; as for :meth:`Locator.locate`."""
@@ -91,7 +100,8 @@ class NetworkLocator:
         result = []
         for frame in found:
             sizes = [image.size or cache.read(labels, image).shape[1::-1] for image in frame.images]
-            result.append(self._settled(self._raw(frame.instances)[None], None, sizes))
+            boxes, _ = self._raw(frame.instances, labels.cameras.get(frame.session, ()))
+            result.append(self._settled(boxes[None], None, sizes))
         return result
 
     def _settled(self, window: np.ndarray, last: np.ndarray | None, sizes: Sequence[tuple[int, ...]]) -> Edges:
@@ -101,15 +111,18 @@ class NetworkLocator:
             last = np.stack([whole_image((size[0], size[1]), self._rule.aspect) for size in sizes])
         return as_written(edges(np.where(np.isnan(middle), last, middle)))
 
-    def _raw(self, instances: Instances) -> Edges:
-        """Centre and size in each view, NaN where nothing was found."""
-        return instance_boxes(instances, self._anchors, self._rule)
+    def _raw(self, instances: Instances, cameras: Sequence[Camera]) -> tuple[Edges, str]:
+        """Centre and size in each view, NaN where nothing was found, and why nothing was in any."""
+        note = ""
+        if len(cameras) > 1 and instances.num_keypoints:
+            instances, note = agreed(instances, cameras, self._threshold)
+        return instance_boxes(instances, self._anchors, self._rule), note
 
 
 def _are_image_files(source: Source) -> bool:
     if isinstance(source, (str, Path)):
         return not is_video(Path(source))
-    if isinstance(source, Recording):
+    if isinstance(source, (Recording, CalibratedRecording)):
         return False
     return isinstance(source, (list, tuple)) and isinstance(source[0], (str, Path, tuple))
 
@@ -244,8 +257,9 @@ class TableLocator:
         """The instants of a source, each with the boxes of its views; as for :meth:`Locator.follow`."""
         if isinstance(source, (str, Path)) and is_video(Path(source)):
             source = Recording((Path(source),))
-        if isinstance(source, Recording):
-            boxes = np.stack([self.of_video(path).edges for path in source], 1)
+        videos = source.videos if isinstance(source, CalibratedRecording) else source
+        if isinstance(videos, Recording):
+            boxes = np.stack([self.of_video(path).edges for path in videos], 1)
             for index, shot in enumerate(shots(source, start), start):
                 yield replace(shot, frame=with_boxes(shot.frame, boxes[index]))
         else:

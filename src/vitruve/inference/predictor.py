@@ -34,11 +34,16 @@ class Prediction:
 
     Attributes:
         frame: With the predicted instances.
-        images: The images that were looked at.
+        shot: What was looked at.
     """
 
     frame: Frame
-    images: tuple[Image, ...]
+    shot: Shot
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images that were looked at."""
+        return self.shot.images
 
 
 class Predictor:
@@ -198,7 +203,7 @@ class Predictor:
         """Network and decoding."""
         for items, batch in prepared:
             frames = self.run_batch([item.frame for item in items], batch)
-            yield [Prediction(_known(frame, item), item.images) for frame, item in zip(frames, items, strict=True)]
+            yield [Prediction(_known(frame, item), item) for frame, item in zip(frames, items, strict=True)]
 
     def run_batch(self, frames: Sequence[Frame], batch: Batch) -> list[Frame]:
         """One batch through network and decoding.

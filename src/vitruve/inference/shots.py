@@ -32,11 +32,32 @@ class Forgiving(list[Path | tuple[Path, ...]]):
     """Image files (or tuples of them, one a view) among which damaged ones do not end the prediction of the others."""
 
 
+@dataclass(frozen=True)
+class CalibratedRecording:
+    """The videos of a recording with their cameras.
+
+    Attributes:
+        videos: One a view.
+        cameras: As many, in the same order.
+    """
+
+    videos: Recording
+    cameras: tuple[Camera, ...]
+
+
 Source: TypeAlias = (
-    str | Path | Recording | np.ndarray | Iterable[np.ndarray] | Iterable[str | Path] | Iterable[tuple[Path, ...]]
+    str
+    | Path
+    | Recording
+    | CalibratedRecording
+    | np.ndarray
+    | Iterable[np.ndarray]
+    | Iterable[str | Path]
+    | Iterable[tuple[Path, ...]]
 )
-"""A video, the videos of a recording's views, an image, paths of images, or tuples of such paths, one a view; uint8
-arrays ``(H, W, 3)`` or ``(T, H, W, 3)`` in RGB, ``(H, W)`` or ``(T, H, W)`` in grey, or any iterable of images."""
+"""A video, the videos of a recording's views, with cameras or without, an image, paths of images, or tuples of such
+paths, one a view; uint8 arrays ``(H, W, 3)`` or ``(T, H, W, 3)`` in RGB, ``(H, W)`` or ``(T, H, W)`` in grey, or any
+iterable of images."""
 
 Edges = Float[np.ndarray, "V 4"]
 """Edges of the box that is looked at in each view: x1, y1, x2, y2 in pixels."""
@@ -50,11 +71,13 @@ class Shot:
         frame: Says what it is; its instances are not looked at.
         images: One a view, RGB.
         cameras: One a view where they are calibrated, or none.
+        note: Why the animal was not located, where a locator looked for it in vain.
     """
 
     frame: Frame
     images: tuple[Image, ...]
     cameras: tuple[Camera, ...] = ()
+    note: str = ""
 
 
 Window: TypeAlias = tuple[Shot, ...]
@@ -122,10 +145,13 @@ def shots(source: Source, start: int = 0) -> Iterator[Shot]:
     """
     if isinstance(source, (str, Path)) and is_video(Path(source)):
         source = Recording((Path(source),))
+    cameras = source.cameras if isinstance(source, CalibratedRecording) else ()
+    if isinstance(source, CalibratedRecording):
+        source = source.videos
     if isinstance(source, Recording):
         for index, images in enumerate(source.frames(start), start):
             refs = [ImageRef(path, index, image.shape[1::-1]) for path, image in zip(source, images, strict=True)]
-            yield Shot(_blank(*refs), images)
+            yield Shot(_blank(*refs), images, cameras)
     else:
         one = isinstance(source, (str, Path)) or (isinstance(source, np.ndarray) and _is_one_image(source))
         items: object = [source] if one else source

@@ -10,6 +10,7 @@ from typing import Any
 
 from vitruve.atomic import atomic_json, atomic_write
 from vitruve.config.schema import Config
+from vitruve.data.centers import CENTER, center_labels
 from vitruve.data.crops import keep_boxes
 from vitruve.errors import InputError
 from vitruve.formats.bbox_file import boxes_file
@@ -247,7 +248,7 @@ def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels
     """Labels in which a skeleton's keypoints stand in its order.
 
     Args:
-        labels: Must have the same keypoints, in any order.
+        labels: Must have the same keypoints, in any order; any keypoints where the skeleton is the centre alone.
         skeleton: The run's.
         source: The file, for messages.
 
@@ -258,6 +259,8 @@ def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels
         InputError: A keypoint is missing, or there is one more.
     """
     names = skeleton.names
+    if names == CENTER.names and labels.skeleton.names != names:
+        return center_labels(labels)
     if set(labels.skeleton.names) != set(names):
         extra = [name for name in labels.skeleton.names if name not in names]
         missing = [name for name in names if name not in labels.skeleton.names]
@@ -268,7 +271,14 @@ def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels
     if labels.skeleton.names == names:
         return replace(labels, skeleton=skeleton)
     order = [labels.skeleton.names.index(name) for name in names]
-    frames = tuple(replace(frame, instances=frame.instances.reordered(order)) for frame in labels)
+    frames = tuple(
+        replace(
+            frame,
+            instances=frame.instances.reordered(order),
+            instances_3d=frame.instances_3d and frame.instances_3d.reordered(order),
+        )
+        for frame in labels
+    )
     return replace(labels, frames=frames, skeleton=skeleton)
 
 

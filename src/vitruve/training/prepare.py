@@ -14,6 +14,7 @@ from vitruve.algorithms.base import Algorithm, Task
 from vitruve.config.schema import Config
 from vitruve.data import splits
 from vitruve.data.calibrations import with_cameras
+from vitruve.data.centers import center_labels
 from vitruve.data.context import check_context
 from vitruve.data.dataset import checked
 from vitruve.data.images import ImageCache
@@ -21,7 +22,7 @@ from vitruve.errors import ConfigError, nearest
 from vitruve.formats.hub import read_labels
 from vitruve.formats.skeleton_file import read_skeleton
 from vitruve.run import RunFiles
-from vitruve.structures.labels import Labels
+from vitruve.structures.labels import Frame, Labels
 from vitruve.structures.skeleton import Skeleton
 from vitruve.training.crops import Cropping
 from vitruve.training.settings import TrainingSettings
@@ -73,6 +74,8 @@ def prepare(config: Config, run: RunFiles | None = None) -> Prepared:
         config.data.view_names or (),
     )
     labels = checked(_with_names(labels, config))
+    if config.data.target == "center":
+        labels = center_labels(labels)
     if kind.needs.views or kind.needs.cameras:
         labels = with_cameras(labels, config.data.data_dir, config.data.camera_params_file)
     labels = labels.with_splits(draw_split(labels, config.training))
@@ -122,7 +125,9 @@ def draw_split(labels: Labels, settings: TrainingSettings) -> list[str]:
     count, seed = len(labels), settings.rng_seed_data_pt
     shares = (settings.train_prob, settings.val_prob)
     method = settings.split.method
-    if method == "every_nth":
+    if method == "given":
+        names = [_given(frame) for frame in labels]
+    elif method == "every_nth":
         names = splits.split_every_nth(count, settings.split.every_nth.validation, settings.split.every_nth.test)
     elif method == "group":
         groups = splits.group_names([frame.name for frame in labels], settings.split.group_pattern)
@@ -132,6 +137,15 @@ def draw_split(labels: Labels, settings: TrainingSettings) -> list[str]:
     else:
         names = splits.split_lightning_pose(count, *shares, seed)
     return splits.keep_train_frames(names, seed, settings.train_frames)
+
+
+def _given(frame: Frame) -> str:
+    if frame.split is None:
+        raise ConfigError(
+            f"training.split.method=given: the label file does not say to which split {frame.name} belongs; "
+            "take another method"
+        )
+    return frame.split
 
 
 def _check_splits(labels: Labels) -> None:

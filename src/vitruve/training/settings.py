@@ -22,10 +22,10 @@ class EveryNth(Section):
 class SplitSettings(Section):
     """How labelled frames are shared between training, validation and test."""
 
-    method: Literal["lightning_pose", "random", "every_nth", "group"] = Field(
+    method: Literal["lightning_pose", "random", "every_nth", "group", "given"] = Field(
         default="lightning_pose",
         description="lightning_pose draws the frames Lightning Pose draws with the same seed; random draws "
-        "by share; every_nth counts; group keeps frames of one group together.",
+        "by share; every_nth counts; group keeps frames of one group together; given takes the label file's own.",
     )
     every_nth: EveryNth = Field(default=EveryNth(), description="Intervals of the method every_nth.")
     group_pattern: str | None = Field(
