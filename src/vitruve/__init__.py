@@ -1,8 +1,9 @@
 """Vitruve trains, runs and improves pose models.
 
 The verbs are functions of this package: ``recommend``, ``train``, ``load_run``, ``predict``, ``evaluate``, ``convert``,
-``bench``, ``example``, ``select_frames``, ``smooth``, ``create_boxes``, ``smooth_boxes``, ``crop``, ``remap``,
-``status`` and ``list_available``. They are imported when they are first used, so ``import vitruve`` is quick.
+``bench``, ``calibrate``, ``example``, ``select_frames``, ``smooth``, ``create_boxes``, ``smooth_boxes``, ``crop``,
+``remap``, ``status`` and ``list_available``. They are imported when they are first used, so
+``import vitruve`` is quick.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
         Evaluation,
         Run,
         bench,
+        calibrate,
         convert,
         create_boxes,
         create_fiftyone_dataset,
@@ -38,6 +40,7 @@ __all__ = [
     "Evaluation",
     "Run",
     "bench",
+    "calibrate",
     "convert",
     "create_boxes",
     "create_fiftyone_dataset",

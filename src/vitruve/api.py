@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitruve.calibration.calibrate import calibrate as calibrate
 from vitruve.cropping import create_boxes as create_boxes
 from vitruve.cropping import crop as crop
 from vitruve.cropping import remap as remap
@@ -380,19 +381,20 @@ def bench(run: str | Path, source: str | Path | None = None) -> BenchReport:
     return bench_run(Path(run), None if source is None else Path(source))
 
 
-def example(name: str = "mouse", directory: str | Path | None = None) -> Path:
-    """Write a rendered example project with exact truth.
+def example(name: str = "mouse", directory: str | Path | None = None, **extent: int | None) -> Path:
+    """Write a rendered example with exact truth.
 
     Args:
         name: Which one.
         directory: Where to; None for ``example_<name>`` in the current folder.
+        extent: How much of it differs from what is usual, such as ``frames=50`` or, for a rig, ``cameras=8``.
 
     Returns:
-        The project's folder. One that is there already is kept.
+        The example's folder. One that is there already is kept.
 
     Raises:
-        InputError: There is no such example, or the folder holds something else.
+        InputError: There is no such example, a number is wrong, or the folder holds something else.
     """
     from vitruve.example_project import write_example
 
-    return write_example(name, directory)
+    return write_example(name, directory, **extent)

@@ -17,6 +17,7 @@ OFFERED = {
     "convert",
     "create_fiftyone_dataset",
     "bench",
+    "calibrate",
     "example",
     "list_available",
     "recommend",

@@ -1,0 +1,91 @@
+"""The report of a calibration as files: JSON, pictures, and a page that holds them all."""
+
+from __future__ import annotations
+
+import base64
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+import vitruve
+from vitruve.atomic import atomic_json, atomic_write
+from vitruve.calibration.intrinsics import coverage
+from vitruve.calibration.recordings import FIGURES
+from vitruve.calibration.solve import Solution
+from vitruve.visualize import calibration_plots
+from vitruve.visualize.plots import png_bytes
+
+
+def write_report(solution: Solution, report: dict[str, Any], folder: Path) -> dict[str, Path]:
+    """Write the figures of a calibration, its pictures, and a page that needs no other file.
+
+    Args:
+        solution: The calibration.
+        report: What :func:`vitruve.calibration.report.describe` gave.
+        folder: Made when missing.
+
+    Returns:
+        The files by the stem of their names: ``report`` (HTML), ``figures`` (JSON), ``rig``, ``residuals`` and
+        ``coverage_<camera>`` (PNG).
+
+    Raises:
+        InputError: The folder cannot be written or the disk is full.
+    """
+    pictures = pictures_of(solution)
+    content: dict[str, str | bytes] = {f"{name}.png": picture for name, picture in pictures.items()}
+    content["report.html"] = _page(report, pictures)
+    paths = {Path(name).stem: folder / name for name in content}
+    for path, value in zip(paths.values(), content.values(), strict=True):
+        atomic_write(path, value)
+    paths["figures"] = folder / FIGURES
+    atomic_json(paths["figures"], report)
+    return paths
+
+
+def pictures_of(solution: Solution) -> dict[str, bytes]:
+    """All pictures of a calibration.
+
+    Args:
+        solution: The calibration.
+
+    Returns:
+        The content of PNG files by name.
+    """
+    views, seen = solution.views, solution.sightings
+    residuals = solution.bundle.residuals(seen)
+    bundle = solution.bundle
+    middles = bundle.rotation @ views.board.middle + bundle.translation
+    found = {"rig": calibration_plots.rig(solution.cameras, middles, views.names[solution.primary])}
+    clouds = {}
+    for number, name in enumerate(views.names):
+        mine = seen.camera == number
+        known = ~np.isnan(residuals[mine]).any(-1)
+        clouds[name] = residuals[mine][known]
+        size = (int(views.sizes[number, 0]), int(views.sizes[number, 1]))
+        found[_file_name(name)] = calibration_plots.corner_coverage(
+            size, seen.pixels[mine][known], clouds[name], coverage(seen.pixels[mine], size), name
+        )
+    found["residuals"] = calibration_plots.residual_clouds(clouds)
+    return {name: png_bytes(figure) for name, figure in found.items()}
+
+
+def _file_name(camera: str) -> str:
+    """The name is the user's; in the name of a file it must not lead to another folder."""
+    return "coverage_" + re.sub(r"[^\w-]+", "_", camera)
+
+
+def _page(report: dict[str, Any], pictures: dict[str, bytes]) -> str:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = (files("vitruve.calibration") / "templates" / "report.html").read_text(encoding="utf-8")
+    encoded = {name: base64.b64encode(content).decode() for name, content in pictures.items()}
+    return environment.from_string(template).render(
+        **report,
+        version=vitruve.__version__,
+        rig=encoded["rig"],
+        residuals=encoded["residuals"],
+        coverages={camera["name"]: encoded[_file_name(camera["name"])] for camera in report["cameras"]},
+    )
