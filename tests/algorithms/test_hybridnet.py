@@ -95,9 +95,9 @@ def test_cameras_are_left_out_in_training_only_and_two_remain() -> None:
     algorithm = _built(camera_dropout=0.9).eval()
     with torch.no_grad():
         torch.testing.assert_close(algorithm(batch)["volume"], algorithm(batch)["volume"])
-    kept = _kept(torch.Size((2000, 5)), 0.9)
+    kept = _kept(torch.ones(2000, 5, dtype=torch.bool), 0.9)
     assert int(kept.sum(1).min()) == 2
-    assert not _kept(torch.Size((50, 5)), 0.0).logical_not().any()
+    assert not _kept(torch.ones(50, 5, dtype=torch.bool), 0.0).logical_not().any()
     # Each camera is as likely to stay as the others.
     shares = kept.float().mean(0)
     assert float(shares.max() - shares.min()) < 0.06

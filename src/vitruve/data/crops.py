@@ -108,7 +108,7 @@ def keep_boxes(labels: Labels, folder: Path) -> None:
     if any(image.box is None for frame in labels for image in frame.images):
         return
     for view, file in enumerate(boxes_files(folder, labels)):
-        images = [frame.images[view] for frame in labels]
+        images = [frame.images[view] for frame in labels if not frame.images[view].missing]
         write_boxes(file, [_key(image) for image in images], np.array([image.box for image in images]))
 
 
@@ -121,6 +121,9 @@ def _with(labels: Labels, boxes: np.ndarray) -> Labels:
 
 
 def _box_of(table: BoxTable, image: ImageRef) -> np.ndarray:
+    if image.missing:
+        width, height = image.size or (1, 1)
+        return np.array([-0.5, -0.5, width - 0.5, height - 0.5])
     try:
         return table.of_image(_key(image))
     except InputError as error:

@@ -24,7 +24,7 @@ from vitruve.media.video import VideoReader
 from vitruve.structures.batch import Batch
 from vitruve.structures.camera import Camera, stack_cameras
 from vitruve.structures.instances import UNLABELLED, Instances
-from vitruve.structures.labels import ImageRef, Labels
+from vitruve.structures.labels import Frame, ImageRef, Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +150,8 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
 
     def _window(self, image: ImageRef, pixels: UInt8[np.ndarray, "H W 3"]) -> list[UInt8[np.ndarray, "H W 3"]]:
         """The image with its neighbours in time; one of another size is not of this recording."""
-        if self.needs.context == 0:
-            return [pixels]
+        if self.needs.context == 0 or image.missing:
+            return [pixels] * (2 * self.needs.context + 1)
         refs = window(image, self.needs.context, lambda each: self._cache.holds(self.labels, each))
         read = [pixels if each == image else self._cache.read(self.labels, each) for each in refs]
         return [each if each.shape == pixels.shape else pixels for each in read]
@@ -172,7 +172,7 @@ def checked(labels: Labels) -> Labels:
     outside, example, frames = 0, "", []
     videos: dict[Path, Size] = {}
     for frame in labels.frames:
-        sizes = [_size(labels, image, videos) for image in frame.images]
+        sizes = _sizes(labels, frame, videos)
         limits = np.array(sizes, np.float64)[:, None, None, :] - 0.5
         points = frame.instances.keypoints
         with np.errstate(invalid="ignore"):
@@ -198,6 +198,14 @@ def _without(instances: Instances, gone: np.ndarray) -> Instances:
         keypoints=np.where(gone[..., None], np.nan, instances.keypoints),
         visible=np.where(gone, UNLABELLED, instances.visible).astype(instances.visible.dtype),
     )
+
+
+def _sizes(labels: Labels, frame: Frame, videos: dict[Path, Size]) -> list[Size]:
+    """The size of each view; one that is missing is as large as the first that is there."""
+    if frame.first_image.missing:
+        raise InputError(f"session '{frame.session}': a frame has no image in any view; leave it out")
+    usual = _size(labels, frame.first_image, videos)
+    return [usual if image.missing else _size(labels, image, videos) for image in frame.images]
 
 
 def _size(labels: Labels, image: ImageRef, videos: dict[Path, Size]) -> Size:

@@ -44,11 +44,14 @@ class ImageCache:
             image: The reference.
 
         Returns:
-            RGB pixels; not to be written to.
+            RGB pixels; not to be written to. Of a view that is missing, black ones of the size that it is given.
 
         Raises:
             InputError: The file is missing or cannot be decoded.
         """
+        if image.missing:
+            width, height = image.size or (1, 1)
+            return np.zeros((height, width, 3), np.uint8)
         path = labels.path(image)
         key = (str(path), image.index)
         kept = self._kept.get(key)

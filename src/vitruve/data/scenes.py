@@ -6,6 +6,8 @@ multi-view transformer (Aharon et al. 2025, arXiv 2510.09903).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
@@ -36,8 +38,11 @@ class Scenes:
         self._points: dict[int, Float[np.ndarray, "N K 3"]] = {}
 
     def cameras(self, index: int) -> Camera:
-        """The cameras of a frame: ``(V,)``."""
-        return self._cameras[self._labels[index].session]
+        """The cameras of a frame: ``(V,)``; those whose view is missing are missing, too."""
+        frame = self._labels[index]
+        rig = self._cameras[frame.session]
+        gone = np.array([image.missing for image in frame.images])
+        return replace(rig, intrinsics=np.where(gone[:, None, None], np.nan, rig.intrinsics)) if gone.any() else rig
 
     def truth(self, index: int) -> Instances:
         """The labelled points of a frame in space, ``(N, K, 3)``; NaN where fewer than two views have them."""
@@ -75,10 +80,13 @@ class Scenes:
             return unmoved
         middle, extent = np.median(points, 0), np.ptp(points, 0)
         there = middle + scale * (points - middle) + _SHIFT * extent * direction
+        seen = ~np.isnan(cameras.intrinsics).any((-1, -2))
         before, after = (cameras.project(each[None]) for each in (points, there))
-        if not (np.isfinite(before).all() and np.isfinite(after).all()):
+        if not (np.isfinite(before[seen]).all() and np.isfinite(after[seen]).all()):
             return unmoved
-        found = [similarity(one, other) for one, other in zip(before, after, strict=True)]
+        found = [
+            similarity(one, other) if here else np.eye(3) for here, one, other in zip(seen, before, after, strict=True)
+        ]
         return found if all(_sound(matrix) for matrix in found) else unmoved
 
 

@@ -116,7 +116,7 @@ def _listed(names: Sequence[str]) -> str:
 def _frames_by_image(labels: Labels, what: str) -> dict[tuple[str, int | None], Frame]:
     frames: dict[tuple[str, int | None], Frame] = {}
     for frame in labels.frames:
-        key = _key(frame.images[0])
+        key = _key(frame.first_image)
         if key in frames:
             raise InputError(f"{what} of '{labels.scorer}': {_text(key)} is there twice; keep one of the two")
         frames[key] = frame

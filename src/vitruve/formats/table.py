@@ -18,7 +18,7 @@ from vitruve.formats.csv_table import read_csv_header, read_csv_parts, read_csv_
 from vitruve.formats.hdf5_table import KEY, is_hdf5, read_hdf5_table
 from vitruve.formats.keypoint_table import Column, KeypointTable, build_table, identity_name
 from vitruve.structures.instances import UNLABELLED
-from vitruve.structures.labels import ImageRef, Labels
+from vitruve.structures.labels import Frame, ImageRef, Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,7 @@ def labels_table(labels: Labels, view: int = 0) -> KeypointTable:
         visible[row, :number] = part.visible[:number]
         if part.keypoint_scores is not None:
             scores[row, :number] = part.keypoint_scores[:number]
-    index = _index([frame.images[view] for frame in labels.frames])
+    index = _index([_row_image(frame, view) for frame in labels.frames])
     return KeypointTable(
         "labels",
         labels.scorer,
@@ -148,6 +148,11 @@ def labels_table(labels: Labels, view: int = 0) -> KeypointTable:
         scores if any(part.keypoint_scores is not None for part in parts) else None,
         tuple(frame.split for frame in labels.frames),
     )
+
+
+def _row_image(frame: Frame, view: int) -> ImageRef:
+    """What a row is named by: where the view is missing, the first image of the instant, so that rows stay apart."""
+    return frame.first_image if frame.images[view].missing else frame.images[view]
 
 
 def _index(images: list[ImageRef]) -> tuple[str, ...] | tuple[int, ...]:

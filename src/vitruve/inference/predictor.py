@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from vitruve.inference.overlap import overlap
 from vitruve.inference.shots import UNREADABLE, Image, Locator, Shot, Source, Window, shots, windows
 from vitruve.structures.batch import Batch
 from vitruve.structures.camera import stack_cameras
-from vitruve.structures.instances import Instances
+from vitruve.structures.instances import UNLABELLED, Instances
 from vitruve.structures.labels import Frame, Labels
 
 # Batches that wait between two stages: enough that neither idles, few enough that memory stays small.
@@ -54,6 +55,9 @@ class Predictor:
         batch_size: Images that go through the network together.
         device: Where the algorithm is.
         locator: Says which part of each image the algorithm looks at; None for all of it.
+
+    Attributes:
+        busy: Seconds that network and decoding have taken so far.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Predictor:
         self.algorithm = algorithm.eval()
         self.batch_size = batch_size
         self.locator = locator
+        self.busy = 0.0
         self._device = device
 
     def predict(self, source: Source, start: int = 0) -> Iterator[Frame]:
@@ -202,7 +207,9 @@ class Predictor:
     def _run(self, prepared: Iterable[tuple[list[Shot], Batch]]) -> Iterator[list[Prediction]]:
         """Network and decoding."""
         for items, batch in prepared:
+            began = time.perf_counter()
             frames = self.run_batch([item.frame for item in items], batch)
+            self.busy += time.perf_counter() - began
             yield [Prediction(_known(frame, item), item) for frame, item in zip(frames, items, strict=True)]
 
     def run_batch(self, frames: Sequence[Frame], batch: Batch) -> list[Frame]:
@@ -221,10 +228,12 @@ class Predictor:
             found = self.algorithm.decode(outputs, batch)
             if found.keypoints.shape[-1] == 2:
                 flat = found.numpy()
-                return [replace(frame, instances=flat[i]) for i, frame in enumerate(frames)]
+                return [replace(frame, instances=_there(frame, flat[i])) for i, frame in enumerate(frames)]
             views = self.algorithm.decode_views(outputs, batch)
             seen, solid = (_seen(found, batch) if views is None else views).numpy(), found.numpy()
-        return [replace(frame, instances=seen[i], instances_3d=solid[i]) for i, frame in enumerate(frames)]
+        return [
+            replace(frame, instances=_there(frame, seen[i]), instances_3d=solid[i]) for i, frame in enumerate(frames)
+        ]
 
     def predict_labels(self, labels: Labels, cache: ImageCache | None = None) -> Labels:
         """Predictions on labelled frames, in their order.
@@ -249,6 +258,19 @@ class Predictor:
         with closing(batches):
             frames = [frame for group, batch in batches for frame in self.run_batch([labels[i] for i in group], batch)]
         return replace(labels, frames=tuple(frames), skeleton=algorithm.task.skeleton)
+
+
+def _there(frame: Frame, found: Instances) -> Instances:
+    """What was found in the views of a frame; nothing in those that are missing, which were looked at as black."""
+    gone = [image.missing for image in frame.images]
+    if not any(gone):
+        return found
+    nothing = dict.fromkeys(("keypoints", "keypoint_scores", "scores", "boxes"), np.nan)
+    values = {**nothing, "visible": UNLABELLED, "categories": -1, "tracks": -1}
+    arrays = {name: np.array(array) for name, array in vars(found).items() if array is not None}
+    for name, array in arrays.items():
+        array[gone] = values[name]
+    return Instances(**arrays)
 
 
 def _known(frame: Frame, shot: Shot) -> Frame:

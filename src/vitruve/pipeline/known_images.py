@@ -49,8 +49,8 @@ def with_splits_of(labels: Labels, record: Mapping[str, Any], data_dir: Path | N
 def _known(
     frame: Frame, labels: Labels, splits: Mapping[str, str], files: Mapping[Path, str], home: Path
 ) -> str | None:
-    file = labels.path(frame.images[0])
-    if frame.images[0].index is None and file.resolve() in files:
+    file = labels.path(frame.first_image)
+    if frame.first_image.index is None and file.resolve() in files:
         return splits[files[file.resolve()]]
     if frame.name not in splits:
         return None

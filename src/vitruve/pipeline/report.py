@@ -103,7 +103,7 @@ def pixels_of(labels: Labels) -> Callable[[Frame], np.ndarray] | None:
     Returns:
         The first view's image of a frame; None where not all images are there any more.
     """
-    if not all(labels.path(image).is_file() for frame in labels for image in frame.images):
+    if not all(image.missing or labels.path(image).is_file() for frame in labels for image in frame.images):
         return None
 
     def read(frame: Frame) -> np.ndarray:

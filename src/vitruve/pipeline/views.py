@@ -175,13 +175,7 @@ def in_view_order(labels: Labels, views: Sequence[str], source: str) -> Labels:
         raise InputError(
             f"{source}: has {has}, but this run sees {', '.join(views)} together; give one label file a view"
         )
-    order = [labels.view_names.index(name) for name in views]
-    frames = tuple(
-        replace(frame, images=tuple(frame.images[i] for i in order), instances=frame.instances[order])
-        for frame in labels
-    )
-    cameras = {session: tuple(each[i] for i in order) for session, each in labels.cameras.items()}
-    return replace(labels, frames=frames, cameras=cameras, view_names=tuple(views))
+    return labels.views([labels.view_names.index(name) for name in views])
 
 
 def check_videos(folder: Path, views: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ class Batch:
             input is a mirror image, keypoints have changed places with their partners: it is what the network sees.
         truth_3d: ``(B, N, ...)`` in millimetres, where known.
         ignore: ``(B, V, H, W)`` True where nothing is to be learned (crowds), or None.
-        cameras: ``(B, V)`` stacked cameras, or None.
+        cameras: ``(B, V)`` stacked cameras, or None; of a view that is missing, one with NaN as its intrinsics.
     """
 
     images: UInt8[torch.Tensor, "B V T C H W"] | Float[torch.Tensor, "B V T C H W"]

@@ -40,6 +40,11 @@ class ImageRef:
         return self.path.as_posix() if self.index is None else str(self.index)
 
     @property
+    def missing(self) -> bool:
+        """True for ``ImageRef(Path())``: the view does not exist at this instant, or is left out."""
+        return self.index is None and self.path == Path()
+
+    @property
     def shown_size(self) -> tuple[float, float] | None:
         """Width and height of what is to be looked at, in pixels: of the box or else the image; None if not known."""
         return self.size if self.box is None else (self.box[2] - self.box[0], self.box[3] - self.box[1])
@@ -50,7 +55,7 @@ class Frame:
     """One instant, seen in V views.
 
     Attributes:
-        images: One reference a view.
+        images: One reference a view; ``ImageRef(Path())`` where there is none.
         instances: ``(V, N, ...)`` what is there, in original pixels.
         session: Frames of one recording share it; cameras are looked up by it.
         split: ``train``, ``validation``, ``test``, ``unused``, or None when not yet drawn.
@@ -64,9 +69,14 @@ class Frame:
     instances_3d: Instances | None = None
 
     @property
+    def first_image(self) -> ImageRef:
+        """The reference of the first view that is there."""
+        return next((image for image in self.images if not image.missing), self.images[0])
+
+    @property
     def name(self) -> str:
-        """The name of the first view's image."""
-        return self.images[0].name
+        """The name of the first image that is there."""
+        return self.first_image.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +126,23 @@ class Labels:
     def path(self, image: ImageRef) -> Path:
         """The file of an image reference, resolved against :attr:`root`."""
         return self.root / image.path
+
+    def views(self, numbers: Sequence[int]) -> Labels:
+        """The same frames seen by some of the cameras only, in a new order.
+
+        Args:
+            numbers: Which views, counted from 0.
+
+        Returns:
+            Labels of these views; frames stay also where none of the views is there.
+        """
+        frames = tuple(
+            replace(frame, images=tuple(frame.images[i] for i in numbers), instances=frame.instances[list(numbers)])
+            for frame in self.frames
+        )
+        cameras = {session: tuple(rig[i] for i in numbers) for session, rig in self.cameras.items()}
+        names = tuple(self.view_names[i] for i in numbers) if self.view_names else ()
+        return replace(self, frames=frames, cameras=cameras, view_names=names)
 
     def split(self, name: str) -> Labels:
         """The frames of one split.
@@ -207,7 +234,7 @@ class Labels:
                 if part.root != first.root:
                     images = tuple(replace(i, path=(part.root / i.path).resolve()) for i in images)
                 frames.append(replace(frame, images=images))
-        count = Counter(((first.root / f.images[0].path).resolve(), f.images[0].index) for f in frames)
+        count = Counter(((first.root / f.first_image.path).resolve(), f.first_image.index) for f in frames)
         twice = next((key for key, number in count.items() if number > 1), None)
         if twice is not None:
             raise InputError(f"{twice[0]}: labelled in more than one of the merged sets; keep one of them")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from pydantic import Field, PositiveFloat
 from torch import nn
 
@@ -108,11 +108,12 @@ class HybridNet(EfficientTrackTargets):
         assert batch.cameras is not None
         with torch.no_grad():
             points, likelihoods = self.read_maps(maps)
+            # A view that is missing has a camera without numbers.
+            looked = batch.cameras.intrinsics.isfinite().all(-1).all(-1)
             if self.training:
-                likelihoods = likelihoods * _kept(likelihoods.shape[:2], self.camera_dropout).to(likelihoods)[..., None]
-                weights = (likelihoods + _LEAST_WEIGHT) * (likelihoods > 0)
-            else:
-                weights = likelihoods + _LEAST_WEIGHT
+                looked = _kept(looked, self.camera_dropout)
+            likelihoods = likelihoods * looked[..., None]
+            weights = (likelihoods + _LEAST_WEIGHT) * looked[..., None]
             if self.training and batch.truth_3d is not None:
                 middle = jittered_middle(batch.truth_3d.keypoints[:, 0], self._edge)
             else:
@@ -202,8 +203,8 @@ def _grid_of(config: HybridNetSettings) -> tuple[float, int]:
     return config.grid_spacing, side
 
 
-def _kept(shape: torch.Size, dropout: float) -> torch.Tensor:
-    """Which cameras are looked at, ``(B, V)``: each is left out at random, two remain at least."""
-    draws = torch.rand(shape)
-    certain = draws.argsort(1).argsort(1) < 2
-    return (torch.rand(shape) >= dropout) | certain
+def _kept(there: Bool[torch.Tensor, "B V"], dropout: float) -> Bool[torch.Tensor, "B V"]:
+    """Which of the cameras that are there are looked at: each is left out at random, two remain at least."""
+    draws, chance = torch.rand(2, *there.shape).to(there.device)
+    certain = torch.where(there, draws, 2.0).argsort(1).argsort(1) < 2
+    return there & ((chance >= dropout) | certain)
