@@ -88,7 +88,7 @@ def test_a_whole_prediction_loads_no_lightning(tmp_path: Path) -> None:
     run.write_model(model_record(config, task, Labels(task.skeleton, ()), {}, "random"))
     write_image(tmp_path / "image.png", np.zeros((64, 64, 3), np.uint8))
     loaded = loaded_by(f"import vitruve; vitruve.predict({str(run.path)!r}, {str(tmp_path / 'image.png')!r})")
-    assert (run.path / "image_preds" / f"{tmp_path.name}.csv").is_file()
+    assert (run.path / "image_preds" / "image.csv").is_file()
     assert "torch" in loaded
     assert loaded & {"lightning", "pytorch_lightning", "torchmetrics", "tensorboard", "typer"} == set()
 

@@ -17,12 +17,30 @@ REACH = 2.5
 
 
 def axis(side: int, spacing: float, device: torch.device | None = None) -> Float[torch.Tensor, " {side}"]:
-    """Centres of the voxels along one axis, from the middle of the cube, in the unit of ``spacing``."""
+    """Centres of the voxels along one axis, from the middle of the cube.
+
+    Args:
+        side: Number of voxels.
+        spacing: Their distance.
+        device: Where the result is to be.
+
+    Returns:
+        Places in the unit of ``spacing``.
+    """
     return (torch.arange(side, device=device, dtype=torch.float32) - (side - 1) / 2) * spacing
 
 
 def grid(side: int, spacing: float, device: torch.device | None = None) -> Float[torch.Tensor, "{side}**3 3"]:
-    """Centres of all voxels as x, y, z from the middle of the cube; x changes slowest, as volumes are indexed."""
+    """Centres of all voxels from the middle of the cube.
+
+    Args:
+        side: Voxels along each axis.
+        spacing: Their distance.
+        device: Where the result is to be.
+
+    Returns:
+        x, y, z in the unit of ``spacing``; x changes slowest, as volumes are indexed.
+    """
     along = axis(side, spacing, device)
     return torch.cartesian_prod(along, along, along)
 
