@@ -81,7 +81,8 @@ def decode(
     probability = logits.float().flatten(-3).softmax(-1).reshape(logits.shape)
     along = axis(side, spacing, logits.device)
     # The expected place along an axis needs the other two summed out only.
-    points = torch.stack([probability.sum(others) @ along for others in ((-1, -2), (-1, -3), (-2, -3))], -1)
-    x, y, z = ((along - points[..., None]).abs() <= REACH * spacing).to(probability).unbind(-2)
-    near = torch.einsum("...xyz,...x,...y,...z->...", probability, x, y, z)
-    return points, near.clamp(0.0, 1.0)
+    # No products of matrices: in mixed precision they would round places to bfloat16.
+    points = torch.stack([(probability.sum(others) * along).sum(-1) for others in ((-1, -2), (-1, -3), (-2, -3))], -1)
+    x, y, z = ((along - points[..., None]).abs() <= REACH * spacing).unbind(-2)
+    near = x[..., :, None, None] & y[..., None, :, None] & z[..., None, None, :]
+    return points, (probability * near).sum((-1, -2, -3)).clamp(0.0, 1.0)
