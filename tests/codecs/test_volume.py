@@ -51,3 +51,14 @@ def test_what_lies_outside_or_is_unknown_is_not_learned() -> None:
     target, learned = volume.encode(points, 16, SPACING)
     assert learned.tolist() == [True, False, False]
     assert not target[1:].any()
+
+
+def test_places_are_not_rounded_in_mixed_precision() -> None:
+    points = torch.tensor([[1.37, -9.21, 13.05]])
+    target, _ = volume.encode(points, 16, SPACING)
+    logits = target.clamp_min(1e-30).log()
+    exact = volume.decode(logits, SPACING)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = volume.decode(logits, SPACING)
+    for one, other in zip(mixed, exact, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)

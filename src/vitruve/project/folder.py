@@ -18,10 +18,12 @@ from vitruve.run import RunFiles
 PROJECTS = "projects"
 """The folder that projects are in, unless something else is said."""
 
+LATEST = "latest"
+"""Names the newest finished run of a network."""
+
 _CONFIG = "config.yaml"
 _DATASETS = "datasets"
 _RUN = "Run_"
-_LATEST = "latest"
 
 
 class Stage(StrEnum):
@@ -165,7 +167,7 @@ class Project:
         """The runs of a network, oldest first, finished or not."""
         return sorted(path for path in self.models(stage).glob(f"{_RUN}*") if path.is_dir())
 
-    def run(self, stage: Stage | str, which: str | Path = _LATEST) -> Path:
+    def run(self, stage: Stage | str, which: str | Path = LATEST) -> Path:
         """A finished run of a network.
 
         Args:
@@ -179,7 +181,7 @@ class Project:
             RunError: There is no such run, or it is not finished.
         """
         stage = stage if isinstance(stage, Stage) else Stage.named(stage)
-        if str(which) != _LATEST:
+        if str(which) != LATEST:
             named = self.models(stage) / which
             run = named if named.is_dir() else Path(which)
             RunFiles(run).read_model()

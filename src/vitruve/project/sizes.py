@@ -6,6 +6,7 @@ JARVIS has two rules for the spacing of voxels, which disagree, and takes missin
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,8 +118,8 @@ def cube_size(labels: Labels) -> CubeSize:
     Raises:
         InputError: No frameset has two points that two cameras see.
     """
-    known = [frame.instances_3d for frame in reconstructed(labels)]
-    extents = _extents(np.concatenate([each.keypoints for each in known if each is not None] or [np.zeros((0, 1, 3))]))
+    known = [extent for _, extent in _framesets(labels)]
+    extents = np.array(known).reshape(-1, 3)
     if not len(extents):
         raise InputError(
             "no frameset has two keypoints that two cameras see; label more, or check that the calibration is of "
@@ -133,6 +134,26 @@ def cube_size(labels: Labels) -> CubeSize:
     edge_tenths = math.ceil(10 * edge / unit) * unit
     fitting = int((extents <= edge_tenths / 10).all(-1).sum())
     return CubeSize(edge_tenths / 10, tenths / 10, extent, len(extents), fitting, len(labels) - len(extents))
+
+
+def larger_than(labels: Labels, edge: float) -> list[str]:
+    """The framesets that a cube cannot hold.
+
+    Args:
+        labels: With calibrated cameras, or with points in space.
+        edge: Of the cube, in mm.
+
+    Returns:
+        Their names.
+    """
+    return [name for name, extent in _framesets(labels) if (extent > edge).any()]
+
+
+def _framesets(labels: Labels) -> Iterator[tuple[str, Float[np.ndarray, " 3"]]]:
+    """Name and extent of each frameset that has two known points."""
+    for frame in reconstructed(labels):
+        for extent in () if frame.instances_3d is None else _extents(frame.instances_3d.keypoints):
+            yield frame.name, extent
 
 
 def _extents(points: Float[np.ndarray, "N K D"]) -> Float[np.ndarray, "n D"]:

@@ -18,6 +18,7 @@ from vitruve.data.centers import center_labels
 from vitruve.data.context import check_context
 from vitruve.data.dataset import checked
 from vitruve.data.images import ImageCache
+from vitruve.data.reconstruction import reconstructed
 from vitruve.errors import ConfigError, nearest
 from vitruve.formats.hub import read_labels
 from vitruve.formats.skeleton_file import read_skeleton
@@ -78,6 +79,8 @@ def prepare(config: Config, run: RunFiles | None = None) -> Prepared:
         labels = center_labels(labels)
     if kind.needs.views or kind.needs.cameras:
         labels = with_cameras(labels, config.data.data_dir, config.data.camera_params_file)
+    if kind.needs.truth_3d:
+        labels = reconstructed(labels)
     labels = labels.with_splits(draw_split(labels, config.training))
     _check_splits(labels)
     views = len(labels[0].images)
