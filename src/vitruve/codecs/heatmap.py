@@ -104,6 +104,25 @@ def decode(
     return center, probability.sum(-1).clamp(0.0, 1.0)
 
 
+def expected(logits: Float[torch.Tensor, "*lead h w"]) -> Float[torch.Tensor, "*lead 2"]:
+    """The mean place under a softmax over the whole map (soft-argmax: Sun et al. 2018, Integral human pose regression).
+
+    Between two places where a keypoint may be it lies at neither, so it is not to be read; but unlike what
+    :func:`decode` gives, it moves when probability goes from one of them to the other.
+
+    Args:
+        logits: Maps before the softmax.
+
+    Returns:
+        Places in heatmap pixels.
+    """
+    height, width = logits.shape[-2:]
+    probability = logits.float().flatten(-2).softmax(-1).reshape(logits.shape)
+    x = probability.sum(-2) @ torch.arange(width, device=logits.device, dtype=torch.float32)
+    y = probability.sum(-1) @ torch.arange(height, device=logits.device, dtype=torch.float32)
+    return torch.stack([x, y], -1)
+
+
 def _mean(
     weight: Float[torch.Tensor, "*lead m"], values: Float[torch.Tensor, "*lead m 2"]
 ) -> Float[torch.Tensor, "*lead 2"]:

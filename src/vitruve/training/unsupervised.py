@@ -8,9 +8,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import nn
 
 from vitruve.algorithms.base import Algorithm
+from vitruve.codecs import heatmap
 from vitruve.config.schema import Config
 from vitruve.data.augment import Augmentation
 from vitruve.data.windows import VideoWindows
@@ -25,6 +27,7 @@ from vitruve.losses.unsupervised import UnsupervisedLoss, WindowPredictions
 from vitruve.media.readers import reader_class
 from vitruve.media.recordings import find_recordings
 from vitruve.structures.batch import Batch
+from vitruve.structures.instances import apply_matrix
 from vitruve.structures.labels import Labels
 from vitruve.training.crops import Cropping
 
@@ -95,17 +98,37 @@ def predict_windows(algorithm: Algorithm, windows: Batch, heatmaps: bool) -> Win
     found = algorithm.decode(outputs, windows)
     assert found.keypoint_scores is not None
     keypoints, scores = found.keypoints[:, :, 0], found.keypoint_scores[:, :, 0].detach()
+    if algorithm.gives_heatmaps:
+        keypoints = _with_reach(keypoints, scores, outputs["heatmaps"], windows)
     keypoints, scores = keypoints.unflatten(0, (count, -1)), scores.unflatten(0, (count, -1))
     if not heatmaps:
         return WindowPredictions(keypoints.float(), scores)
     maps = outputs["heatmaps"]
+    stride = windows.input_size[0] / maps.shape[-1]
     back = torch.linalg.inv(windows.to_image_of(len(found.keypoints)).double()).float()
     in_input = found.transformed(back).keypoints[:, :, 0]
-    stride = windows.input_size[0] / maps.shape[-1]
     in_heatmap = (in_input + 0.5) / stride - 0.5
     return WindowPredictions(
         keypoints.float(), scores, maps.unflatten(0, (count, -1)), in_heatmap.unflatten(0, (count, -1))
     )
+
+
+def _with_reach(
+    keypoints: Float[torch.Tensor, "F V K 2"],
+    scores: Float[torch.Tensor, "F V K"],
+    maps: Float[torch.Tensor, "F V K h w"],
+    windows: Batch,
+) -> Float[torch.Tensor, "F V K 2"]:
+    """The same keypoints, with gradients by which a wrong one can go to another place of its map.
+
+    A decoded keypoint depends on a few pixels around the highest one: a term could only push a wrong peak about. The
+    mean place of the whole map depends on all of it, so that probability goes over to other peaks on the side that the
+    term asks for. And a keypoint gives way as far as it is unsure: where it is sure, the others are to come to it.
+    """
+    stride = windows.input_size[0] / maps.shape[-1]
+    mean = (heatmap.expected(maps) + 0.5) * stride - 0.5
+    moving = keypoints + apply_matrix(windows.to_image_of(len(maps)), mean[:, :, None])[:, :, 0]
+    return keypoints.detach() + (1 - scores[..., None]) * (moving - moving.detach())
 
 
 def fit_subspaces(config: Config, labels: Labels) -> dict[str, Subspace]:

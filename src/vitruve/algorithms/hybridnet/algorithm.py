@@ -82,7 +82,8 @@ class HybridNet(EfficientTrackTargets):
     def train(self, mode: bool = True) -> HybridNet:
         """Parts that do not learn keep their statistics, too."""
         super().train(mode)
-        for part in self._held():
+        # In use the network may be a compiled one, which has no parts.
+        for part in self._held() if mode else ():
             part.eval()
         return self
 
