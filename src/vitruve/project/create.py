@@ -94,6 +94,8 @@ def create(
 
 
 def _read(path: Path) -> Labels:
+    if not path.exists():
+        raise InputError(f"{path}: no such folder; give a TrainingSet")
     labels = read_labels(path, "jarvis")
     missing = next((i for f in labels for i in f.images if not i.missing and not labels.path(i).is_file()), None)
     if missing is not None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import yaml
 
@@ -31,6 +31,8 @@ ALL = "all"
 """Every network of a project."""
 
 Mode = Literal["3D_only", "last_layers", "bifpn", "all"]
+MODES: tuple[str, ...] = get_args(Mode)
+"""What HybridNet can learn; see ``model.mode``."""
 
 _FINETUNED = "-finetune"
 _NONE = "none"
