@@ -1,9 +1,9 @@
 """What the frames before and after are good for: ``heatmap_mhcrnn`` against ``heatmap``, same budget, several seeds.
 
-Rendered recordings with clutter and leaves that fly past; 30 labelled frames, tested on recordings of their own. Figure:
-the context model has the lower error on frames with a hidden keypoint in at least 4 of 5 seeds. The budget is the number
-of epochs, or with ``--equal-images`` that of images that go through the network: five a label with context, so
-``heatmap`` gets five times the epochs.
+Rendered recordings with clutter and leaves that fly past; 30 labelled frames, tested on recordings of their own. The
+budget is the number of epochs, or with ``--equal-images`` that of images that go through the network: five a label
+with context, so ``heatmap`` gets five times the epochs. Figure: the context model has the lower error on frames with a
+hidden keypoint in at least 4 of 5 seeds.
 """
 
 from __future__ import annotations
