@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from vitruve.atomic import atomic_json
 from vitruve.errors import InputError
 from vitruve.formats.bbox_file import HEADER, format_boxes, read_last_boxes
 from vitruve.formats.table import DECIMALS, format_rows, header_lines, read_predictions, write_h5
 from vitruve.inference.jobs import Job, check_owner, row_name, same_note, stamp_of, title
+from vitruve.inference.overlap import overlap
 from vitruve.inference.predictor import Prediction, Predictor
 from vitruve.inference.progress import progress
+from vitruve.inference.rows import cut_rows, groups, saying, start_rows, whole_rows
 from vitruve.inference.shots import Forgiving
 from vitruve.inference.shown import Shown
 from vitruve.inference.unreadable import unreadable_images
@@ -29,6 +30,9 @@ from vitruve.media.video import VideoReader, VideoWriter, is_video
 from vitruve.structures.instances import Instances
 from vitruve.structures.skeleton import Skeleton
 from vitruve.visualize.draw import draw_instances, keypoint_colors
+
+# Frames that are decoded ahead of drawing.
+_AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -192,16 +196,35 @@ def draw_video(source: Path, table: Path, target: Path, skeleton: Skeleton, look
     Raises:
         InputError: A file cannot be read or written.
     """
-    values = read_predictions(table).to_numpy(float).reshape(-1, len(skeleton), 3)
+    draw_points(source, read_predictions(table).to_numpy(float).reshape(-1, len(skeleton), 3), target, skeleton, look)
+
+
+def draw_points(
+    source: Path, points: Float[np.ndarray, "T K 3"], target: Path, skeleton: Skeleton, look: Look, start: int = 0
+) -> None:
+    """Draw keypoints into a copy of a part of a video.
+
+    Args:
+        source: The video.
+        points: x, y and likelihood in T frames; NaN where missing.
+        target: The video to write.
+        skeleton: Edges and colours.
+        look: How keypoints are drawn.
+        start: The first frame that is drawn.
+
+    Raises:
+        InputError: A file cannot be read or written.
+    """
     colors = keypoint_colors(skeleton, look.colormap)
     shown = Shown(look.threshold)
-    shown.add(values[..., 2])
+    shown.add(points[..., 2])
     with (
         VideoReader(source) as video,
         VideoWriter(target, video.fps) as writer,
-        progress(f"drawing {source.name}", len(values)) as advance,
+        closing(overlap(video.frames(start), _AHEAD)) as images,
+        progress(f"drawing {source.name}", len(points)) as advance,
     ):
-        for image, row in zip(video.frames(), values, strict=False):
+        for image, row in zip(images, points, strict=False):
             one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
             writer.write(draw_instances(image, one, skeleton, threshold=look.threshold, colors=colors))
             advance(1)
@@ -229,12 +252,12 @@ def _write_tables(
     parts = {job.part: header for job in jobs} | {job.boxes_part: HEADER for job in jobs if job.boxes is not None}
     done = 0
     if not overwrite and all(same_note(job.note, stamp) for job, stamp in zip(jobs, stamps, strict=True)):
-        done = min(_whole_rows(part, first, predictor.batch_size) for part, first in parts.items())
+        done = min(whole_rows(part, first, predictor.batch_size) for part, first in parts.items())
     for part, first in parts.items():
         if done:
-            _cut(part, first, done)
+            cut_rows(part, first, done)
         else:
-            _start(part, first)
+            start_rows(part, first)
     if not done:
         for job, stamp in zip(jobs, stamps, strict=True):
             atomic_json(job.note, stamp)
@@ -248,11 +271,11 @@ def _write_tables(
         advance = stack.enter_context(progress(title(jobs[0]), expected[0], done))
         streams = {}
         for part in parts:
-            with _saying(part):
+            with saying(part):
                 streams[part] = stack.enter_context(part.open("a", encoding="utf-8", newline=""))
         known = _last_boxes(jobs, predictor.algorithm.needs.context + 1) if done else None
         predictions = stack.enter_context(closing(predictor.stream_source(_readable(jobs), done, known)))
-        for group in _groups(predictions, predictor.batch_size):
+        for group in groups(predictions, predictor.batch_size):
             for view, job in enumerate(jobs):
                 points = np.stack([_points(prediction, view) for prediction in group])
                 shown[view].add(points[..., 2])
@@ -262,7 +285,7 @@ def _write_tables(
                     boxes = np.array([prediction.frame.images[view].box for prediction in group])
                     rows[job.boxes_part] = format_boxes(names, boxes)
                 for part, text in rows.items():
-                    with _saying(part):
+                    with saying(part):
                         streams[part].write(text)
                         streams[part].flush()
                 for prediction, row in zip(group, points, strict=True) if writers else ():
@@ -272,7 +295,7 @@ def _write_tables(
             added += len(group)
             advance(len(group))
         for part, stream in streams.items():
-            with _saying(part):
+            with saying(part):
                 os.fsync(stream.fileno())
     for job in jobs:
         problems = unreadable_images(job.source, job.part)
@@ -281,7 +304,7 @@ def _write_tables(
                 file.unlink(missing_ok=True)
             raise InputError(problems[0] + (f" (and so are the other {len(problems) - 1})" if problems[1:] else ""))
     for job, count in zip(jobs, shown, strict=True):
-        with _saying(job.table):
+        with saying(job.table):
             if job.boxes is not None:
                 job.boxes_part.replace(job.boxes)
             job.part.replace(job.table)
@@ -299,17 +322,6 @@ def _points(prediction: Prediction, view: int) -> np.ndarray:
     points = np.concatenate([instances.keypoints[view, 0], scores[view, 0, :, None]], -1).astype(np.float64)
     # Drawing from these numbers or from the table later must give the same pixels.
     return points.round(DECIMALS)
-
-
-def _groups(predictions: Iterator[Prediction], size: int) -> Iterator[list[Prediction]]:
-    group: list[Prediction] = []
-    for prediction in predictions:
-        group.append(prediction)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 def _open_writer(stack: ExitStack, job: Job) -> VideoWriter:
@@ -335,46 +347,11 @@ def _readable(jobs: Sequence[Job]) -> Any:
     return Forgiving(images[0]) if images else jobs[0].source
 
 
-def _start(part: Path, header: str) -> None:
-    with _saying(part):
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(header, encoding="utf-8", newline="")
-
-
-@contextmanager
-def _saying(path: Path) -> Iterator[None]:
-    """Say which file cannot be written, and what to do about it."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        advice = "free some space and run again: it goes on there" if full else "choose another --output"
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}); {advice}") from error
-
-
 def _last_boxes(jobs: Sequence[Job], count: int) -> np.ndarray | None:
     """The last boxes written, ``(n, V, 4)``; None where whole images are looked at."""
     if any(job.boxes is None for job in jobs):
         return None
     return np.stack([read_last_boxes(job.boxes_part, count) for job in jobs], 1)
-
-
-def _whole_rows(part: Path, header: str, batch_size: int) -> int:
-    """Rows of a part file up to its last whole batch; 0 when it must begin anew."""
-    text = part.read_bytes() if part.is_file() else b""
-    start = len(header.encode())
-    if text[:start] != header.encode():
-        return 0
-    return text.count(b"\n", start) // batch_size * batch_size
-
-
-def _cut(part: Path, header: str, rows: int) -> None:
-    """Cut a part file behind its first rows."""
-    text = part.read_bytes()
-    start = len(header.encode())
-    ends = [match.end() for match in re.finditer(b"\n", text) if match.end() > start]
-    with part.open("rb+") as stream:
-        stream.truncate(ends[rows - 1])
 
 
 def _follows_table(job: Job) -> bool:

@@ -44,12 +44,15 @@ class NetworkLocator:
         aspect: Width over height of the input that the boxes are for.
         identity: Names the network.
 
+    Attributes:
+        predictor: The network.
+
     Raises:
         ConfigError: An anchor is no keypoint of the network, or it gives but one keypoint and no size is set.
     """
 
     def __init__(self, predictor: Predictor, settings: CropSettings, aspect: float, identity: str) -> None:
-        self._predictor = predictor
+        self.predictor = predictor
         self._rule = settings.rule(aspect)
         self._threshold = settings.threshold
         self._anchors = anchor_columns(settings, predictor.algorithm.task.skeleton)
@@ -63,25 +66,26 @@ class NetworkLocator:
     def follow(self, source: Source, start: int = 0, held: Edges | None = None) -> Generator[Shot, None, None]:
         """The instants of a source, each with the boxes of its views; as for :meth:`Locator.follow`."""
         # Whole batches from the beginning on: a prediction that goes on meets the same batches as an unbroken one.
-        size = self._predictor.batch_size
+        size = self.predictor.batch_size
         # Image files need not follow one another in time: each has its own box.
         apart = _are_image_files(source)
         reach = 0 if apart else self._reach
         first = max(0, start - reach) // size * size
         window: deque[tuple[Edges, str]] = deque(maxlen=2 * reach + 1)
-        waiting: deque[Prediction] = deque()
+        waiting: deque[tuple[Prediction, tuple[float, ...]]] = deque()
         last = None if held is None or apart else centred(held)
-        with closing(self._predictor.stream_source(source, first)) as found:
+        with closing(self.predictor.stream_source(source, first)) as found:
             behind = repeat(None, reach)
             for index, prediction in enumerate(chain(found, behind), first - reach):
                 if prediction is not None:
-                    waiting.append(prediction)
-                    window.append(self._raw(prediction.frame.instances, prediction.shot.cameras))
+                    boxes, note, sure = self._raw(prediction.frame.instances, prediction.shot.cameras)
+                    waiting.append((prediction, sure))
+                    window.append((boxes, note))
                 elif window:
                     window.append((np.full_like(window[-1][0], np.nan), ""))
                 if index < first or not waiting:
                     continue
-                one = waiting.popleft()
+                one, sure = waiting.popleft()
                 if index < start:
                     continue
                 raw = np.stack([each for each, _ in window])
@@ -89,18 +93,18 @@ class NetworkLocator:
                 last = None if apart else centred(boxes)
                 # One that was located in its neighbourhood in time was located.
                 note = next((why for _, why in window if why), "") if np.isnan(raw[..., :2]).all() else ""
-                yield replace(one.shot, frame=with_boxes(one.frame, boxes), note=note)
+                yield replace(one.shot, frame=with_boxes(one.frame, boxes), note=note, sure=sure)
 
     def locate(self, labels: Labels, cache: ImageCache) -> Labels:
         """Labels whose images all have a box; as for :meth:`Locator.locate`."""
         return _filled(labels, lambda part: self._boxes_of(part, cache))
 
     def _boxes_of(self, labels: Labels, cache: ImageCache) -> list[Edges]:
-        found = self._predictor.predict_labels(labels, cache)
+        found = self.predictor.predict_labels(labels, cache)
         result = []
         for frame in found:
             sizes = [image.size or cache.read(labels, image).shape[1::-1] for image in frame.images]
-            boxes, _ = self._raw(frame.instances, labels.cameras.get(frame.session, ()))
+            boxes, _, _ = self._raw(frame.instances, labels.cameras.get(frame.session, ()))
             result.append(self._settled(boxes[None], None, sizes))
         return result
 
@@ -111,12 +115,30 @@ class NetworkLocator:
             last = np.stack([whole_image((size[0], size[1]), self._rule.aspect) for size in sizes])
         return as_written(edges(np.where(np.isnan(middle), last, middle)))
 
-    def _raw(self, instances: Instances, cameras: Sequence[Camera]) -> tuple[Edges, str]:
-        """Centre and size in each view, NaN where nothing was found, and why nothing was in any."""
-        note = ""
+    def _raw(self, instances: Instances, cameras: Sequence[Camera]) -> tuple[Edges, str, tuple[float, ...]]:
+        """Centre and size in each view, NaN where nothing was found; why nothing was in any; how sure each view was."""
+        note, sure = "", best_likelihoods(instances)
         if len(cameras) > 1 and instances.num_keypoints:
             instances, note = agreed(instances, cameras, self._threshold)
-        return instance_boxes(instances, self._anchors, self._rule), note
+        boxes = instance_boxes(instances, self._anchors, self._rule)
+        if not note and np.isnan(boxes[..., :2]).all():
+            note = f"not found; likelihood at best {max(sure, default=0):.2f}, {self._threshold:g} is needed"
+        return boxes, note, sure
+
+
+def best_likelihoods(instances: Instances) -> tuple[float, ...]:
+    """How sure a network is of the keypoint, or else of the instance, that it is surest of in each view.
+
+    Args:
+        instances: ``(V, N, ...)`` as numpy arrays.
+
+    Returns:
+        One number a view, from 0; 0 where there is none.
+    """
+    known = instances.keypoint_scores if instances.num_keypoints else instances.scores
+    if known is None:
+        return (0.0,) * instances.keypoints.shape[0]
+    return tuple(np.nan_to_num(known).reshape(len(known), -1).max(1, initial=0.0).tolist())
 
 
 def _are_image_files(source: Source) -> bool:

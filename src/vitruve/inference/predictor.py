@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -120,6 +120,7 @@ class Predictor:
         # Closed from the end to the start: a stage must not be closed while the next one draws from it.
         each = islice(windows(items, self.algorithm.needs.context), lead, None)
         with (
+            closing(items) if isinstance(items, Generator) else nullcontext(),
             closing(overlap(self._batches(each), _DEPTH)) as prepared,
             closing(overlap(self._run(prepared), _DEPTH)) as results,
         ):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -15,6 +16,7 @@ from jaxtyping import Float, UInt8
 from vitruve.data.context import window as files_in_time
 from vitruve.data.images import ImageCache
 from vitruve.errors import InputError
+from vitruve.inference.overlap import overlap
 from vitruve.media.images import read_image
 from vitruve.media.recordings import Recording
 from vitruve.media.video import is_video
@@ -23,6 +25,9 @@ from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
 
 Image = UInt8[np.ndarray, "H W 3"]
+
+# Frames of each view that are decoded ahead.
+_AHEAD = 4
 
 UNREADABLE: Image = np.zeros((1, 1, 3), np.uint8)
 """Stands in for the pixels of an image file that cannot be read, where :class:`Forgiving` lets that pass."""
@@ -39,10 +44,12 @@ class CalibratedRecording:
     Attributes:
         videos: One a view.
         cameras: As many, in the same order.
+        stop: Number of the first instant that is no longer looked at; None for all to the end.
     """
 
     videos: Recording
     cameras: tuple[Camera, ...]
+    stop: int | None = None
 
 
 Source: TypeAlias = (
@@ -72,12 +79,14 @@ class Shot:
         images: One a view, RGB.
         cameras: One a view where they are calibrated, or none.
         note: Why the animal was not located, where a locator looked for it in vain.
+        sure: Highest likelihood of what the locator's network found in each view.
     """
 
     frame: Frame
     images: tuple[Image, ...]
     cameras: tuple[Camera, ...] = ()
     note: str = ""
+    sure: tuple[float, ...] = ()
 
 
 Window: TypeAlias = tuple[Shot, ...]
@@ -145,13 +154,16 @@ def shots(source: Source, start: int = 0) -> Iterator[Shot]:
     """
     if isinstance(source, (str, Path)) and is_video(Path(source)):
         source = Recording((Path(source),))
-    cameras = source.cameras if isinstance(source, CalibratedRecording) else ()
+    cameras, stop = (source.cameras, source.stop) if isinstance(source, CalibratedRecording) else ((), None)
     if isinstance(source, CalibratedRecording):
         source = source.videos
     if isinstance(source, Recording):
-        for index, images in enumerate(source.frames(start), start):
-            refs = [ImageRef(path, index, image.shape[1::-1]) for path, image in zip(source, images, strict=True)]
-            yield Shot(_blank(*refs), images, cameras)
+        # Several videos are decoded at the same time, each in a thread of its own.
+        stream = (lambda view: overlap(view, _AHEAD)) if len(source) > 1 else None
+        with closing(source.frames(start, stream)) as frames:
+            for index, images in zip(count(start) if stop is None else range(start, stop), frames, strict=False):
+                refs = [ImageRef(path, index, image.shape[1::-1]) for path, image in zip(source, images, strict=True)]
+                yield Shot(_blank(*refs), images, cameras)
     else:
         one = isinstance(source, (str, Path)) or (isinstance(source, np.ndarray) and _is_one_image(source))
         items: object = [source] if one else source

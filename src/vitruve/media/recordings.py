@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from itertools import zip_longest
 from pathlib import Path
 from typing import Self
@@ -14,6 +14,8 @@ from jaxtyping import UInt8
 from vitruve.errors import InputError
 from vitruve.media.sources import expand_sources
 from vitruve.media.video import VideoReader, is_video
+
+Image = UInt8[np.ndarray, "_ _ 3"]
 
 
 class Recording(tuple[Path, ...]):
@@ -29,11 +31,14 @@ class Recording(tuple[Path, ...]):
         """Strings become paths."""
         return super().__new__(cls, map(Path, paths))
 
-    def frames(self, start: int = 0) -> Iterator[tuple[UInt8[np.ndarray, "_ _ 3"], ...]]:
+    def frames(
+        self, start: int = 0, stream: Callable[[Iterator[Image]], Generator[Image, None, None]] | None = None
+    ) -> Generator[tuple[Image, ...], None, None]:
         """The frames of all views, instant by instant.
 
         Args:
             start: Leave out this many instants at the beginning.
+            stream: What the frames of each video pass through, such as a thread that decodes ahead.
 
         Yields:
             One RGB image a view.
@@ -43,7 +48,10 @@ class Recording(tuple[Path, ...]):
         """
         with ExitStack() as stack:
             videos = [stack.enter_context(VideoReader(path)) for path in self]
-            for index, images in enumerate(zip_longest(*(video.frames(start) for video in videos)), start):
+            views = [video.frames(start) for video in videos]
+            if stream is not None:
+                views = [stack.enter_context(closing(stream(view))) for view in views]
+            for index, images in enumerate(zip_longest(*views), start):
                 short = next((path for path, image in zip(self, images, strict=True) if image is None), None)
                 if short is not None:
                     other = next(path for path, image in zip(self, images, strict=True) if image is not None)
@@ -70,6 +78,27 @@ def frame_count(recording: Sequence[Path]) -> int:
         if counts[-1] != counts[0]:
             raise _other_length(path, counts[-1], recording[0], counts[0])
     return counts[0]
+
+
+def videos_of_cameras(folder: Path) -> dict[str, Path]:
+    """The videos of a recording in a folder of its own, as JARVIS names them.
+
+    Args:
+        folder: Holds one video a camera; it is searched without its subfolders.
+
+    Returns:
+        The videos by the names of their cameras: what stands before the first full stop.
+
+    Raises:
+        InputError: The folder is missing or holds no video, or a camera has two.
+    """
+    found: dict[str, Path] = {}
+    for (path,) in find_recordings(folder):
+        name = path.name.partition(".")[0]
+        if name in found:
+            raise InputError(f"{path}: camera '{name}' has {found[name].name} already; keep one video a camera")
+        found[name] = path
+    return found
 
 
 def find_recordings(folder: Path, view_names: Sequence[str] = ()) -> list[Recording]:

@@ -75,7 +75,7 @@ def carry_out(run: RunFiles, plan: Plan, options: PredictOptions) -> tuple[dict[
     if opened.predictor.locator is not None:
         opened.predictor.locator.check([path for group in files for job in group for path in _paths(job)])
         files = tuple(tuple(_with_boxes(job, options.boxes) for job in group) for group in files)
-    _leave_cores_to(opened.runtime)
+    leave_cores_to(opened.runtime)
     done: dict[Path, Done] = {}
     failures: dict[int, InputError] = {}
     for place, group in enumerate(files):
@@ -172,8 +172,12 @@ def _with_boxes(job: Job, given: Path | None) -> Job:
     return job if source is not None and source.resolve() == target.resolve() else replace(job, boxes=target)
 
 
-def _leave_cores_to(runtime: str) -> None:
-    """Let only the network use several cores: threads that decode and warp wait for one another more than they help."""
+def leave_cores_to(runtime: str) -> None:
+    """Let only the network use several cores: threads that decode and warp wait for one another more than they help.
+
+    Args:
+        runtime: What carries the network out.
+    """
     import torch
 
     use_one_thread()
