@@ -1,7 +1,7 @@
 """The command ``vitruve``: finds its verbs among the modules beside this one, and reports errors in one line.
 
-A verb is a module with a function ``command``. It imports what it works with inside that function, so that
-``vitruve --help`` stays quick.
+A verb is a module with a function ``command``, or with a ``group`` of verbs. Functions import what they work with when
+they are called, so that ``vitruve --help`` stays quick. Modules ``project_...`` hold verbs of ``vitruve project``.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ INTERRUPTED = 130
 def verbs() -> list[str]:
     """The names of the verbs, without importing them: those of the modules, with hyphens."""
     package = importlib.import_module("vitruve.cli")
-    return sorted(
-        module.name.replace("_", "-") for module in pkgutil.iter_modules(package.__path__) if module.name != "main"
-    )
+    names = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return sorted(name.replace("_", "-") for name in names if name != "main" and not name.startswith("project_"))
 
 
 def build() -> typer.Typer:
@@ -48,7 +47,11 @@ def build() -> typer.Typer:
     )
     app.callback()(_options)
     for verb in verbs():
-        app.command(verb)(importlib.import_module(f"vitruve.cli.{verb.replace('-', '_')}").command)
+        module = importlib.import_module(f"vitruve.cli.{verb.replace('-', '_')}")
+        if hasattr(module, "group"):
+            app.add_typer(module.group, name=verb)
+        else:
+            app.command(verb)(module.command)
     return app
 
 
