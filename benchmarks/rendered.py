@@ -61,21 +61,28 @@ def train(project: Path, run: Path, seed: int, *overrides: str) -> Timed:
 
 
 def judge(run: Path, project: Path) -> dict[str, float]:
-    """Errors on the frames of recordings that were not trained on.
+    """Errors on frames that were not labelled.
 
     Args:
         run: A run on that project.
         project: Of :func:`project`.
 
     Returns:
-        Mean pixel errors: of all keypoints, of those in frames with a hidden keypoint, of hidden and of seen ones; and
-        the median over all.
+        Mean pixel errors on recordings that were not trained on: of all keypoints, of those in frames with a hidden
+        keypoint, of hidden and of seen ones; the median over all; and ``videos_px``, the mean on the frames of the
+        unlabelled videos.
     """
+    network = api.load_run(run, runtime="torch")
     truth = read_labels(project / "CollectedData_new.csv")
-    found = api.load_run(run, runtime="torch").predict(truth)
+    found = network.predict(truth)
     errors = pixel_error(found.keypoints()[..., 0, :, :], truth.keypoints()[..., 0, :, :])
     hidden = truth.visible()[..., 0, :] == OCCLUDED
     occluded = np.broadcast_to(hidden.any(-1, keepdims=True), errors.shape)
     parts = {"all": np.ones_like(hidden), "occluded_frames": occluded, "hidden": hidden, "seen": ~hidden}
     means = {f"{name}_px": round(float(np.nanmean(errors[part])), 3) for name, part in parts.items()}
+    videos = []
+    for video in sorted((project / "videos").glob("*.mp4")):
+        known = read_labels(video.with_name(f"{video.stem}_truth.csv")).keypoints()
+        videos.append(pixel_error(network.predict(video).keypoints()[:, 0, 0], known[:, 0, 0]))
+    means["videos_px"] = round(float(np.nanmean(np.concatenate(videos))), 3)
     return {**means, "median_px": round(float(np.nanmedian(errors)), 3)}
