@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vitruve.atomic import atomic_json
-from vitruve.errors import ConfigError, InputError
+from vitruve.errors import ConfigError
 from vitruve.formats.coordinates_3d import FILE_NAMES, INFO, PredictionInfo, format_rows, header_lines, write_info
 from vitruve.formats.skeleton_file import FILE_NAME as SKELETON
 from vitruve.formats.skeleton_file import write_skeleton
@@ -21,10 +21,11 @@ from vitruve.inference.progress import progress
 from vitruve.inference.rows import groups
 from vitruve.media.recordings import Recording
 from vitruve.media.video import VideoReader
-from vitruve.pipeline.predict_3d import REPORT, Predicted
+from vitruve.pipeline.predict_3d import REPORT, Predicted, nowhere_located
 from vitruve.pipeline.prediction_folder import PredictionFolder
 from vitruve.pipeline.rig_recording import frames_of
 from vitruve.pipeline.stages import Stages
+from vitruve.pipeline.summary_3d import log_summary
 from vitruve.pipeline.tables_3d import LOG, log_header, log_rows, seen_points
 
 PREFIX = "Predictions_2D"
@@ -65,7 +66,7 @@ def predict_video(
     }
     headers = {FILE_NAMES[2]: header_lines(names, 2, frame_column=frame_column), LOG: log_header([video.name])}
     lines = {name: "".join(line + "\n" for line in head) for name, head in headers.items()}
-    began, located, best = time.monotonic(), 0, 0.0
+    began = time.monotonic()
     with (
         Stages(predictor) as stages,
         PredictionFolder(parent, PREFIX, stamp, lines, predictor.batch_size) as folder,
@@ -82,20 +83,15 @@ def predict_video(
                 numbers = [int(each.frame.images[0].index or 0) for each in group]
                 rows = format_rows(pixels, likely, numbers if frame_column else None)
                 folder.append({FILE_NAMES[2]: rows, LOG: log_rows(group, numbers, found)})
-            located += int(found.sum())
-            best = max([best, *(value for each in group for value in each.shot.sure)])
             advance(len(group))
     seconds = time.monotonic() - began
     rates = stages.frames_per_second(count - folder.done, seconds)
+    summary = log_summary(folder.path, [video.name])
     write_skeleton(predictor.algorithm.task.skeleton, folder.path / SKELETON)
     write_info(replace(info, number_frames=count), folder.path / INFO)
     report = {"frames": count, "batch_size": predictor.batch_size, "runtime": opened.runtime}
-    atomic_json(folder.path / REPORT, {**report, "seconds": round(seconds, 3), "frames_per_second": rates})
-    made = count - folder.done
+    atomic_json(folder.path / REPORT, {**report, "seconds": round(seconds, 3), "frames_per_second": rates, **summary})
     target = folder.finish()
-    if not located and made == count:
-        raise InputError(
-            f"{video}: the animal was located in none of {count} frames; the best confidence was {best:.2f}. "
-            f"{target / LOG} gives the reason frame by frame"
-        )
-    return Predicted(target, count, located, seconds, rates)
+    if not summary["located"]:
+        raise nowhere_located(video, count, summary["best_confidence"], target)
+    return Predicted(target, count, summary["located"], seconds, rates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -125,12 +126,27 @@ def predict_recording(
     atomic_json(folder.path / REPORT, report)
     target = folder.finish()
     if not summary["located"]:
-        best = ", ".join(f"{name} {value:.2f}" for name, value in summary["best_confidence"].items())
-        raise InputError(
-            f"{recording.folder}: the animal was located in none of {recording.count} frames; the best confidence of "
-            f"each camera was {best}. {target / LOG} gives the reason frame by frame"
-        )
+        raise nowhere_located(recording.folder, recording.count, summary["best_confidence"], target)
     return Predicted(target, recording.count, summary["located"], seconds, rates)
+
+
+def nowhere_located(source: Path, frames: int, best: Mapping[str, float], folder: Path) -> InputError:
+    """What is said of a source in which the animal was not found.
+
+    Args:
+        source: The recording or video.
+        frames: How many were looked at.
+        best: The best confidence of each camera.
+        folder: Of the prediction.
+
+    Returns:
+        The error.
+    """
+    each = ", ".join(f"{name} {value:.2f}" for name, value in best.items())
+    return InputError(
+        f"{source}: the animal was located in none of {frames} frames; the best confidence of each camera was {each}. "
+        f"{folder / LOG} gives the reason frame by frame"
+    )
 
 
 def check_run(directory: Path) -> None:

@@ -72,15 +72,10 @@ def summarised(folder: Path, cameras: Sequence[str], keypoints: Sequence[str]) -
         errors.add(values)
     for values in _values(folder / DIFFERENCE):
         apart.add(values)
-    located, best = 0, np.zeros(views)
-    for chunk in pd.read_csv(folder / LOG, chunksize=_ROWS):
-        located += int(chunk["reason"].isna().sum())
-        best = np.maximum(best, chunk[list(cameras)].max().to_numpy(float))
     column = np.arange(views * joints).reshape(views, joints)
     by_camera, by_keypoint = column.tolist(), column.T.tolist()
     return {
-        "located": located,
-        "best_confidence": dict(zip(cameras, best.round(4).tolist(), strict=True)),
+        **log_summary(folder, cameras),
         "reprojection_px": {
             "all": errors.of(range(views * joints))[0],
             "cameras": dict(zip(cameras, errors.of(*by_camera), strict=True)),
@@ -89,6 +84,23 @@ def summarised(folder: Path, cameras: Sequence[str], keypoints: Sequence[str]) -
         "distance_mm": dict(zip(keypoints, apart.of(*[[2 * k] for k in range(joints)]), strict=True)),
         "triangulated_deviation_mm": dict(zip(keypoints, apart.of(*[[2 * k + 1] for k in range(joints)]), strict=True)),
     }
+
+
+def log_summary(folder: Path, cameras: Sequence[str]) -> dict[str, Any]:
+    """How many frames have points, and how sure each camera was at best.
+
+    Args:
+        folder: Of the log.
+        cameras: Their names.
+
+    Returns:
+        Plain values.
+    """
+    located, best = 0, np.zeros(len(cameras))
+    for chunk in pd.read_csv(folder / LOG, chunksize=_ROWS):
+        located += int(chunk["reason"].isna().sum())
+        best = np.maximum(best, chunk[list(cameras)].max().to_numpy(float))
+    return {"located": located, "best_confidence": dict(zip(cameras, best.round(4).tolist(), strict=True))}
 
 
 def _values(table: Path) -> Iterator[Float[np.ndarray, "T C"]]:
