@@ -1,9 +1,10 @@
 """Vitruve trains, runs and improves pose models.
 
-The verbs are functions of this package: ``recommend``, ``train``, ``load_run``, ``predict``, ``evaluate``, ``convert``,
-``bench``, ``calibrate``, ``example``, ``select_frames``, ``smooth``, ``create_boxes``, ``smooth_boxes``, ``crop``,
-``remap``, ``status`` and ``list_available``. They are imported when they are first used, so
-``import vitruve`` is quick.
+The verbs are functions of this package: ``recommend``, ``train``, ``load_run``, ``predict``, ``evaluate``,
+``convert``, ``bench``, ``calibrate``, ``example``, ``select_frames``, ``smooth``, ``create_boxes``, ``smooth_boxes``,
+``crop``, ``remap``, ``status``, ``list_available``, ``create_project``, ``list_projects``, ``train_project``,
+``predict_3d``, ``predict_2d``, ``create_videos_3d`` and ``create_videos_2d``. They are
+imported when they are first used, so ``import vitruve`` is quick.
 """
 
 from __future__ import annotations
@@ -13,18 +14,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vitruve.api import (
         Evaluation,
+        Project,
         Run,
         bench,
         calibrate,
         convert,
         create_boxes,
         create_fiftyone_dataset,
+        create_project,
+        create_videos_2d,
+        create_videos_3d,
         crop,
         evaluate,
         example,
         list_available,
+        list_projects,
         load_run,
         predict,
+        predict_2d,
+        predict_3d,
         recommend,
         remap,
         select_frames,
@@ -32,24 +40,32 @@ if TYPE_CHECKING:
         smooth_boxes,
         status,
         train,
+        train_project,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Evaluation",
+    "Project",
     "Run",
     "bench",
     "calibrate",
     "convert",
     "create_boxes",
     "create_fiftyone_dataset",
+    "create_project",
+    "create_videos_2d",
+    "create_videos_3d",
     "crop",
     "evaluate",
     "example",
     "list_available",
+    "list_projects",
     "load_run",
     "predict",
+    "predict_2d",
+    "predict_3d",
     "recommend",
     "remap",
     "select_frames",
@@ -57,6 +73,7 @@ __all__ = [
     "smooth_boxes",
     "status",
     "train",
+    "train_project",
 ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +14,23 @@ from vitruve.cropping import crop as crop
 from vitruve.cropping import remap as remap
 from vitruve.cropping import smooth_boxes as smooth_boxes
 from vitruve.errors import ConfigError, InputError
+from vitruve.evaluation.outcome import Evaluation as Evaluation
 from vitruve.labelling import recommend as recommend
 from vitruve.labelling import select_frames as select_frames
 from vitruve.listing import list_available as list_available
+from vitruve.project import Project as Project
+from vitruve.project.verbs import create_project as create_project
+from vitruve.project.verbs import list_projects as list_projects
+from vitruve.project.verbs import train_project as train_project
+from vitruve.recordings import create_videos_2d as create_videos_2d
+from vitruve.recordings import create_videos_3d as create_videos_3d
+from vitruve.recordings import predict_2d as predict_2d
+from vitruve.recordings import predict_3d as predict_3d
 from vitruve.smoothing.smooth import smooth as smooth
 from vitruve.viewer.create import create_fiftyone_dataset as create_fiftyone_dataset
 
 if TYPE_CHECKING:
     from vitruve.config.schema import Config
-    from vitruve.evaluation.report import Report
     from vitruve.formats.conversion import Conversion
     from vitruve.inference.bench import BenchReport
     from vitruve.inference.files import Done
@@ -31,24 +38,6 @@ if TYPE_CHECKING:
     from vitruve.run import Status
     from vitruve.structures.labels import Frame, Labels
     from vitruve.structures.skeleton import Skeleton
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What :func:`evaluate` found.
-
-    Attributes:
-        report: All errors and tables.
-        files: The files written, by their kind.
-    """
-
-    report: Report
-    files: dict[str, Path]
-
-    @property
-    def summary(self) -> Any:
-        """One row a split, as a DataFrame."""
-        return self.report.summary
 
 
 class Run:

@@ -68,7 +68,7 @@ def test_every_public_function_is_documented() -> None:
     lost = {
         place: found
         for place, function in public_functions()
-        if not re.fullmatch(r"vitruve\.cli\.\w+\.command", place) and (found := missing(function))
+        if not re.fullmatch(r"vitruve\.cli\.(?!main\.)\w+\.\w+", place) and (found := missing(function))
     }
     assert lost == {}
 

@@ -13,6 +13,10 @@ OFFERED = {
     "train",
     "load_run",
     "predict",
+    "predict_3d",
+    "predict_2d",
+    "create_videos_3d",
+    "create_videos_2d",
     "evaluate",
     "convert",
     "create_fiftyone_dataset",
@@ -28,7 +32,11 @@ OFFERED = {
     "crop",
     "remap",
     "status",
+    "create_project",
+    "list_projects",
+    "train_project",
     "Evaluation",
+    "Project",
     "Run",
 }
 

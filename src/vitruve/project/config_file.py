@@ -13,6 +13,7 @@ from pydantic import Field, StrictInt, ValidationError, ValidationInfo, field_va
 from vitruve.atomic import atomic_write
 from vitruve.config.explain import config_error
 from vitruve.config.yaml_file import read_yaml
+from vitruve.errors import nearest
 from vitruve.settings import Section
 
 _log = logging.getLogger(__name__)
@@ -21,8 +22,8 @@ _STRIDE = 64
 _SHRINKS = 4
 _COMMENTS_FROM = 36
 
-_HIDDEN = ("OPTIMIZER", "USE_ONECYLCLE", "USE_ONECYCLE", "VAL_INTERVAL", "MEAN", "STD", "AUGMENTATION")
-"""What JARVIS itself reads beside what it writes."""
+_SCALE = "COMPOUND_COEF"
+"""How older versions say the size of a network: 0 for EfficientNet b0, and so on."""
 
 
 def _multiple(value: int, of: int) -> int:
@@ -150,8 +151,8 @@ def read_config(path: Path) -> ProjectConfig:
     """Read a project's settings, those of JARVIS' projects too.
 
     Args:
-        path: The file. ``COMPOUND_COEF`` of older versions becomes ``MODEL_SIZE``; what JARVIS keeps hidden is named in
-            a warning.
+        path: The file. ``COMPOUND_COEF`` of older versions becomes ``MODEL_SIZE``; keys that mean nothing here, such as
+            those of JARVIS' optimiser and augmentation, are named in a warning.
 
     Returns:
         The settings.
@@ -159,7 +160,7 @@ def read_config(path: Path) -> ProjectConfig:
     Raises:
         ConfigError: The file is missing or broken, or a value is unknown, wrong, or contradicts another.
     """
-    values, idle = _modern(read_yaml(path))
+    values, idle = _adopted(read_yaml(path), ProjectConfig)
     try:
         config = ProjectConfig.model_validate(values)
     except ValidationError as error:
@@ -182,28 +183,25 @@ def write_config(config: ProjectConfig, path: Path) -> None:
     atomic_write(path, "\n".join(_lines(config)) + "\n")
 
 
-def _modern(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Values under the keys of today, and the hidden keys that were there."""
-    idle: list[str] = []
+def _adopted(values: Mapping[str, Any], section: type[Section], place: str = "") -> tuple[dict[str, Any], list[str]]:
+    """Values under the keys of today, and keys that mean nothing here; one that is nearly right is left to be wrong."""
+    known = section.model_fields
     result: dict[str, Any] = {}
+    idle: list[str] = []
     for key, value in values.items():
-        if key in _HIDDEN:
-            idle.append(key)
-        elif isinstance(value, Mapping):
-            inner, hidden = _modern(value)
-            idle += [f"{key}.{name}" for name in hidden]
-            result[key] = _with_size(inner)
-        elif value is not None or key not in ("KEYPOINT_NAMES", "SKELETON"):
+        inner = known[key].annotation if key in known else None
+        if key == _SCALE and "MODEL_SIZE" in known:
+            if isinstance(value, int):
+                result.setdefault("MODEL_SIZE", "small" if value <= 0 else "medium" if value <= 2 else "large")
+        elif isinstance(value, Mapping) and isinstance(inner, type) and issubclass(inner, Section):
+            result[key], hidden = _adopted(value, inner, f"{place}{key}.")
+            idle += hidden
+        elif key not in known and not nearest(str(key), known):
+            idle.append(f"{place}{key}")
+        # A project of images alone, and a list of no names, have nothing there.
+        elif value is not None or key not in known or not isinstance(known[key].default, tuple):
             result[key] = value
     return result, idle
-
-
-def _with_size(section: dict[str, Any]) -> dict[str, Any]:
-    """Older versions say how the network is scaled: 0 for EfficientNet b0, and so on."""
-    scale = section.pop("COMPOUND_COEF", None)
-    if isinstance(scale, int) and "MODEL_SIZE" not in section:
-        section["MODEL_SIZE"] = "small" if scale <= 0 else "medium" if scale <= 2 else "large"
-    return section
 
 
 def _lines(config: ProjectConfig) -> Iterator[str]:

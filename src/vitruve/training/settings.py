@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from vitruve.settings import Section
 
 _Count = Annotated[StrictInt, Field(ge=0)]
 _ROUNDING = 1e-9
+
+
+def _as_text(value: Any) -> Any:
+    """A number as it is typed: YAML and Hydra take 32 for one."""
+    return str(value) if type(value) is int else value
 
 
 class EveryNth(Section):
@@ -142,9 +147,8 @@ class TrainingSettings(Section):
         description="Processes that prepare images; null to choose by the processor's cores.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where the network is trained.")
-    precision: Literal["auto", "32", "bf16", "16"] = Field(
+    precision: Annotated[Literal["auto", "32", "bf16", "16"], BeforeValidator(_as_text)] = Field(
         default="auto",
-        coerce_numbers_to_str=True,
         description="Number format of the forward pass; auto takes bf16 or 16 where the device gains by it.",
     )
     channels_last: StrictBool | None = Field(

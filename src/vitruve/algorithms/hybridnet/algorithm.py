@@ -67,7 +67,7 @@ class HybridNet(EfficientTrackTargets):
         self.spacing, self.side = _grid_of(config)
         self.space = V2V(len(task.skeleton), config.dropout)
         for part in self._held():
-            part.requires_grad_(False)
+            part.requires_grad_(False).eval()
 
     @property
     def backbone(self) -> nn.Module | None:

@@ -1,0 +1,28 @@
+"""What an evaluation hands back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vitruve.evaluation.report import Report
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What :func:`vitruve.evaluate` found.
+
+    Attributes:
+        report: All errors and tables.
+        files: The files written, by their kind.
+    """
+
+    report: Report
+    files: dict[str, Path]
+
+    @property
+    def summary(self) -> Any:
+        """One row a split, as a DataFrame."""
+        return self.report.summary
