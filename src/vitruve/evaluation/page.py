@@ -14,10 +14,8 @@ from typing import Any, SupportsInt
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
-import vitruve
 from vitruve.atomic import atomic_write
 from vitruve.evaluation import tables
 from vitruve.evaluation.matching import labelled_keypoints
@@ -26,6 +24,7 @@ from vitruve.evaluation.windows import WINDOW_GAP
 from vitruve.structures.instances import VISIBLE
 from vitruve.structures.labels import Frame
 from vitruve.visualize import plots
+from vitruve.visualize.html import render_page
 from vitruve.visualize.overlay import overlay
 
 _NONE = "\N{EN DASH}"
@@ -162,17 +161,14 @@ def render(report: Report, pictures: Mapping[str, bytes], about: Mapping[str, st
     Returns:
         HTML.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"px": _pixels, "percent": _percent, "count": _count}
-    template = environment.from_string(
-        (files("vitruve.evaluation") / "templates" / "report.html").read_text(encoding="utf-8")
-    )
     encoded = {name: base64.b64encode(content).decode() for name, content in pictures.items()}
     worst = report.worst().to_dict("records")
-    return template.render(
-        about=about or {"Labels": report.truth.scorer, "Predictions": report.predictions.scorer},
-        created=created.strftime("%Y-%m-%d %H:%M %Z").strip(),
-        version=vitruve.__version__,
+    return render_page(
+        (files("vitruve.evaluation") / "templates" / "report.html").read_text(encoding="utf-8"),
+        "Evaluation",
+        about or {"Labels": report.truth.scorer, "Predictions": report.predictions.scorer},
+        created=created,
+        filters={"px": _pixels, "percent": _percent, "count": _count},
         summary=report.summary.to_dict("records"),
         headline=_headline(report),
         per_keypoint=_keypoint_rows(report),

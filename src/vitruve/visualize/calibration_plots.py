@@ -12,7 +12,7 @@ from matplotlib.patches import Circle, Rectangle
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
 from vitruve.structures.camera import Camera
-from vitruve.visualize.plots import DPI, FAINT, GRID, INK
+from vitruve.visualize.look import DPI, FAINT, GRID, INK
 
 _ACCENT, _ALARM = "#0072B2", "#D55E00"
 _WIDTH = 5.6

@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vitruve.visualize.plots import DPI
+from vitruve.visualize.look import DPI
 
 _LABELS = "#D55E00"
 _PREDICTIONS = "#56B4E9"

@@ -24,13 +24,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, PercentFormatter
 
 from vitruve.atomic import atomic_path
+from vitruve.visualize.look import DPI, FAINT, WIDTH, dress, legend, new_figure, nothing
 
-DPI = 160
 FLOOR_PX = 0.1
 """Smaller errors are drawn here: a logarithmic axis has no zero."""
-
-INK, FAINT, GRID = "#1f2933", "#616e7c", "#e4e7eb"
-_WIDTH = 5.6
 
 
 class _Style(NamedTuple):
@@ -64,9 +61,9 @@ def error_distribution(
     """
     groups = list(errors)
     step = 0.13 * max(len(groups), 1) + 0.12
-    figure, axes = _figure(title, height=float(np.clip(step * len(keypoints) + 1.2, 2.4, 24)))
+    figure, axes = new_figure(title, height=float(np.clip(step * len(keypoints) + 1.2, 2.4, 24)))
     if not any(np.isfinite(values).any() for values in errors.values()):
-        return _nothing(figure, axes, "no labelled keypoint")
+        return nothing(figure, axes, "no labelled keypoint")
     spread = np.random.default_rng(0)
     offsets = (np.arange(len(groups)) - (len(groups) - 1) / 2) * (0.74 / max(len(groups), 1))
     for group, offset in zip(groups, offsets, strict=True):
@@ -94,7 +91,7 @@ def error_distribution(
     axes.set_ylim(len(keypoints) - 0.4, -0.6)
     _error_axis(axes, "x", "Error (px, logarithmic): marker median, bar middle half")
     axes.grid(axis="y", visible=False)
-    _legend(figure, len(groups))
+    legend(figure, len(groups))
     return figure
 
 
@@ -115,11 +112,11 @@ def pck_curve(
         The figure. The horizontal axis ends where every group has 95 % of its keypoints, but not before twice
         the last mark.
     """
-    figure, axes = _figure(title)
+    figure, axes = new_figure(title)
     flat = {group: np.sort(values[~np.isnan(values)]) for group, values in errors.items()}
     flat = {group: values for group, values in flat.items() if values.size}
     if not flat:
-        return _nothing(figure, axes, "no labelled keypoint")
+        return nothing(figure, axes, "no labelled keypoint")
     ends = [np.percentile(values[np.isfinite(values)], 95) for values in flat.values() if np.isfinite(values).any()]
     end = float(max([*ends, 2 * max(marks_px, default=5.0)]))
     for group, values in flat.items():
@@ -142,7 +139,7 @@ def pck_curve(
     axes.set_xlabel("Distance from the label (px)")
     axes.set_ylabel("Keypoints within (%)")
     _percent(axes.yaxis)
-    _legend(figure, len(flat))
+    legend(figure, len(flat))
     return figure
 
 
@@ -163,7 +160,7 @@ def error_against_confidence(
     Returns:
         The figure.
     """
-    figure, axes = _figure(title)
+    figure, axes = new_figure(title)
     drawn = 0
     for group, values in errors.items():
         style = _style(group, list(errors))
@@ -193,11 +190,11 @@ def error_against_confidence(
             label=group,
         )
     if not drawn:
-        return _nothing(figure, axes, "no keypoint with a label and a confidence")
+        return nothing(figure, axes, "no keypoint with a label and a confidence")
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel("Confidence (0 to 1)")
     _error_axis(axes, "y", "Error (px, logarithmic)")
-    _legend(figure, drawn)
+    legend(figure, drawn)
     return figure
 
 
@@ -211,15 +208,15 @@ def error_over_threshold(tables: Mapping[str, pd.DataFrame], title: str = "Keepi
     Returns:
         The figure: error above, share below.
     """
-    figure = Figure(figsize=(_WIDTH, 4.9), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.9), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    _dress(above, title)
-    _dress(below, "")
+    dress(above, title)
+    dress(below, "")
     filled = {group: table for group, table in tables.items() if table["count"].any()}
     if not filled:
         below.remove()
-        return _nothing(figure, above, "no keypoint with a label and a confidence")
+        return nothing(figure, above, "no keypoint with a label and a confidence")
     for group, table in filled.items():
         style = _style(group, list(tables))
         for axes, column in ((above, "mean_error_px"), (below, "kept_share")):
@@ -231,7 +228,7 @@ def error_over_threshold(tables: Mapping[str, pd.DataFrame], title: str = "Keepi
     below.set_ylabel("Kept (%)")
     below.set_xlabel("Confidence threshold (0 to 1)")
     _percent(below.yaxis)
-    _legend(figure, len(filled), above)
+    legend(figure, len(filled), above)
     return figure
 
 
@@ -247,10 +244,10 @@ def calibration_curve(tables: Mapping[str, pd.DataFrame], near: str, title: str 
     Returns:
         The figure. On the diagonal, confidence is the share near enough.
     """
-    figure, axes = _figure(title, height=4.6)
+    figure, axes = new_figure(title, height=4.6)
     filled = {group: table[table["count"] > 0] for group, table in tables.items() if table["count"].any()}
     if not filled:
-        return _nothing(figure, axes, "no keypoint with a label and a confidence")
+        return nothing(figure, axes, "no keypoint with a label and a confidence")
     axes.plot((0, 1), (0, 1), color=FAINT, linewidth=1, linestyle=":")
     for group, table in filled.items():
         style = _style(group, list(tables))
@@ -273,7 +270,7 @@ def calibration_curve(tables: Mapping[str, pd.DataFrame], near: str, title: str 
     axes.set_xlabel("Confidence (0 to 1)")
     axes.set_ylabel(textwrap.fill(f"Keypoints {near} (%)", 48))
     _percent(axes.yaxis)
-    _legend(figure, len(filled))
+    legend(figure, len(filled))
     return figure
 
 
@@ -306,34 +303,6 @@ def save_png(figure: Figure, path: str | Path) -> None:
         temporary.write_bytes(content)
 
 
-def _figure(title: str, height: float = 4.0) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(_WIDTH, height), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    _dress(axes, title)
-    return figure, axes
-
-
-def _dress(axes: Axes, title: str) -> None:
-    if title:
-        axes.set_title(title, fontsize=11.5, color=INK, loc="left", pad=14, parse_math=False)
-    axes.grid(True, color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=9.5, labelcolor=INK, color=FAINT, length=3)
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set(fontsize=10, color=INK)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(FAINT)
-
-
-def _nothing(figure: Figure, axes: Axes, reason: str) -> Figure:
-    figure.set_figheight(1.6)
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=FAINT, fontsize=11)
-    return figure
-
-
 def _error_axis(axes: Axes, which: str, label: str) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
@@ -351,20 +320,6 @@ def _error_axis(axes: Axes, which: str, label: str) -> None:
 
 def _percent(axis: object) -> None:
     axis.set_major_formatter(PercentFormatter(1.0, symbol=""))  # type: ignore[attr-defined]
-
-
-def _legend(figure: Figure, columns: int, axes: Axes | None = None) -> None:
-    handles, names = (axes or figure.axes[0]).get_legend_handles_labels()
-    figure.legend(
-        handles,
-        names,
-        loc="outside lower center",
-        ncols=min(columns, 3),
-        fontsize=9.5,
-        frameon=False,
-        labelcolor=INK,
-        handlelength=2.6,
-    )
 
 
 def _style(group: str, groups: Sequence[str]) -> _Style:
