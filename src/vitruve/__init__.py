@@ -3,8 +3,9 @@
 The verbs are functions of this package: ``recommend``, ``train``, ``load_run``, ``predict``, ``evaluate``,
 ``convert``, ``bench``, ``calibrate``, ``example``, ``select_frames``, ``smooth``, ``create_boxes``, ``smooth_boxes``,
 ``crop``, ``remap``, ``status``, ``list_available``, ``create_project``, ``list_projects``, ``train_project``,
-``predict_3d``, ``predict_2d``, ``create_videos_3d`` and ``create_videos_2d``. They are
-imported when they are first used, so ``import vitruve`` is quick.
+``predict_3d``, ``predict_2d``, ``create_videos_3d``, ``create_videos_2d``, ``view_dataset``, ``animate_3d``,
+``analyze_validation``, ``plot_error_histogram`` and ``plot_error_per_keypoint``. They are imported when they are
+first used, so ``import vitruve`` is quick.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
         Evaluation,
         Project,
         Run,
+        analyze_validation,
+        animate_3d,
         bench,
         calibrate,
         convert,
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
         list_available,
         list_projects,
         load_run,
+        plot_error_histogram,
+        plot_error_per_keypoint,
         predict,
         predict_2d,
         predict_3d,
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
         status,
         train,
         train_project,
+        view_dataset,
     )
 
 __version__ = "0.1.0"
@@ -49,6 +55,8 @@ __all__ = [
     "Evaluation",
     "Project",
     "Run",
+    "analyze_validation",
+    "animate_3d",
     "bench",
     "calibrate",
     "convert",
@@ -63,6 +71,8 @@ __all__ = [
     "list_available",
     "list_projects",
     "load_run",
+    "plot_error_histogram",
+    "plot_error_per_keypoint",
     "predict",
     "predict_2d",
     "predict_3d",
@@ -74,6 +84,7 @@ __all__ = [
     "status",
     "train",
     "train_project",
+    "view_dataset",
 ]
 
 

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitruve.analysis import analyze_validation as analyze_validation
+from vitruve.analysis import animate_3d as animate_3d
+from vitruve.analysis import plot_error_histogram as plot_error_histogram
+from vitruve.analysis import plot_error_per_keypoint as plot_error_per_keypoint
+from vitruve.analysis import view_dataset as view_dataset
 from vitruve.calibration.calibrate import calibrate as calibrate
 from vitruve.cropping import create_boxes as create_boxes
 from vitruve.cropping import crop as crop

@@ -1,0 +1,80 @@
+"""``vitruve visualize dataset2d``, ``dataset3d`` and ``animation3d``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+group = typer.Typer(help="Look at labels and at points in space.", no_args_is_help=True, rich_markup_mode=None)
+
+_Labels = Annotated[Path, typer.Argument(metavar="LABELS", help="A TrainingSet, or labels of any other format.")]
+_Page = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="HTML file to write, in the current folder.")
+]
+_Frames = Annotated[int, typer.Option(metavar="N", min=1, help="Frames in the page, at the most.")]
+_Split = Annotated[str | None, typer.Option(metavar="NAME", help="Only frames of this split.")]
+_Worst = Annotated[bool, typer.Option("--worst", help="Frames whose views contradict one another most, first.")]
+_Side = Annotated[int, typer.Option(metavar="PX", min=64, help="Longer side of the images in the page.")]
+
+
+@group.command("dataset2d")
+def dataset2d(
+    labels: _Labels,
+    output: _Page = None,
+    frames: _Frames = 50,
+    split: _Split = None,
+    worst: _Worst = False,
+    side: _Side = 640,
+) -> None:
+    """Show the labels in every image."""
+    _view(labels, False, output, frames, split, worst, side)
+
+
+@group.command("dataset3d")
+def dataset3d(
+    labels: _Labels,
+    output: _Page = None,
+    frames: _Frames = 50,
+    split: _Split = None,
+    worst: _Worst = False,
+    side: _Side = 640,
+) -> None:
+    """Show labels, their points in space as every camera sees them, and the skeleton from all sides."""
+    _view(labels, True, output, frames, split, worst, side)
+
+
+@group.command("animation3d")
+def animation3d(
+    prediction: Annotated[Path, typer.Argument(metavar="PREDICTION", help="data3D.csv, or the folder that holds it.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A video (.mp4) or a page (.html); animation3D.mp4 by default."
+        ),
+    ] = None,
+    skeleton: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="What joins keypoints: skeleton.yaml, a project's config.yaml, a label set."),
+    ] = None,
+    up: Annotated[str, typer.Option(metavar="AXIS", help="Axis of the world that points up, such as +z or -y.")] = "+z",
+    fps: Annotated[float | None, typer.Option(metavar="RATE", help="Frames a second; as recorded by default.")] = None,
+    frames: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first N frames.")] = None,
+    turn: Annotated[bool, typer.Option(help="Go around the animal slowly.")] = True,
+) -> None:
+    """Draw the points of a prediction in space, as a video or a page."""
+    from vitruve import api
+
+    made = api.animate_3d(prediction, output, skeleton=skeleton, up=up, fps=fps, frames=frames, turn=turn)
+    typer.echo(f"animation: {made}")
+
+
+def _view(
+    labels: Path, in_space: bool, output: Path | None, frames: int, split: str | None, worst: bool, side: int
+) -> None:
+    from vitruve import api
+
+    made = api.view_dataset(labels, output, in_space=in_space, frames=frames, split=split, worst=worst, side=side)
+    for kind, file in made.items():
+        typer.echo(f"{kind}: {file}")
