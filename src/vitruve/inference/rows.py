@@ -21,6 +21,9 @@ def saying(path: Path) -> Iterator[None]:
     Args:
         path: The file that the block writes.
 
+    Yields:
+        Nothing.
+
     Raises:
         InputError: It cannot be written.
     """
