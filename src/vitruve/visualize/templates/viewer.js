@@ -172,13 +172,22 @@
     return { middle, radius: Math.max(1, share(points.map((p) => Math.hypot(...mix(p, middle, -1))), 0.99)) };
   }
   const everywhere = extent(known(frames.flatMap((f) => f.points || [])));
-  const bodies = frames.map((f) => extent(known(f.points || [])).radius);
+  const largestBody = frames.reduce((most, f) => Math.max(most, extent(known(f.points || [])).radius), 1);
   function upward() {
     const chosen = at("up") ? at("up").value : "";
     if (!chosen) return data.up;
     const axis = [0, 0, 0];
     axis["xyz".indexOf(chosen[1])] = chosen[0] === "-" ? -1 : 1;
     return axis;
+  }
+  const grounds = new Map();
+  function ground(up) {
+    const key = up.join();
+    if (!grounds.has(key)) {
+      const heights = known(frames.flatMap((f) => f.points || [])).map((p) => dot(p, up));
+      grounds.set(key, share(heights.length ? heights : [0], 0.005));
+    }
+    return grounds.get(key);
   }
   function drawSpace(frame) {
     const canvas = at("space");
@@ -187,7 +196,7 @@
     const tall = Math.max(height, 260);
     const points = frame.points || [], there = known(points);
     const middle = on("follow") && there.length ? extent(there).middle : everywhere.middle;
-    const radius = on("follow") ? Math.max(...bodies) : everywhere.radius;
+    const radius = on("follow") ? largestBody : everywhere.radius;
     const up = unit(upward());
     const thin = [0, 1, 2].reduce((a, b) => (Math.abs(up[b]) < Math.abs(up[a]) ? b : a), 0);
     const east = unit(times([0, 1, 2].map((c) => (c === thin ? 1 : 0)), up)), north = times(up, east);
@@ -200,8 +209,7 @@
       return [width / 2 + focal * dot(d, right) / depth, tall / 2 - focal * dot(d, above) / depth, depth];
     };
     // Floor below the lowest point of all framesets.
-    const heights = known(frames.flatMap((f) => f.points || [])).map((p) => dot(p, up));
-    const floor = on("follow") && there.length ? Math.min(...there.map((p) => dot(p, up))) : share(heights.length ? heights : [0], 0.005);
+    const floor = on("follow") && there.length ? Math.min(...there.map((p) => dot(p, up))) : ground(up);
     const wanted = 2.6 * radius / 8, power = 10 ** Math.floor(Math.log10(wanted));
     const step = [1, 2, 5, 10].map((s) => s * power).reduce((a, b) => (Math.abs(a - wanted) < Math.abs(b - wanted) ? a : b));
     const origin = mix(middle, up, floor - dot(middle, up));
