@@ -79,8 +79,11 @@ def _check_vitruve(words: list[str], folder: Path) -> None:
         assert CliRunner().invoke(build(), words).exit_code == 0
         return
     verb = get_command(build()).commands[words[0]]  # type: ignore[attr-defined]
+    while hasattr(verb, "commands"):  # a group of verbs
+        words = words[1:]
+        verb = verb.commands[words[0]]
     context = verb.make_context(words[0], list(words[1:]))
-    if words[0] != "train":
+    if "arguments" not in context.params:
         return
     words = [word for word in context.params["arguments"] or () if not word.startswith("resume=")]
     overrides = [word for word in words if not word.endswith(".yaml")]

@@ -14,9 +14,11 @@ group = typer.Typer(help="JARVIS' own commands, for who knows them.", no_args_is
 _train = typer.Typer(help="Train the networks of a project.", no_args_is_help=True, rich_markup_mode=None)
 _predict = typer.Typer(help="Predict recordings.", no_args_is_help=True, rich_markup_mode=None)
 _visualize = typer.Typer(help="Draw predictions into videos.", no_args_is_help=True, rich_markup_mode=None)
+_analyze = typer.Typer(help="Measure errors of a project.", no_args_is_help=True, rich_markup_mode=None)
 group.add_typer(_train, name="train")
 group.add_typer(_predict, name="predict")
 group.add_typer(_visualize, name="visualize")
+group.add_typer(_analyze, name="analyze")
 
 _Project = Annotated[str, typer.Argument(metavar="PROJECT", help="The project, or its folder.")]
 _Epochs = Annotated[int | None, typer.Option("--num_epochs", metavar="N", min=1, help="In place of NUM_EPOCHS.")]
@@ -31,6 +33,10 @@ _Start = Annotated[int, typer.Option("--frame_start", metavar="N", min=0, help="
 _Count = Annotated[int, typer.Option("--number_frames", metavar="N", help="How many frames; -1 for all to the end.")]
 _Dataset = Annotated[
     str | None, typer.Option("--dataset_name", metavar="NAME|DIR", help="Dataset whose calibration counts.")
+]
+
+_Analysis = Annotated[
+    str, typer.Option("--analysis_path", metavar="DIR", help="Folder of an analysis; latest by default.")
 ]
 
 
@@ -169,6 +175,56 @@ def predict_3d(
 
 _visualize.command("create-videos3d")(project_predict.create_videos_3d)
 _visualize.command("create-videos2d")(project_predict.create_videos_2d)
+
+
+@_analyze.command("analyze-validation-data")
+def analyze_validation_data(name: _Project) -> None:
+    """Predict the validation framesets and measure the errors in space."""
+    from vitruve import api
+    from vitruve.project.folder import timestamp
+
+    opened = api.Project.open(name)
+    made = api.analyze_validation(
+        opened.run("hybridnet"), opened.dataset("3D"), output=opened.analysis / f"Validation_Predictions_{timestamp()}"
+    )
+    typer.echo(f"report: {made.files['report']}")
+
+
+@_analyze.command("plot-error-histogram")
+def plot_error_histogram(
+    name: _Project,
+    analysis_path: _Analysis = "latest",
+    cutoff: Annotated[
+        float, typer.Option(metavar="MM", help="Larger errors are in the last bin; -1 for all in their own.")
+    ] = -1.0,
+) -> None:
+    """Draw the histogram of an analysis."""
+    from vitruve import api
+
+    folder = _analysed(name, analysis_path)
+    typer.echo(f"picture: {api.plot_error_histogram(folder, cutoff=cutoff if cutoff > 0 else None)}")
+
+
+@_analyze.command("plot-error-per-keypoint")
+def plot_error_per_keypoint(name: _Project, analysis_path: _Analysis = "latest") -> None:
+    """Draw the mean error of each keypoint."""
+    from vitruve import api
+
+    typer.echo(f"picture: {api.plot_error_per_keypoint(_analysed(name, analysis_path))}")
+
+
+def _analysed(name: str, given: str) -> Path:
+    from vitruve import api
+
+    if given != "latest":
+        return Path(given)
+    folder = api.Project.open(name).analysis
+    found = sorted(folder.glob("Validation_Predictions_*/"))
+    if not found:
+        raise InputError(
+            f"{folder}: holds no analysis; make one with: vitruve jarvis analyze analyze-validation-data {name}"
+        )
+    return found[-1]
 
 
 def _run(given: str | None) -> str | None:

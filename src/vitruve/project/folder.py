@@ -122,6 +122,11 @@ class Project:
         return self.path / "predictions"
 
     @property
+    def analysis(self) -> Path:
+        """Folder of analyses of errors."""
+        return self.path / "analysis"
+
+    @property
     def pretrained(self) -> tuple[Path, ...]:
         """Folders of networks that were trained elsewhere: of this project, and of all projects."""
         here = self.path.resolve()
@@ -198,9 +203,9 @@ class Project:
     def new_run_name(self, now: Callable[[], datetime.datetime] = datetime.datetime.now) -> str:
         """A name for the next training that no run of the project has: ``Run_<YYYYmmdd-HHMMSS>``."""
         moment = now()
-        while any((self.models(stage) / run_name(moment)).exists() for stage in Stage):
+        while any((self.models(stage) / f"{_RUN}{timestamp(moment)}").exists() for stage in Stage):
             moment += datetime.timedelta(seconds=1)
-        return run_name(moment)
+        return f"{_RUN}{timestamp(moment)}"
 
 
 def dataset_name(project: Path, dataset: str | Path | None) -> str | None:
@@ -221,9 +226,9 @@ def dataset_name(project: Path, dataset: str | Path | None) -> str | None:
     return Path(os.path.relpath(there, home)).as_posix()
 
 
-def run_name(moment: datetime.datetime) -> str:
-    """What a run is called that begins at a moment."""
-    return f"{_RUN}{moment:%Y%m%d-%H%M%S}"
+def timestamp(moment: datetime.datetime | None = None) -> str:
+    """A moment, or now, as names of folders have it: ``YYYYmmdd-HHMMSS``."""
+    return f"{moment or datetime.datetime.now():%Y%m%d-%H%M%S}"
 
 
 def is_finished(run: Path) -> bool:
