@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +84,10 @@ def test_the_command_line_makes_shows_and_lists(home: Path, tmp_path: Path) -> N
     assert "BOUNDING_BOX_SIZE 64 px: 98 of 100" in told and "100% of 3 framesets fit" in told
     assert "again  CenterDetect 0, KeypointDetect 0, HybridNet 0" in say("list", "--folder", str(tmp_path / "projects"))
     shown = say("show", str(home / "projects" / "mouse"))
-    assert "HybridNet: 1 runs" in shown and "1 epochs; mean error: validation" in shown
+    assert "CenterDetect: 1 runs" in shown and "1 epochs; mean error: validation" in shown
+    (millimetres,) = re.findall(r"1 epochs; mean error: validation ([\d.]+) mm", shown)
+    row = RunFiles(Project.open("mouse", home / "projects").run("hybridnet")).read_metrics()[0]
+    assert float(millimetres) == pytest.approx(float(row["val_pixel_error"]), abs=0.01)
 
 
 def test_latest_is_the_newest_finished_run(home: Path, new: Project) -> None:

@@ -46,12 +46,12 @@ def summary(project: Project) -> Iterator[str]:
         runs = project.runs(stage)
         yield f"{stage}: {len(runs)} runs" if runs else f"{stage}: not trained"
         for run in runs:
-            yield f"  {run.name}: {_state(run)}"
+            yield f"  {run.name}: {_state(run, stage)}"
     found = sorted(path.name for path in project.predictions.glob("predictions*D/*") if path.is_dir())
     yield f"predictions: {', '.join(found) if found else 'none'}"
 
 
-def _state(run: Path) -> str:
+def _state(run: Path, stage: Stage) -> str:
     files = RunFiles(run)
     if not files.status.is_file():
         return "is no run"
@@ -60,5 +60,13 @@ def _state(run: Path) -> str:
         return f"{now.status.lower()}, {now.completed} of {now.total} epochs" + (
             f" ({now.message})" * bool(now.message)
         )
-    errors = next((line for line in outcome(run) if line.startswith("mean error")), "")
-    return f"{now.completed} epochs" + (f"; {errors}" if errors else "")
+    return "; ".join((f"{now.completed} epochs", *_error(files, stage)))
+
+
+def _error(run: RunFiles, stage: Stage) -> list[str]:
+    """Of points in space that of the epoch whose weights were kept; tables of views speak of the images alone."""
+    if stage is not Stage.HYBRID:
+        return [line for line in outcome(run.path) if line.startswith("mean error")]
+    rows = [row for row in run.read_metrics() if row.get("val_supervised_loss") and row.get("val_pixel_error")]
+    kept = min(rows, key=lambda row: float(row["val_supervised_loss"]), default=None)
+    return [] if kept is None else [f"mean error: validation {float(kept['val_pixel_error']):.2f} mm"]
