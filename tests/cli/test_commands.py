@@ -153,7 +153,8 @@ def test_evaluate_shows_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
     output = invoke("evaluate", "run", "--labels", "l.csv")
     assert "1.23" in output and "nan" not in output
     assert output.splitlines()[-2:] == ["report: out/report.html", "tables and pictures: out"]
-    assert api.calls == [("evaluate", (Path("run"),), {"labels": Path("l.csv"), "output": None})]
+    settings = {"labels": Path("l.csv"), "output": None, "locator": None, "boxes": None}
+    assert api.calls == [("evaluate", (Path("run"),), settings)]
 
 
 def test_convert(monkeypatch: pytest.MonkeyPatch) -> None:

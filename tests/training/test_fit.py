@@ -49,7 +49,7 @@ def test_every_epoch_has_its_own_order_and_its_own_changes(train: Train, monkeyp
     read = PoseDataset.__getitem__
 
     def noted(self: PoseDataset, pick: Any) -> Any:
-        if isinstance(pick, Pick) and self._augmentation is not None:
+        if isinstance(pick, Pick) and self.augmentation is not None:
             picks.append(pick)
         return read(self, pick)
 
@@ -253,7 +253,7 @@ def test_nan_is_reported_and_the_best_weights_are_kept(train: Train, monkeypatch
     read = PoseDataset.__getitem__
 
     def named(self: PoseDataset, pick: Any) -> Any:
-        if self._augmentation is not None and isinstance(pick, Pick) and pick.epoch == 1:
+        if self.augmentation is not None and isinstance(pick, Pick) and pick.epoch == 1:
             names.append(self.labels[pick.index].name)
         return read(self, pick)
 
