@@ -10,7 +10,14 @@ from vitruve.errors import InputError
 from vitruve.formats import lightning_pose
 from vitruve.formats.hub import write_labels
 from vitruve.formats.table import write_h5
-from vitruve.smoothing.members import common_name, find_recordings, group_by_camera, read_members
+from vitruve.smoothing.members import (
+    camera_words,
+    common_name,
+    find_recordings,
+    group_by_camera,
+    read_members,
+    recording_name,
+)
 
 TRUTH = walk(20, 3)
 
@@ -67,6 +74,29 @@ def test_common_names() -> None:
     assert common_name([Path("a/v1.csv"), Path("b/v1.csv")]) == "v1"
     assert common_name([Path("v_seed=0.csv"), Path("v_seed=1.csv")]) == "v_seed"
     assert common_name([Path("a.csv"), Path("b.csv")]) == "smoothed"
+
+
+def test_recordings_keep_what_follows_the_camera() -> None:
+    def named(*stems: str) -> str:
+        cameras = ("Cam-A", "Cam-B")
+        return recording_name(group_by_camera([Path(f"{stem}.csv") for stem in stems], cameras))
+
+    assert named("A_Cam-A_x", "A_Cam-B_x") == "A_x"
+    assert named("A_Cam-A_y_rng=0", "A_Cam-A_y_rng=1", "A_Cam-B_y_rng=0", "A_Cam-B_y_rng=1") == "A_y_rng"
+    assert named("Cam-A.x", "Cam-B.x") == "x"
+    assert named("Cam-A", "Cam-B") == "smoothed"
+
+
+def test_names_of_cameras_are_recognised() -> None:
+    def words(*stems: str) -> tuple[str, ...]:
+        return camera_words([Path(f"{stem}.csv") for stem in stems])
+
+    assert words("f_Cam-A_rot_0", "f_Cam-A_rot_1", "f_Cam-B_rot_0") == ("Cam-A", "Cam-B")
+    assert words("s.left.0", "s.right.0") == ("left", "right")
+    assert words("top_cam1_0", "top_cam2_0") == ("cam1", "cam2")
+    assert words("f_Cam-A_0", "f_Cam-A_1") == ()
+    assert words("f_Cam-A_0", "f_1") == ()
+    assert words("upleft_camel0", "upright_camel1") == ()
 
 
 def test_members_of_several_formats_are_the_same(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_labels_of_several_cameras_tell_errors_in_pixels_and_in_space(tmp_path: 
     options = {"output": tmp_path / "out", "calibration": tmp_path / "calibration.toml"}
     (done,) = vitruve.smooth(tmp_path / "nets", labels=labels, **options)  # type: ignore[arg-type]
     assert done.coverage_3d is not None and done.table_3d is not None
-    assert done.coverage_3d.name == "fly_Cam_3d_coverage.csv"
+    assert done.coverage_3d.name == "fly_3d_coverage.csv"
     points = read_numbers(done.table_3d, 6)[..., :3]
     rows = {row["keypoint"]: row for row in done.covered_3d}
     # Every frame is labelled in two of three views at least.

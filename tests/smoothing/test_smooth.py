@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import vitruve
 from smoothing.walks import members, names, read_numbers, read_rows, rmse, walk, write_cameras, write_table
 from vitruve.cli.main import build
 from vitruve.errors import InputError
-from vitruve.formats.hub import read_labels
+from vitruve.formats import lightning_pose
+from vitruve.formats.hub import read_labels, write_labels
 
 FRAMES = 300
 NINE = [
@@ -67,7 +69,7 @@ def test_calibrated_and_learned_views_write_one_table_a_camera(tmp_path: Path) -
         _ensemble(tmp_path / "nets", pixels, f"fly_{name}_", 3, seed)
     (done,) = vitruve.smooth(tmp_path / "nets", output=tmp_path / "out", calibration=calibration)
     assert {name: path.name for name, path in done.tables.items()} == {name: f"fly_{name}.csv" for name in seen}
-    assert done.table_3d is not None and done.table_3d.name == "fly_Cam_3d.csv"
+    assert done.table_3d is not None and done.table_3d.name == "fly_3d.csv"
     coords = ["x", "y", "z", "x_posterior_var", "y_posterior_var", "z_posterior_var"]
     assert read_rows(done.table_3d)[2] == ["coords", *coords * 2]
     points = read_numbers(done.table_3d, 6)
@@ -137,10 +139,47 @@ def test_single_members_of_other_programs_are_smoothed_by_their_confidence(tmp_p
 
 def test_a_folder_of_cameras_without_their_names_is_pointed_out(tmp_path: Path) -> None:
     animal = walk(60, 4) + np.random.default_rng(0).normal(size=(4, 2)) * 30
-    for number, name in enumerate(("left", "right", "top")):
+    for number, name in enumerate(("a", "b", "c")):
         write_table(tmp_path / "nets" / f"fly_{name}.csv", animal + 70 * number)
     with pytest.warns(UserWarning, match=r"px apart.*--camera-names"):
         vitruve.smooth(tmp_path / "nets", output=tmp_path / "out")
+
+
+def test_names_of_several_cameras_far_apart_are_refused(tmp_path: Path) -> None:
+    animal = walk(60, 4) + np.random.default_rng(0).normal(size=(4, 2)) * 30
+    for number, name in enumerate(("left", "right", "top")):
+        write_table(tmp_path / "nets" / f"fly_{name}.csv", animal + 70 * number)
+    with pytest.raises(InputError, match="give --camera-names left,right,top or") as caught:
+        vitruve.smooth(tmp_path / "nets", output=tmp_path / "out")
+    assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+    with pytest.warns(UserWarning, match=r"px apart.*--camera-names"):
+        vitruve.smooth(tmp_path / "nets", output=tmp_path / "out", mode="single")
+
+
+def test_the_medians_of_an_ensemble_are_not_its_members(tmp_path: Path) -> None:
+    drawn = _ensemble(tmp_path / "preds", walk(60, 2), count=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = CliRunner().invoke(build(), ["smooth", str(tmp_path / "preds")])
+    assert "net0: mode single, 1 member, 60 frames\n" in done.output
+    for number in range(2):
+        write_table(tmp_path / "preds" / f"member_{number}" / "net0.csv", drawn[0])
+    with pytest.warns(UserWarning, match=r"1 member, .* folders member_0, member_1 below"):
+        vitruve.smooth(tmp_path / "preds", output=tmp_path / "out")
+
+
+def test_a_table_of_other_predictions_is_not_written_over(tmp_path: Path) -> None:
+    for day in ("one", "two"):
+        _ensemble(tmp_path / day, walk(60, 2), count=2)
+    out = tmp_path / "out"
+    vitruve.smooth(tmp_path / "one", output=out)
+    before = (out / "net.csv").read_text()
+    with pytest.raises(InputError, match=r"net\.csv: was made of other predictions \(\.\./one/net0\.csv\)"):
+        vitruve.smooth(tmp_path / "two", output=out)
+    assert (out / "net.csv").read_text() == before
+    _ensemble(tmp_path / "one", walk(60, 2), count=3)
+    vitruve.smooth(tmp_path / "one", output=out)  # one more member of the same recording
+    assert (out / "net.csv").read_text() != before
 
 
 @pytest.mark.parametrize(
@@ -214,3 +253,34 @@ def test_labels_of_other_frames_or_keypoints(tmp_path: Path) -> None:
     images.write_text(images.read_text().replace("img0042", "img0099"))
     with pytest.raises(InputError, match="none of its 1 frames"):
         vitruve.smooth(tmp_path / "nets", output=tmp_path / "out", labels=images)
+
+
+def test_labels_of_other_videos_never_count(tmp_path: Path) -> None:
+    _ensemble(tmp_path / "nets", walk(60, 2), "clip_seed=", 2)
+    head = "scorer,s,s\nbodyparts,part1,part1\ncoords,x,y\n"
+    labels = tmp_path / "labels.csv"
+    labels.write_text(head + "labeled-data/other/img0042.png,1,2\nlabeled-data/clip_2/img0043.png,1,2\n")
+    with pytest.warns(UserWarning, match="no label of 'clip' among 2 frames of clip_2, other; .*folder"):
+        (done,) = vitruve.smooth(tmp_path / "nets", output=tmp_path / "out", labels=labels)
+    assert not done.coverage and done.tables[""].exists()
+    labels.write_text(labels.read_text() + "labeled-data/clip/img0044.png,1,2\n")
+    (done,) = vitruve.smooth(tmp_path / "nets", output=tmp_path / "out", labels=labels)
+    assert done.covered[""][-1]["labelled"] == 1
+    for video, count in (("clip", 2), ("other", 0)):
+        plain = write_table(tmp_path / "plain.csv", walk(60, 2)[:2])
+        file = tmp_path / f"{video}.slp"
+        write_labels(lightning_pose.read(plain, video=Path(f"{video}.mp4")), file, "sleap")
+        (done,) = vitruve.smooth(tmp_path / "nets", output=tmp_path / "out", labels=file)
+        assert [row["labelled"] for row in done.covered.get("", [])][:1] == ([count] if count else [])
+
+
+def test_labels_in_the_folder_of_a_view_or_of_the_session_count(tmp_path: Path) -> None:
+    labels = []
+    for name in ("left", "right"):
+        _ensemble(tmp_path / "nets", walk(60, 2), f"{name}_day1_net", 2)
+        labels.append(tmp_path / f"labels_{name}.csv")
+        rows = (f"labeled-data/{folder}/img000{n}.png,1,2" for n, folder in enumerate(("day1", f"day1_{name}", "day2")))
+        labels[-1].write_text("\n".join(["scorer,s,s", "bodyparts,part1,part1", "coords,x,y", *rows, ""]))
+    nets, out = tmp_path / "nets", tmp_path / "out"
+    (done,) = vitruve.smooth(nets, output=out, labels=labels, camera_names=["left", "right"])
+    assert [rows[-1]["labelled"] for rows in done.covered.values()] == [2, 2]

@@ -98,6 +98,9 @@ def command(
     )
     for recording in done:
         first = next(iter(recording.frames.values()))
+        cameras = f"{len(recording.tables)} cameras, " if len(recording.tables) > 1 else ""
+        members = _counts(recording.members, "member") + (" each" if cameras else "")
+        typer.echo(f"{recording.name}: mode {recording.mode}, {cameras}{members}, {_counts(recording.frames, 'frame')}")
         for camera, path in recording.tables.items():
             typer.echo(f"{path}: {recording.frames[camera]} frames")
         if recording.table_3d is not None:
@@ -109,6 +112,11 @@ def command(
             typer.echo(f"{path}: {_compared(recording.covered[camera][-1], '_px', ' px')}")
         if recording.coverage_3d is not None:
             typer.echo(f"{recording.coverage_3d}: {_compared(recording.covered_3d[-1], '', '')}")
+
+
+def _counts(numbers: dict[str, int], what: str) -> str:
+    different = list(dict.fromkeys(numbers.values()))
+    return f"{' and '.join(map(str, different))} {what}{'' if different == [1] else 's'}"
 
 
 def _compared(row: dict[str, Any], end: str, unit: str) -> str:

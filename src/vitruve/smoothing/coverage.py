@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +12,11 @@ from jaxtyping import Float
 
 from vitruve.errors import InputError
 from vitruve.formats.hub import read_labels
+from vitruve.formats.notes import LabelsWarning
 from vitruve.structures.labels import Frame
+
+# What names of predictions add to the name of their video: the network, or its seed.
+_NETWORK = re.compile(r"(DLC.*|[ ._=+,-](seed|rng|net|network|model|member|run))$")
 
 # Half widths, in standard deviations, of the intervals that hold so many percent of a normal distribution.
 INTERVALS = {50: 0.6744897501960817, 90: 1.6448536269514722, 95: 1.959963984540054}
@@ -53,22 +59,35 @@ def coverage(
     return rows
 
 
+def video_name(predictions: str) -> str:
+    """The video that predictions are of.
+
+    Args:
+        predictions: What the names of a video's prediction files have in common, such as ``clip_seed``.
+
+    Returns:
+        The same without what tells the network: ``clip``.
+    """
+    return _NETWORK.sub("", predictions)
+
+
 def read_truth(
-    path: Path, names: Sequence[str], index: Sequence[str | int], recording: str
-) -> Float[np.ndarray, "T K 2"]:
+    path: Path, names: Sequence[str], index: Sequence[str | int], recordings: Sequence[str]
+) -> Float[np.ndarray, "T K 2"] | None:
     """Labels of the frames of one table.
 
     Frames are found by their number, by the name of their image, or by the number at the end of it, as in
-    ``labeled-data/<video>/img0042.png``.
+    ``labeled-data/<video>/img0042.png``. Only images in a folder of the video's name count, frames of a video file of
+    that name, and rows that name neither a folder nor a video.
 
     Args:
         path: Labels of any format, one animal.
         names: The K keypoints of the table.
         index: Its T frame numbers or image names.
-        recording: The name of its video: where some images lie in a folder of that name, only those count.
+        recordings: Names that its video may have, the most usual first.
 
     Returns:
-        Pixels, NaN where unlabelled.
+        Pixels, NaN where unlabelled; None, with a warning, where no label is of this video.
 
     Raises:
         InputError: The labels hold none of these keypoints or none of these frames, several animals or several views.
@@ -81,9 +100,20 @@ def read_truth(
         raise InputError(f"{path}: holds {len(labels.frames[0].images)} views of a frame; give one label file a camera")
     rows = {str(name): row for row, name in enumerate(index)}
     truth = np.full((len(index), len(names), 2), np.nan)
-    here = [frame for frame in labels.frames if frame.images[0].path.parent.name == recording]
+    here = [frame for frame in labels.frames if frame.name in rows and frame.images[0].index is None]
+    here = here or [frame for frame in labels.frames if _video(frame) in ("", *recordings)]
+    if not here:
+        others = sorted({_video(frame) for frame in labels.frames})
+        warnings.warn(
+            f"{path}: no label of '{recordings[0]}' among {len(labels)} frames of "
+            f"{', '.join(others[:3])}{', ...' if len(others) > 3 else ''}; labels count whose image lies in a folder "
+            f"'{' or '.join(recordings)}', or that name the video",
+            LabelsWarning,
+            stacklevel=2,
+        )
+        return None
     found = 0
-    for frame in here or labels.frames:
+    for frame in here:
         row = _row(frame, rows)
         if row is None:
             continue
@@ -96,8 +126,16 @@ def read_truth(
                 keypoints[0, labels.skeleton.names.index(name)] if len(keypoints) else np.nan
             )
     if not found:
-        raise InputError(f"{path}: none of its {len(labels)} frames is one of '{recording}'; give labels of this video")
+        raise InputError(
+            f"{path}: none of its {len(here)} frames is one of '{recordings[0]}'; give labels of this video"
+        )
     return truth
+
+
+def _video(frame: Frame) -> str:
+    """The video that a row names, as its file or the folder of its image; empty where it names none."""
+    image = frame.images[0]
+    return image.path.parent.name if image.index is None else image.path.stem
 
 
 def _row(frame: Frame, rows: dict[str, int]) -> int | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,12 @@ _SUFFIXES = (".csv", ".h5", ".slp")
 _SEPARATORS = " ._-=+,"
 # What DeepLabCut adds to the name of the copy that its median filter makes of a table.
 _FILTERED = "_filtered"
+# A camera and its number or letter, or the side that it looks from.
+_CAMERA = re.compile(
+    r"(?<![a-z])(?:(?:cam(?:era)?|view)[-_ ]?(?:\d+|[a-z])(?![a-z0-9])"
+    r"|(?:left|right|top|bot|bottom|side|front|back)(?![a-z]))",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,11 +174,53 @@ def common_name(files: Sequence[Path]) -> str:
         The stem if there is but one, otherwise the common beginning, or ``smoothed`` where there is none.
     """
     stems = sorted({file.name.removesuffix(file.suffix) for file in files})
-    if len(stems) == 1:
-        return stems[0]
+    return _common_beginning(stems)
+
+
+def recording_name(groups: Mapping[str, Sequence[Path]]) -> str:
+    """What file names of several cameras have in common but for the cameras' names.
+
+    Args:
+        groups: The files of each camera, as :func:`group_by_camera` gives them.
+
+    Returns:
+        The common beginning of the stems without the camera's name and one sign that separates it.
+    """
+    return _common_beginning(
+        sorted(
+            {_without(file.name.removesuffix(file.suffix), name) for name, files in groups.items() for file in files}
+        )
+    )
+
+
+def camera_words(files: Sequence[Path]) -> tuple[str, ...]:
+    """Words of file names that look like those of several cameras, such as ``Cam-A`` and ``Cam-B``.
+
+    Args:
+        files: Which are taken for members of one camera.
+
+    Returns:
+        One word a camera, sorted; none unless every name holds exactly one word that not all have.
+    """
+    found = [set(_CAMERA.findall(file.stem)) for file in files]
+    own = [words - set.intersection(*found) for words in found]
+    return tuple(sorted(set.union(*own))) if all(len(words) == 1 for words in own) else ()
+
+
+def _without(stem: str, camera: str) -> str:
+    before, found, after = stem.partition(camera)
+    if not found:
+        return stem
+    if before[-1:] and before[-1] in _SEPARATORS:
+        return before[:-1] + after
+    return before + (after[1:] if after[:1] and after[0] in _SEPARATORS else after)
+
+
+def _common_beginning(stems: Sequence[str]) -> str:
+    """Of sorted names, without separating signs at its end."""
     first, last = stems[0], stems[-1]
     length = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(map(len, stems)))
-    return first[:length].rstrip(_SEPARATORS) or "smoothed"
+    return (first if len(stems) == 1 else first[:length].rstrip(_SEPARATORS)) or "smoothed"
 
 
 def _predictions(folder: Path) -> list[Path]:

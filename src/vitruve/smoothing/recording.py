@@ -14,13 +14,13 @@ from vitruve.errors import InputError, nearest
 from vitruve.formats.notes import LabelsWarning
 from vitruve.geometry.triangulation import triangulate
 from vitruve.smoothing.asynchronous import smooth_asynchronous
-from vitruve.smoothing.coverage import coverage, read_truth
+from vitruve.smoothing.coverage import coverage, read_truth, video_name
 from vitruve.smoothing.ensemble import Ensemble, combine
-from vitruve.smoothing.members import Members, common_name, group_by_camera, read_members
+from vitruve.smoothing.members import Members, camera_words, common_name, group_by_camera, read_members, recording_name
 from vitruve.smoothing.mirrors import other_sides
 from vitruve.smoothing.models import Posterior, smooth_calibrated, smooth_linear, smooth_single
-from vitruve.smoothing.plan import Options, Plan, plan, search
-from vitruve.smoothing.tables import COLUMNS_3D, COLUMNS_PUPIL, check_target, write_coverage, write_table
+from vitruve.smoothing.plan import Mode, Options, Plan, plan, search
+from vitruve.smoothing.tables import COLUMNS_3D, COLUMNS_PUPIL, check_target, record_inputs, write_coverage, write_table
 from vitruve.smoothing.timestamps import find_times
 from vitruve.smoothing.within_image import PupilTrack, smooth_mirrored, smooth_pupil_points
 from vitruve.structures.camera import Camera
@@ -35,6 +35,8 @@ class SmoothedRecording:
 
     Attributes:
         name: The recording.
+        mode: The model.
+        members: The number of members of each camera.
         frames: The number of frames of each camera.
         tables: The CSV file of each camera; one nameless camera where there is but one.
         table_3d: The CSV file of the points in space, with a calibration.
@@ -49,6 +51,8 @@ class SmoothedRecording:
     """
 
     name: str
+    mode: Mode
+    members: dict[str, int]
     frames: dict[str, int]
     tables: dict[str, Path]
     table_3d: Path | None
@@ -92,19 +96,20 @@ def smooth_recording(
     groups = group_by_camera(files, how.names) if how.by_file else {"": list(files)}
     members = {name: _chosen(read_members(group), options.bodyparts) for name, group in groups.items()}
     _check_views(members, how.mode != "ibl-paw")
-    truths = _truths(labels, members)
+    recording = recording_name(groups) if how.by_file else common_name(files)
+    truths = _truths(labels, members, recording)
     ensembles = {name: combine(item.keypoints, item.scores, options.variance) for name, item in members.items()}
     for name, ensemble in ensembles.items():
-        _check_apart(members[name], ensemble)
+        _check_alone(members[name])
+        _check_apart(members[name], ensemble, options)
     found = _smoothed(how, ensembles, members, options)
-    recording = common_name(files)
     tables = _targets(output, members, recording)
     folder = next(iter(tables.values())).parent
     table_3d = folder / f"{recording}_3d.csv" if found.points is not None else None
     table_pupils = folder / f"{recording}_pupils.csv" if found.pupils is not None else None
-    for target in (*tables.values(), table_3d, table_pupils):
-        if target is not None:
-            check_target(target, files)
+    targets = [target for target in (*tables.values(), table_3d, table_pupils) if target is not None]
+    for target in targets:
+        check_target(target, files)
     for target, (name, item), posterior in zip(tables.values(), members.items(), found.cameras, strict=True):
         write_table(target, item.names, item.index, _columns(ensembles[name], posterior))
     first = next(iter(members.values()))
@@ -112,9 +117,12 @@ def smooth_recording(
         write_table(table_3d, first.names, first.index, np.concatenate(found.points, -1), COLUMNS_3D)
     if table_pupils is not None and found.pupils is not None:
         write_table(table_pupils, found.pupils.names, first.index, found.pupils.columns, COLUMNS_PUPIL)
+    record_inputs(targets, files)
     scales = found.cameras[0].scales
     result = SmoothedRecording(
         recording,
+        how.mode,
+        {name: len(item.files) for name, item in members.items()},
         {name: len(item.index) for name, item in members.items()},
         tables,
         table_3d,
@@ -182,7 +190,20 @@ def _check_views(members: dict[str, Members], same_frames: bool) -> None:
             )
 
 
-def _check_apart(members: Members, ensemble: Ensemble) -> None:
+def _check_alone(members: Members) -> None:
+    """Medians of an ensemble lie beside the folders of what its members say."""
+    folder = members.files[0].parent
+    networks = sorted(path.name for path in folder.glob("member_*") if path.is_dir())
+    if len(members.files) == 1 and networks:
+        warnings.warn(
+            f"{members.files[0]}: 1 member, which its confidence alone tells to be sure or not; did you mean the "
+            f"folders {', '.join(networks)} below {folder}?",
+            LabelsWarning,
+            stacklevel=2,
+        )
+
+
+def _check_apart(members: Members, ensemble: Ensemble, options: Options) -> None:
     if ensemble.members < 2 or len(members.names) < 2:
         return
     with warnings.catch_warnings():
@@ -190,12 +211,18 @@ def _check_apart(members: Members, ensemble: Ensemble) -> None:
         apart = np.sqrt(np.nanmedian(ensemble.variance * ensemble.confidence[..., None]))
         extent = np.nanmedian(np.nanstd(ensemble.median, 1))
     if apart > _FAR_APART * extent:
-        warnings.warn(
+        far = (
             f"{members.files[0].parent}: the {ensemble.members} members are {apart:.1f} px apart, which is much beside "
-            f"the animal's {extent:.1f} px; if the files are of several cameras, name them (--camera-names a,b)",
-            LabelsWarning,
-            stacklevel=2,
+            f"the animal's {extent:.1f} px"
         )
+        cameras = ",".join(camera_words(members.files))
+        if cameras and options.mode == "auto" and not options.camera_names:
+            raise InputError(
+                f"{far}, and their names tell of several cameras; give --camera-names {cameras} or --calibration, "
+                "or --mode single if all are of one"
+            )
+        advice = "if the files are of several cameras, name them (--camera-names a,b)"
+        warnings.warn(f"{far}; {advice}", LabelsWarning, stacklevel=2)
 
 
 def _smoothed(how: Plan, ensembles: dict[str, Ensemble], members: dict[str, Members], options: Options) -> _Found:
@@ -250,7 +277,7 @@ def _targets(output: Path, members: dict[str, Members], recording: str) -> dict[
     return {name: output / f"{stem}.csv" for name, stem in stems.items()}
 
 
-def _truths(labels: Sequence[Path], members: dict[str, Members]) -> dict[str, np.ndarray]:
+def _truths(labels: Sequence[Path], members: dict[str, Members], recording: str) -> dict[str, np.ndarray]:
     if not labels:
         return {}
     if len(members) == 1:
@@ -265,5 +292,11 @@ def _truths(labels: Sequence[Path], members: dict[str, Members]) -> dict[str, np
         if len(files) > 1:
             raise InputError(f"{files[1]}: a second label file of camera '{name}'; give one")
         item = members[name]
-        truths[name] = read_truth(files[0], item.names, item.index, item.name)
+        videos = [video_name(item.name), item.name]
+        if name:
+            session = video_name(recording)
+            videos += [session, *(f"{session}{sign}{name}" for sign in "_-.")]
+        truth = read_truth(files[0], item.names, item.index, list(dict.fromkeys(videos)))
+        if truth is not None:
+            truths[name] = truth
     return truths

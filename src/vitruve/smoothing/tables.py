@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from vitruve.atomic import atomic_write
+from vitruve.atomic import atomic_json, atomic_write
 from vitruve.errors import InputError
 from vitruve.formats.csv_table import looks_like_header
 from vitruve.formats.table import header_lines
@@ -25,6 +27,8 @@ COLUMNS_PUPIL = (
     *("diameter", "center_x", "center_y"),
     *("diameter_posterior_var", "center_x_posterior_var", "center_y_posterior_var"),
 )
+# Which predictions each table of a folder was made of.
+_INPUTS = "inputs.json"
 _FORMAT = "%.4f,%.4f,%.4f,%.4f,%.4f,%.6g,%.6g,%.6g,%.6g"
 _FORMAT_STATE = "%.9g,%.9g,%.9g,%.6g,%.6g,%.6g"
 
@@ -79,14 +83,16 @@ def write_coverage(path: Path, rows: Sequence[dict[str, str | int | float]]) -> 
 
 
 def check_target(path: Path, inputs: Sequence[Path]) -> None:
-    """Refuse to write over predictions that are not the smoother's own.
+    """Refuse to write over predictions that are not the smoother's own, or were made of other files.
+
+    A table may be made again, also with members added or left out.
 
     Args:
         path: The file to write.
         inputs: The files that were read.
 
     Raises:
-        InputError: The file is an input or holds something else.
+        InputError: The file is an input, holds something else, or is of inputs of which none is given.
     """
     if not path.exists():
         return
@@ -94,3 +100,34 @@ def check_target(path: Path, inputs: Sequence[Path]) -> None:
     own = header is not None and header.columns[0].scorer == SCORER
     if not own or path.resolve() in {file.resolve() for file in inputs}:
         raise InputError(f"{path}: is there already and was not written by the smoother; choose another --output")
+    before = _recorded(path.parent).get(path.name, [])
+    if before and not set(before) & set(_relative(inputs, path.parent)):
+        raise InputError(f"{path}: was made of other predictions ({before[0]}); choose another --output")
+
+
+def record_inputs(paths: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Note which predictions tables are made of, in ``inputs.json`` beside them.
+
+    Args:
+        paths: Tables in one folder.
+        inputs: The files that were read.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    folder = paths[0].parent
+    made_of = dict.fromkeys((path.name for path in paths), _relative(inputs, folder))
+    atomic_json(folder / _INPUTS, _recorded(folder) | made_of)
+
+
+def _recorded(folder: Path) -> dict[str, list[str]]:
+    try:
+        found = json.loads((folder / _INPUTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _relative(files: Sequence[Path], folder: Path) -> list[str]:
+    """Paths that stay true where a folder and what lies around it are moved together."""
+    return [Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix() for file in files]
