@@ -56,6 +56,19 @@ def test_paths_in_a_file_start_at_the_file_and_typed_ones_in_the_current_folder(
     assert composed(project, "data.data_dir=labels").config.data.data_dir == Path.cwd() / "labels"
 
 
+def test_folders_of_videos_may_be_relative_to_the_data(project: Path) -> None:
+    text = f"data: {{data_dir: {project / 'labels'}, video_dir: videos}}\n"
+    (project / "away.yaml").write_text(text + "eval: {test_videos_directory: '${data.video_dir}'}\n")
+    (Path.cwd() / "videos").mkdir()
+    config = composed(project, name="away").config
+    assert config.data.video_dir == config.eval.test_videos_directory == project / "labels" / "videos"
+    typed = composed(project, "data.video_dir=videos", name="away").config
+    assert typed.data.video_dir == Path.cwd() / "videos"
+    # The file's own folder comes first.
+    (project / "videos").mkdir()
+    assert composed(project, name="away").config.data.video_dir == project / "videos"
+
+
 def test_nothing_is_left_behind(project: Path) -> None:
     here = Path.cwd()
     composed(project)

@@ -14,6 +14,7 @@ import yaml
 from vitruve.config.compose import compose
 from vitruve.config.schema import Config
 from vitruve.config.yaml_file import read_yaml
+from vitruve.errors import ConfigError
 
 FILES = Path(__file__).parent / "lightning_pose_files"
 TEN = round(10 + math.log(2), 4)
@@ -181,3 +182,68 @@ def test_boxes_that_are_not_used_are_no_boxes() -> None:
     assert remarks.changed == ("data.bbox_file becomes null: data.use_bboxes is false",)
     assert any(line.startswith("data.label_file_key (") for line in remarks.idle)
     assert Config.examine({"data": {**data, "use_bboxes": True}})[0].data.bbox_file == "boxes.csv"
+
+
+def test_settings_of_2022_go_to_their_present_places() -> None:
+    values = {
+        "data": {"num_targets": 8, "num_keypoints": 4},
+        "training": {"rng_seed_data_dali": 43, "unlabeled_sequence_length": 64},
+        "model": {"resnet_version": 18},
+        "losses": {"pca_singleview": {"min_variance_explained": 0.95, "kept_eigenvectors": None}},
+        "dali": None,
+    }
+    config, remarks = Config.examine(values)
+    assert config.dali.general.seed == 43
+    assert config.dali.base.train.sequence_length == 64
+    assert config.model.backbone == "resnet18"
+    assert config.losses.pca_singleview.components_to_keep == 0.95
+    assert remarks.changed == (
+        "training.rng_seed_data_dali: 43 becomes dali.general.seed=43",
+        "training.unlabeled_sequence_length: 64 becomes dali.base.train.sequence_length=64",
+        "losses.pca_singleview.min_variance_explained: 0.95 becomes losses.pca_singleview.components_to_keep=0.95",
+        "model.resnet_version: 18 becomes model.backbone=resnet18",
+    )
+    assert "data.num_targets (two for each of data.num_keypoints)" in remarks.idle
+    # They tell that the file is old.
+    assert weight({**values, "losses": {"temporal": {"log_weight": 5.0}}}) == TEN
+
+
+def test_a_place_that_is_taken_too() -> None:
+    values = {"model": {"resnet_version": 18, "backbone": "resnet50"}}
+    with pytest.raises(ConfigError, match=r"^model\.resnet_version=18 and model\.backbone=resnet50 are one setting"):
+        Config.examine(values)
+    # What is typed wins.
+    assert Config.examine(values, overridden=["model.backbone"])[0].model.backbone == "resnet50"
+    same = {"model": {"resnet_version": 50, "backbone": "resnet50"}}
+    assert Config.examine(same)[0].model.backbone == "resnet50"
+
+
+@pytest.mark.parametrize(
+    ("data", "right"),
+    [
+        ({"num_keypoints": 4}, 8),
+        ({"keypoint_names": ["a", "b"]}, 4),
+        ({"num_keypoints": 2, "view_names": ["left", "right"]}, 8),
+    ],
+)
+def test_numbers_of_coordinates_that_contradict_the_keypoints(data: dict[str, Any], right: int) -> None:
+    Config.examine({"data": {**data, "num_targets": right}})
+    with pytest.raises(ConfigError, match=rf"^data\.num_targets=10: \d keypoints.* are {right} coordinates"):
+        Config.examine({"data": {**data, "num_targets": 10}})
+    Config.examine({"data": {"num_targets": 10}})
+
+
+@pytest.mark.parametrize(("length", "windows"), [(2, 1), (5, 2), (7, 3), (8, 4), (64, 4)])
+def test_as_many_windows_as_fit_where_none_are_asked_for(length: int, windows: int) -> None:
+    train: dict[str, Any] = {"sequence_length": length}
+    config = Config.examine({"dali": {"base": {"train": train}}})[0]
+    assert config.dali.base.train.windows == windows
+    assert Config.examine(yaml.safe_load(config.to_yaml()))[0] == config
+    if length < 8:
+        with pytest.raises(ConfigError, match="windows=4 need two frames each"):
+            Config.examine({"dali": {"base": {"train": {**train, "windows": 4}}}})
+
+
+def test_a_section_that_is_none_is_still_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"^dali"):
+        Config.examine({"training": {"rng_seed_data_dali": 43}, "dali": "gpu"})

@@ -112,6 +112,9 @@ def test_what_follows_from_the_data(project: Path, monkeypatch: pytest.MonkeyPat
         return {s.key: s.value for s in made_of(monkeypatch, project, CPU, **changes).settings}
 
     assert values()["model.losses_to_use"] == ["temporal", "pca_singleview"]
+    weights = [f"losses.{name}.log_weight" for name in ("temporal", "pca_singleview")]
+    assert [values()[key] for key in weights] == [4.0, 4.0]
+    assert weights[1] not in values(labelled=6)
     assert values(labelled=6)["model.losses_to_use"] == ["temporal"]
     assert values(videos=None, video_count=0)["model.losses_to_use"] == []
     assert values(mirrors=((0,), (1,)))["data.mirrored_column_matches"] == [[0], [1]]

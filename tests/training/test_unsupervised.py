@@ -21,12 +21,13 @@ from vitruve.data.windows import WindowPick
 from vitruve.errors import ConfigError, MissingExtraError
 from vitruve.losses.settings import AnnealWeight, Temporal
 from vitruve.losses.temporal import TemporalLoss
+from vitruve.pipeline.train import train_run
 from vitruve.run import RunFiles
 from vitruve.structures.batch import Batch
 from vitruve.structures.skeleton import Skeleton
 from vitruve.training.assemble import assemble
 from vitruve.training.prepare import prepare
-from vitruve.training.unsupervised import UnsupervisedTerms, predict_windows
+from vitruve.training.unsupervised import UnsupervisedTerms, predict_windows, unlabelled_recordings
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,22 @@ def test_what_cannot_work_is_said_before_training(project: Path, videos: Path, t
     for config, message in cases:
         with pytest.raises(ConfigError if "folder" not in message else Exception, match=message):
             assemble(config, prepare(config))
+
+
+def test_a_missing_folder_of_videos_is_said_first(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _config(project, tmp_path / "none", ["temporal"])
+    message = r"^data\.video_dir=.*none: no such folder; .* or to data\.data_dir$"
+    prepared = prepare(config)
+    monkeypatch.setattr(Heatmap, "__init__", lambda *a, **k: pytest.fail("the network is built"))
+    with pytest.raises(ConfigError, match=message):
+        assemble(config, prepared)
+    monkeypatch.setattr("vitruve.training.prepare.read_labels", lambda *a: pytest.fail("the labels are read"))
+    with pytest.raises(ConfigError, match=message):
+        train_run(config, tmp_path / "run")
+    off = _config(project, tmp_path / "none", ["temporal"], losses={"temporal": {"log_weight": None}})
+    assert unlabelled_recordings(off) == []
 
 
 def test_a_reader_that_is_not_installed_is_said_before_training(

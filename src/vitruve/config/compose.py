@@ -34,6 +34,8 @@ _PATHS = (
     "crop.locator",
     "resume",
 )
+_VIDEOS = ("data.video_dir", "eval.test_videos_directory")
+"""Of these, what Lightning Pose looks for below ``data.data_dir``."""
 _OUTPUTS = ("eval.saved_vid_preds_dir",)
 
 
@@ -261,10 +263,14 @@ def _settings(composed: DictConfig, source: Path | None, overrides: Sequence[Ove
     for key in _PATHS:
         # Who writes '.' into a file means the folder of the file; who types it means the current folder.
         folders = [Path.cwd(), *([source.parent] if source else [])]
-        _make_absolute(values, key, folders if key in keys else folders[::-1])
+        folders = folders if key in keys else folders[::-1]
+        data_dir = _holder(values, "data.data_dir").get("data_dir")
+        if key in _VIDEOS and isinstance(data_dir, str):
+            folders.insert(1, Path(data_dir))
+        _make_absolute(values, key, folders)
     for key in _OUTPUTS:
         _make_absolute(values, key, [Path.cwd()])
-    data_dir = values.get("data", {}).get("data_dir") if isinstance(values.get("data"), dict) else None
+    data_dir = _holder(values, "data.data_dir").get("data_dir")
     if isinstance(data_dir, str) and data_dir != "???" and not Path(data_dir).is_dir():
         where = place("data.data_dir", source.name if source else None, keys)
         raise ConfigError(f"{where}data.data_dir='{data_dir}': no such folder; give the folder of the labels")
@@ -288,11 +294,17 @@ def _lower_min_epochs(values: dict[str, Any], overridden: Sequence[str]) -> None
         training["min_epochs"] = most
 
 
-def _make_absolute(values: dict[str, Any], key: str, folders: Sequence[Path]) -> None:
-    section, _, name = key.rpartition(".")
+def _holder(values: dict[str, Any], key: str) -> dict[str, Any]:
+    """What the setting stands in: its section, or all values."""
+    section = key.rpartition(".")[0]
     holder = values.get(section) if section else values
-    value = holder.get(name) if isinstance(holder, dict) else None
-    if not isinstance(holder, dict) or not isinstance(value, str) or value == "???":
+    return holder if isinstance(holder, dict) else {}
+
+
+def _make_absolute(values: dict[str, Any], key: str, folders: Sequence[Path]) -> None:
+    holder, name = _holder(values, key), key.rpartition(".")[2]
+    value = holder.get(name)
+    if not isinstance(value, str) or value == "???":
         return
     candidates = [folder / Path(value).expanduser() for folder in folders]
     found = next((path for path in candidates if path.exists()), candidates[0])

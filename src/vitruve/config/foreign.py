@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vitruve.config.former import modernise
+from vitruve.config.former import modernise, take
 from vitruve.config.imgaug import from_imgaug, is_imgaug
 from vitruve.errors import ConfigError
 
@@ -15,12 +15,23 @@ _STAMPS = ("creation_datetime", "model.lightning_pose_version", "hydra")
 """What Lightning Pose writes into the settings of a run, and what is Hydra's own: nothing that one sets."""
 
 _RETIRED: Mapping[str, str] = {
+    "data.num_targets": "two for each of data.num_keypoints",
     "data.image_orig_dims": "sizes are read from the images",
     "data.header_rows": "header rows are recognised",
     "training.gpu_id": "devices are found",
     "training.dropout_rate": "the networks have no dropout",
     "training.multiple_trainloader_mode": "an epoch sees all labelled frames once",
+    "model.reach": "there is no such loss",
     "model.learn_weights": "weights are losses.*.log_weight",
+    **{
+        f"losses.{name}.{key}": reason
+        for name in ("pca_multiview", "pca_singleview")
+        for key, reason in (
+            ("error_metric", "errors are distances from the subspace"),
+            ("kept_eigenvectors", "they are found in the labels"),
+            ("discarded_eigenvectors", "they are found in the labels"),
+        )
+    },
     "dali.general.num_threads": "threads are chosen by the videos",
     "dali.general.device_id": "devices are found",
     "dali.general.device": "videos are decoded on the processor",
@@ -73,18 +84,19 @@ def adopt(mapping: Mapping[str, Any], overridden: Collection[str] = ()) -> Adopt
             are not written as such.
     """
     values = copy.deepcopy(dict(mapping))
-    idle, retired = [], []
+    idle: list[str] = []
+    retired: dict[str, Any] = {}
     for key, reason in (*_RETIRED.items(), *_UNUSED.items()):
-        value = _take(values, key)
+        value = take(values, key)
         if key in _RETIRED and value is not None:
-            retired.append(key)
+            retired[key] = value
         if _says_something(value):
             idle.append(f"{key} ({reason})")
     changed = modernise(values, retired, overridden)
     for key in _STAMPS:
-        _take(values, key)
+        take(values, key)
     for old, new in _MOVED.items():
-        moved = _take(values, old)
+        moved = take(values, old)
         if moved is None:
             continue
         section, _, name = new.rpartition(".")
@@ -97,7 +109,7 @@ def adopt(mapping: Mapping[str, Any], overridden: Collection[str] = ()) -> Adopt
         told = ", ".join(f"{name}={value}" for name, value in training["imgaug"].items()) or "none"
         changed += [f"training.imgaug: imgaug operators become {told}", *nearly]
         idle += unmet
-    if _take(values, "data.use_bboxes") is False and isinstance(data, dict) and data.get("bbox_file"):
+    if take(values, "data.use_bboxes") is False and isinstance(data, dict) and data.get("bbox_file"):
         data["bbox_file"] = None
         changed.append("data.bbox_file becomes null: data.use_bboxes is false")
     return Adopted(values, idle, changed)
@@ -110,11 +122,3 @@ def _says_something(value: Any) -> bool:
     if isinstance(value, list):
         return any(_says_something(inner) for inner in value)
     return value is not None and value is not False and not (isinstance(value, str) and not value.strip())
-
-
-def _take(values: dict[str, Any], key: str) -> Any:
-    *path, name = key.split(".")
-    holder: Any = values
-    for part in path:
-        holder = holder.get(part) if isinstance(holder, dict) else None
-    return holder.pop(name, None) if isinstance(holder, dict) else None

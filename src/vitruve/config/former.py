@@ -10,6 +10,8 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeGuard
 
+from vitruve.errors import ConfigError
+
 _OWN = (
     "inference",
     "crop",
@@ -37,26 +39,39 @@ _BACKBONES = {
     "vit_b_sam": "vitb_sam",
     "vit_h_sam": "samvit_huge_patch16.sa1b",
 }
+_MOVED = {
+    "training.rng_seed_data_dali": "dali.general.seed",
+    "training.unlabeled_sequence_length": "dali.base.train.sequence_length",
+    "losses.pca_singleview.min_variance_explained": "losses.pca_singleview.components_to_keep",
+    "model.resnet_version": "model.backbone",
+}
+"""Settings of 2021 and 2022 that stand elsewhere today; the last was the number alone."""
+
 _PRESETS = {"dlc-light": "dlc"}
 
 
-def modernise(values: dict[str, Any], retired: Collection[str], overridden: Collection[str] = ()) -> list[str]:
+def modernise(values: dict[str, Any], retired: Mapping[str, Any], overridden: Collection[str] = ()) -> list[str]:
     """Bring the values of an older file to what they mean today.
 
+    * Settings of 2022 go to their present places.
     * ``log_weight`` L of an unsupervised term becomes 2 L + ln 2: the weight 1 / (2 exp L) was applied twice.
     * ``empirical_epsilon_percentile`` of at most 1 was meant as a share and becomes a percentile.
     * Backbones and augmentation presets get their present names; ``model.do_context`` becomes a model type.
 
     Args:
         values: Settings as nested mappings; changed in place.
-        retired: The retired settings that stood there.
+        retired: The retired settings that stood there, by their keys.
         overridden: Full keys that come from the command line: what is typed today means what it means today.
 
     Returns:
         One line a changed setting.
+
+    Raises:
+        ConfigError: Two settings of the file contradict one another.
     """
-    changed: list[str] = []
-    old, unsure = _age(values, retired, overridden)
+    _check_targets(values, retired.get("data.num_targets"), overridden)
+    old, unsure = _age(values, [*retired, *(key for key in _MOVED if _look(values, key) is not None)], overridden)
+    changed = list(_move(values, overridden))
     changed += _rename(values, "model.backbone", _BACKBONES, overridden)
     changed += _rename(values, "training.imgaug", _PRESETS, overridden)
     if old or unsure:
@@ -78,6 +93,62 @@ def _age(values: Mapping[str, Any], retired: Collection[str], overridden: Collec
     share = any(_is_share(term.get("empirical_epsilon_percentile")) for _, term in _terms(values))
     old = bool(set(retired) - set(overridden) or share or made or (major.isdigit() and int(major) < _FIRST_OF_MAJOR))
     return old, not version and all(name in values for name in _SECTIONS)
+
+
+def take(values: dict[str, Any], key: str) -> Any:
+    """Take a setting out.
+
+    Args:
+        values: Settings as nested mappings; changed in place.
+        key: Its full key.
+
+    Returns:
+        What it was; None where it is not there.
+    """
+    *path, name = key.split(".")
+    holder: Any = values
+    for part in path:
+        holder = holder.get(part) if isinstance(holder, dict) else None
+    return holder.pop(name, None) if isinstance(holder, dict) else None
+
+
+def _check_targets(values: Mapping[str, Any], targets: Any, overridden: Collection[str]) -> None:
+    """Compare the number of coordinates that older files hold with the keypoints they name."""
+    names = _look(values, "data.keypoint_names")
+    keypoints = _look(values, "data.num_keypoints") or (len(names) if isinstance(names, list) else None)
+    if targets is None or not isinstance(keypoints, int) or "data.num_keypoints" in overridden:
+        return
+    names = _look(values, "data.view_names")
+    views = max(1, len(names)) if isinstance(names, list) else 1
+    if targets != 2 * keypoints * views:
+        among = f" in {views} views" if views > 1 else ""
+        raise ConfigError(
+            f"data.num_targets={targets}: {keypoints} keypoints{among} are {2 * keypoints * views} coordinates; "
+            "mend data.num_keypoints, or leave num_targets out"
+        )
+
+
+def _move(values: dict[str, Any], overridden: Collection[str]) -> Iterator[str]:
+    for old, new in _MOVED.items():
+        before = take(values, old)
+        if before is None:
+            continue
+        value = f"resnet{before}" if old == "model.resnet_version" else before
+        *path, name = new.split(".")
+        holder: Any = values
+        for part in path:
+            # An empty section is read as null.
+            if isinstance(holder, dict):
+                holder[part] = holder.get(part) or {}
+                holder = holder[part]
+        if not isinstance(holder, dict):
+            continue
+        if new in overridden and old not in overridden:
+            yield f"{old}: {before} gives way to {new}={holder[name]}"
+        elif holder.setdefault(name, value) != value:
+            raise ConfigError(f"{old}={before} and {new}={holder[name]} are one setting; keep {new}")
+        else:
+            yield f"{old}: {before} becomes {new}={value}"
 
 
 def _weights(values: dict[str, Any], overridden: Collection[str], least: float, certain: bool) -> Iterator[str]:

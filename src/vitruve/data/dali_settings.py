@@ -5,6 +5,8 @@ The section is named after the reader Lightning Pose uses; the key names are kep
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, StrictInt, model_validator
 
 from vitruve.media.readers import ReaderName
@@ -25,8 +27,20 @@ class TrainSequence(Section):
 
     sequence_length: StrictInt = Field(default=32, ge=2, description="Frames of video an unlabelled batch.")
     windows: StrictInt = Field(
-        default=4, ge=1, description="Windows of consecutive frames, each from a random place, that they come from."
+        default=4,
+        ge=1,
+        description="Windows of consecutive frames, each from a random place, that they come from; fewer by default "
+        "where sequence_length is below 8.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_many_as_fit(cls, values: Any) -> Any:
+        """Short batches of older files have fewer windows than the default; only who asks for windows gets an error."""
+        if isinstance(values, dict) and "windows" not in values and isinstance(values.get("sequence_length"), int):
+            fitting = max(1, values["sequence_length"] // 2)
+            return {**values, "windows": min(cls.model_fields["windows"].default, fitting)}
+        return values
 
     @model_validator(mode="after")
     def _long_enough(self) -> TrainSequence:

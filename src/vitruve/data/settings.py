@@ -38,7 +38,11 @@ class DataSettings(Section):
     data_dir: Path | None = Field(
         default=None, description="Folder the label file and its image paths are relative to."
     )
-    video_dir: Path | None = Field(default=None, description="Folder of the unlabelled videos.")
+    video_dir: Path | None = Field(
+        default=None,
+        description="Folder of the unlabelled videos, relative to the settings file's folder or, if it is not there, "
+        "to data_dir.",
+    )
     csv_file: str | tuple[str, ...] = Field(
         default="CollectedData.csv",
         description="Label file, relative to data_dir or absolute; with several cameras a list, one a view.",

@@ -146,6 +146,7 @@ def recommend(dataset: Path, output: Path | None = None, machine: Machine | None
         losses,
         *_batches(facts, machine, memory, losses.value, model_type.value, kind.needs.context),
         *_course(facts, model_type.value),
+        *_weights(losses.value),
     ]
     # A section stands in the file once.
     settings.sort(key=lambda setting: list(_HEADINGS).index(setting.key.partition(".")[0]))
@@ -291,6 +292,11 @@ def _batches(
         why = "frames of video a step, beside the labelled ones" + ("" if gpu else ": few, for a processor")
         found.append(Setting("dali.base.train.sequence_length", frames, why))
     return found
+
+
+def _weights(losses: list[str]) -> list[Setting]:
+    reason = "the default 11 is made for heatmap_loss_type mse, some hundredths; beside kl, some nats, it hardly counts"
+    return [Setting(f"losses.{name}.log_weight", 4.0, reason) for name in losses]
 
 
 def _course(facts: Facts, kind: str) -> list[Setting]:

@@ -54,12 +54,17 @@ def train_run(config: Config, directory: Path, *, resume: bool = False, quiet: b
     """
     from vitruve.training.fit import Fitted, fit
     from vitruve.training.prepare import prepare
+    from vitruve.training.unsupervised import unlabelled_recordings
 
     run = RunFiles(directory)
     if not resume:
         check_new(run)
     elif not (run.last.is_file() or run.model.is_file()):
         _log.warning("%s: was broken off before its first checkpoint, so it begins anew", run.path)
+    trained = resume and run.model.is_file()
+    if not trained:
+        # Before the images are read, which may take minutes.
+        unlabelled_recordings(config)
     prepared = prepare(config, run)
     check_before(config, prepared.labels.view_names)
 
@@ -70,7 +75,7 @@ def train_run(config: Config, directory: Path, *, resume: bool = False, quiet: b
         _keep_labels(prepared.labels, config, run)
         prepared.cropping.keep(prepared.labels)
 
-    if resume and run.model.is_file():
+    if trained:
         # Training itself was over: only what follows it is missing.
         fitted = Fitted(load_run(run.path).algorithm, prepared.cache)
     else:

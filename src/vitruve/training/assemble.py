@@ -26,7 +26,14 @@ from vitruve.training.optim import Plan
 from vitruve.training.prepare import Prepared
 from vitruve.training.settings import TrainingSettings
 from vitruve.training.supervised_terms import term_weights
-from vitruve.training.unsupervised import FEWEST_STEPS, UnsupervisedTerms, build_terms, build_windows, fit_subspaces
+from vitruve.training.unsupervised import (
+    FEWEST_STEPS,
+    UnsupervisedTerms,
+    build_terms,
+    build_windows,
+    fit_subspaces,
+    unlabelled_recordings,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +87,7 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assem
         InputError: An image or a video cannot be read.
     """
     settings, labels = config.training, prepared.labels
+    recordings = unlabelled_recordings(config)
     torch.manual_seed(settings.rng_seed_model_pt)
     algorithm = prepared.kind(config.model, prepared.task, pretrained=settings.backbone_pretrained and fresh)
     weights = str(getattr(algorithm.backbone, "origin", "random"))
@@ -98,7 +106,7 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assem
     if terms is not None:
         # As labelled frames are: a network that never sees a view turned by itself must not be judged by such views.
         seen = frames.augmentation or changes
-        windows, per_batch = build_windows(config, size, algorithm, seen, prepared.cropping)
+        windows, per_batch = build_windows(config, recordings, size, algorithm, seen, prepared.cropping)
     batches = _order(settings, len(train), terms, per_batch)
 
     def describe(epoch: int, batch: int) -> Sequence[str]:

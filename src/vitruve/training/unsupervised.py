@@ -25,7 +25,7 @@ from vitruve.losses.temporal_heatmap import TemporalHeatmapKl, TemporalHeatmapMs
 from vitruve.losses.unimodal import UnimodalJs, UnimodalKl, UnimodalMse
 from vitruve.losses.unsupervised import UnsupervisedLoss, WindowPredictions
 from vitruve.media.readers import reader_class
-from vitruve.media.recordings import find_recordings
+from vitruve.media.recordings import Recording, find_recordings
 from vitruve.structures.batch import Batch
 from vitruve.structures.instances import apply_matrix
 from vitruve.structures.labels import Labels
@@ -235,13 +235,48 @@ def build_terms(
     return result
 
 
-def build_windows(
-    config: Config, task_size: tuple[int, int], algorithm: Algorithm, changes: Augmentation, cropping: Cropping
-) -> tuple[VideoWindows, int]:
+def unlabelled_recordings(config: Config) -> list[Recording]:
     """The unlabelled video that ``data.video_dir`` names.
 
     Args:
         config: All settings.
+
+    Returns:
+        The recordings; none where no term of ``model.losses_to_use`` learns from them.
+
+    Raises:
+        ConfigError: There is no such folder.
+        InputError: It holds no video, or a recording lacks a view.
+    """
+    named, folder = config.model.losses_to_use, config.data.video_dir
+    if all(getattr(config.losses, name).log_weight is None for name in named):
+        return []
+    if folder is None:
+        raise ConfigError(
+            f"model.losses_to_use={list(named)}: learns from unlabelled video; set data.video_dir "
+            "to the folder of the videos, or write losses_to_use: []"
+        )
+    if not folder.is_dir():
+        raise ConfigError(
+            f"data.video_dir={folder}: no such folder; give the folder of the videos, absolute or relative to the "
+            "settings file's folder or to data.data_dir"
+        )
+    return find_recordings(folder, config.data.view_names or ())
+
+
+def build_windows(
+    config: Config,
+    recordings: Sequence[Recording],
+    task_size: tuple[int, int],
+    algorithm: Algorithm,
+    changes: Augmentation,
+    cropping: Cropping,
+) -> tuple[VideoWindows, int]:
+    """Windows of unlabelled video.
+
+    Args:
+        config: All settings.
+        recordings: See :func:`unlabelled_recordings`.
         task_size: Width and height of the network's input.
         algorithm: Says whether it needs neighbouring frames.
         changes: The augmentation of labelled frames, as far as it can be undone.
@@ -251,15 +286,10 @@ def build_windows(
         The windows, and how many of them a batch holds.
 
     Raises:
-        ConfigError: There is no such folder, no video long enough, or a reader that cannot be loaded.
+        ConfigError: There is no video long enough, or a reader that cannot be loaded.
         MissingExtraError: The reader is not installed.
         InputError: A video cannot be decoded.
     """
-    if config.data.video_dir is None:
-        raise ConfigError(
-            f"model.losses_to_use={list(config.model.losses_to_use)}: learns from unlabelled video; set data.video_dir "
-            "to the folder of the videos, or write losses_to_use: []"
-        )
     if algorithm.needs.context:
         count, length = 1, config.dali.context.train.batch_size
     else:
@@ -267,7 +297,6 @@ def build_windows(
         length = config.dali.base.train.sequence_length // count
     general = config.dali.general
     reader = reader_class(general.reader)
-    recordings = find_recordings(config.data.video_dir, config.data.view_names or ())
     boxes = cropping.videos(recordings)
     return VideoWindows(recordings, task_size, length, changes, general.seed, boxes, reader), count
 
