@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -347,3 +348,34 @@ def few_threads() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def test_a_locator_that_finds_nothing_says_so(tmp_path: Path) -> None:
+    settings = CropSettings(size=32.0, anchors=("spot",), threshold=0.99)
+    finder = NetworkLocator(Predictor(Sure(), 4), settings, 1.0, "x")
+    dim = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+    paths = [tmp_path / f"{i}.png" for i in range(20)]
+    for path in paths:
+        write_image(path, dim)
+    labels = Labels(SKELETON, tuple(Frame((ImageRef(path, size=SIZE),), Instances.empty(2)) for path in paths))
+    expected = (
+        r"nothing was located in 20 of 20 labelled images \(100%\): .* at best 0.35, crop.threshold=0.99 is needed"
+    )
+    with pytest.warns(UserWarning, match=expected):
+        finder.locate(labels, ImageCache(0))
+    with pytest.raises(InputError, match=expected):
+        finder.locate(labels, ImageCache(0), needed=True)
+    with VideoWriter(tmp_path / "dim.mp4", 25, crf=0) as video:
+        for _ in range(12):
+            video.write(dim)
+    with pytest.warns(UserWarning, match=r"nothing was located in 12 of 12 frames of dim\.mp4 "):
+        assert len(list(finder.follow(tmp_path / "dim.mp4"))) == 12
+    # One find in twenty is still too few; it is not an error, and a few that are not found need no line.
+    for seen, said in ((1, True), (4, False)):
+        for path in paths[:seen]:
+            write_image(path, np.full_like(dim, 255))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            finder.locate(labels, ImageCache(0), needed=True)
+        assert [f"in {20 - seen} of 20" in str(each.message) for each in caught] == [True] * said
+    assert finder.locate(finder.locate(labels, ImageCache(0)), ImageCache(0), needed=True)

@@ -20,6 +20,7 @@ from vitruve.geometry.boxes import BoxRule, boxes_around, centred, edges, known_
 from vitruve.inference.agree import agreed
 from vitruve.inference.predictor import Prediction, Predictor
 from vitruve.inference.shots import CalibratedRecording, Edges, Shot, Source, shots
+from vitruve.inference.sightings import Sightings, best_likelihoods, frames_of
 from vitruve.media.recordings import Recording
 from vitruve.media.video import VideoReader, is_video
 from vitruve.structures.camera import Camera
@@ -74,11 +75,12 @@ class NetworkLocator:
         window: deque[tuple[Edges, str]] = deque(maxlen=2 * reach + 1)
         waiting: deque[tuple[Prediction, tuple[float, ...]]] = deque()
         last = None if held is None or apart else centred(held)
+        seen = Sightings(self._threshold)
         with closing(self.predictor.stream_source(source, first)) as found:
             behind = repeat(None, reach)
             for index, prediction in enumerate(chain(found, behind), first - reach):
                 if prediction is not None:
-                    boxes, note, sure = self._raw(prediction.frame.instances, prediction.shot.cameras)
+                    boxes, note, sure = self._raw(prediction.frame, prediction.shot.cameras, seen)
                     waiting.append((prediction, sure))
                     window.append((boxes, note))
                 elif window:
@@ -94,17 +96,24 @@ class NetworkLocator:
                 # One that was located in its neighbourhood in time was located.
                 note = next((why for _, why in window if why), "") if np.isnan(raw[..., :2]).all() else ""
                 yield replace(one.shot, frame=with_boxes(one.frame, boxes), note=note, sure=sure)
+        seen.check(frames_of(source))
 
-    def locate(self, labels: Labels, cache: ImageCache) -> Labels:
-        """Labels whose images all have a box; as for :meth:`Locator.locate`."""
-        return _filled(labels, lambda part: self._boxes_of(part, cache))
+    def locate(self, labels: Labels, cache: ImageCache, *, needed: bool = False) -> Labels:
+        """Labels whose images all have a box; as for :meth:`Locator.locate`.
 
-    def _boxes_of(self, labels: Labels, cache: ImageCache) -> list[Edges]:
+        With ``needed``, InputError is raised where nothing is found in any image.
+        """
+        seen = Sightings(self._threshold)
+        located = _filled(labels, lambda part: self._boxes_of(part, cache, seen))
+        seen.check("labelled images", needed=needed)
+        return located
+
+    def _boxes_of(self, labels: Labels, cache: ImageCache, seen: Sightings) -> list[Edges]:
         found = self.predictor.predict_labels(labels, cache)
         result = []
         for frame in found:
             sizes = [image.size or cache.read(labels, image).shape[1::-1] for image in frame.images]
-            boxes, _, _ = self._raw(frame.instances, labels.cameras.get(frame.session, ()))
+            boxes, _, _ = self._raw(frame, labels.cameras.get(frame.session, ()), seen)
             result.append(self._settled(boxes[None], None, sizes))
         return result
 
@@ -115,30 +124,18 @@ class NetworkLocator:
             last = np.stack([whole_image((size[0], size[1]), self._rule.aspect) for size in sizes])
         return as_written(edges(np.where(np.isnan(middle), last, middle)))
 
-    def _raw(self, instances: Instances, cameras: Sequence[Camera]) -> tuple[Edges, str, tuple[float, ...]]:
+    def _raw(self, frame: Frame, cameras: Sequence[Camera], seen: Sightings) -> tuple[Edges, str, tuple[float, ...]]:
         """Centre and size in each view, NaN where nothing was found; why nothing was in any; how sure each view was."""
-        note, sure = "", best_likelihoods(instances)
+        instances = frame.instances
+        note, sure, of_anchors = "", best_likelihoods(instances), best_likelihoods(instances, self._anchors)
         if len(cameras) > 1 and instances.num_keypoints:
             instances, note = agreed(instances, cameras, self._threshold)
         boxes = instance_boxes(instances, self._anchors, self._rule)
+        there = [not image.missing for image in frame.images]
+        seen.add(np.isfinite(boxes[there, :2]).all(-1), of_anchors)
         if not note and np.isnan(boxes[..., :2]).all():
             note = f"not found; likelihood at best {max(sure, default=0):.2f}, {self._threshold:g} is needed"
         return boxes, note, sure
-
-
-def best_likelihoods(instances: Instances) -> tuple[float, ...]:
-    """How sure a network is of the keypoint, or else of the instance, that it is surest of in each view.
-
-    Args:
-        instances: ``(V, N, ...)`` as numpy arrays.
-
-    Returns:
-        One number a view, from 0; 0 where there is none.
-    """
-    known = instances.keypoint_scores if instances.num_keypoints else instances.scores
-    if known is None:
-        return (0.0,) * instances.keypoints.shape[0]
-    return tuple(np.nan_to_num(known).reshape(len(known), -1).max(1, initial=0.0).tolist())
 
 
 def _are_image_files(source: Source) -> bool:

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 from vitruve.formats.coordinates_3d import FILE_NAMES, format_rows, header_lines
 from vitruve.formats.table import DECIMALS
 from vitruve.geometry.triangulation import reconstruct, reprojection_errors
-from vitruve.inference.locate import best_likelihoods
 from vitruve.inference.predictor import Prediction
+from vitruve.inference.sightings import best_likelihoods
 from vitruve.structures.camera import Camera
 
 TRIANGULATED = "data3D_triangulated.csv"

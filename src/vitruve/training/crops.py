@@ -47,7 +47,7 @@ class Cropping:
             The same frames.
 
         Raises:
-            VitruveError: A table has no box for an image, or the locator cannot be used.
+            VitruveError: A table has no box for an image, or the locator cannot be used or finds nothing in any image.
         """
         if not self.config.cropped:
             return labels
@@ -55,7 +55,7 @@ class Cropping:
         if kept and all(file.is_file() for file in kept):
             return with_table_boxes(labels, kept)
         if self.config.data.bbox_file is None and not self.config.crop.from_labels:
-            return self._locator().locate(labels, cache)
+            return self._locator().locate(labels, cache, needed=True)
         return self._without_locator(labels)
 
     def unseen(self, labels: Labels) -> Labels:
