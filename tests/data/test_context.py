@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from vitruve.algorithms.base import Needs
-from vitruve.data.context import check_context, neighbour, window
+from vitruve.data.context import check_context, check_neighbours, neighbour, window
 from vitruve.data.images import ImageCache
 from vitruve.errors import InputError
+from vitruve.media.images import write_image
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.structures.skeleton import Skeleton
@@ -70,3 +73,32 @@ def test_some_missing_context_frames_are_counted(tmp_path: Path) -> None:
     unused = _labels(tmp_path, "img020.png", split="unused")
     both = Labels(SKELETON, (*_labels(tmp_path, "img005.png").frames, *unused.frames), root=tmp_path)
     assert check_context(both, needs, cache, "heatmap_mhcrnn") is None
+
+
+def _film(root: Path, places: np.ndarray) -> None:
+    """Noisy images of a bright spot at the given places, on ground that is the same in all of them."""
+    rng = np.random.default_rng(0)
+    ground = rng.uniform(40, 90, (64, 80, 3))
+    for number, (x, y) in enumerate(places):
+        image = cv2.circle(ground.copy(), (round(x), round(y)), 9, (250, 250, 250), -1)
+        noisy = image + rng.normal(0, 6, image.shape)
+        write_image(root / f"img{number:03d}.png", noisy.clip(0, 255).astype(np.uint8))
+
+
+def test_neighbours_by_number_alone_are_noticed(tmp_path: Path) -> None:
+    time, rng = np.arange(60) / 6, np.random.default_rng(1)
+    path = np.stack([40 + 25 * np.sin(time), 32 + 20 * np.cos(1.7 * time)], -1)
+    needs, numbers = Needs(context=2), range(2, 58, 5)
+    for name, places in (("video", path), ("still", np.tile(path[:1], (60, 1))), ("mixed", rng.permutation(path))):
+        (tmp_path / name).mkdir()
+        _film(tmp_path / name, places)
+        labels = _labels(tmp_path / name, *(f"img{number:03d}.png" for number in numbers))
+        said = check_neighbours(labels, needs, ImageCache(0))
+        # An animal that never moves looks the same everywhere: nothing can be told.
+        assert (said is not None) == (name == "mixed"), said
+    assert said is not None and "\n" not in said and "model.model_type=heatmap" in said
+    assert check_neighbours(labels, Needs(), ImageCache(0)) is None
+    assert check_neighbours(labels[:3], needs, ImageCache(0)) is None
+    # Each is a labelled image, and the numbers are those of labelling: neighbours are no more alike than others.
+    every = _labels(tmp_path / "mixed", *(f"img{number:03d}.png" for number in range(60)))
+    assert check_neighbours(every, needs, ImageCache(0)) is not None

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from vitruve.algorithms.base import Needs
 from vitruve.data.images import ImageCache
 from vitruve.errors import InputError
@@ -14,6 +16,16 @@ from vitruve.structures.labels import ImageRef, Labels
 Exists = Callable[[ImageRef], bool]
 
 _NUMBER = re.compile(r"(\d+)(?!.*\d)")
+_COMPARED = 24
+"""About how many labelled images are compared with their neighbours."""
+_FEWEST = 4
+"""Fewer tell nothing."""
+_SIDE = 16
+"""Of the small pictures that are compared, px: small enough for noise to average out."""
+_ALIKE = 0.85
+"""Share of the difference between any two images of a folder from which on two are no neighbours."""
+_VISIBLE = 3.0
+"""Levels: in a recording where everything differs by less, noise is all that is compared."""
 
 
 def window(image: ImageRef, reach: int, exists: Exists) -> list[ImageRef]:
@@ -104,3 +116,64 @@ def check_context(labels: Labels, needs: Needs, cache: ImageCache, name: str) ->
         f"context frames: {len(lacking)} of {len(images)} labelled images lack some ({missing} in all; first: "
         f"{first}), and are seen themselves in their place; {advice}"
     )
+
+
+def check_neighbours(labels: Labels, needs: Needs, cache: ImageCache) -> str | None:
+    """Look whether images that are neighbours by their numbers look like neighbours in time.
+
+    Where images were numbered while they were labelled, a neighbour is no more like a labelled image than any other
+    labelled image of its folder is. A few images, evenly chosen, and small pictures of them are enough to tell.
+
+    Args:
+        labels: All frames.
+        needs: What the algorithm asks for.
+        cache: Decoded images.
+
+    Returns:
+        A line that says so; None where neighbours look like neighbours, too little is there to tell, or none are
+        asked for.
+
+    Raises:
+        InputError: An image cannot be read.
+    """
+    if needs.context == 0:
+        return None
+    # The first view will do: the others were recorded and numbered with it. Frames of videos are what they say.
+    images = [frame.images[0] for frame in labels if frame.split != "unused"]
+    images = [image for image in images if image.index is None and not image.missing]
+    images = images[:: max(1, len(images) // _COMPARED)]
+    small = [_thumbnail(cache.read(labels, image)) for image in images]
+    near, far = [], []
+    for image, own in zip(images, small, strict=True):
+        beside = [neighbour(image, step, lambda each: cache.holds(labels, each)) for step in (-1, 1)]
+        to_near = [
+            _difference(own, _thumbnail(cache.read(labels, each))) for each in beside if each not in (None, image)
+        ]
+        to_far = [
+            _difference(own, other)
+            for each, other in zip(images, small, strict=True)
+            if each.path.parent == image.path.parent and each not in (image, *beside)
+        ]
+        if to_near and to_far:
+            near.append(np.median(to_near))
+            far.append(np.median(to_far))
+    if len(near) < _FEWEST or np.median(near) < max(_ALIKE * np.median(far), _VISIBLE):
+        return None
+    return (
+        f"context frames: the images numbered before and after a labelled one look as different from it as other "
+        f"labelled images do (by {np.median(near):.0f} and {np.median(far):.0f} of 255 levels), so they seem not to be "
+        "its neighbours in a video; copy the true neighbours beside them, or take model.model_type=heatmap"
+    )
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    small = image
+    for axis in (0, 1):
+        starts = np.arange(_SIDE) * image.shape[axis] // _SIDE
+        sizes = np.diff(starts, append=image.shape[axis]).clip(1)
+        small = np.add.reduceat(small, starts, axis, np.float32) / np.expand_dims(sizes, tuple({0, 1, 2} - {axis}))
+    return small
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one - other).mean())

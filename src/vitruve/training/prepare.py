@@ -15,7 +15,7 @@ from vitruve.config.schema import Config
 from vitruve.data import splits
 from vitruve.data.calibrations import with_cameras
 from vitruve.data.centers import center_labels
-from vitruve.data.context import check_context
+from vitruve.data.context import check_context, check_neighbours
 from vitruve.data.dataset import checked
 from vitruve.data.images import ImageCache
 from vitruve.data.reconstruction import reconstructed
@@ -106,8 +106,9 @@ def prepare(config: Config, run: RunFiles | None = None) -> Prepared:
     )
     # Whether an image is whole shows when it is decoded: now, before anything is written.
     lacking = check_context(labels, kind.needs, cache, config.model.model_type)
-    if lacking is not None:
-        warnings.warn(lacking, stacklevel=2)
+    for line in (lacking, check_neighbours(labels, kind.needs, cache)):
+        if line is not None:
+            warnings.warn(line, stacklevel=2)
     cache.fill(labels, [image for frame in labels if frame.split != "unused" for image in frame.images])
     return Prepared(labels, task, kind, cache, cropping)
 
