@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -210,6 +211,26 @@ def test_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert caught.value.code == 130
+
+
+def test_sigterm_ends_with_143_whatever_it_breaks_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken_off() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGTERM)  # a second one changes nothing
+            raise RuntimeError("a worker is gone") from None
+
+    before = signal.getsignal(signal.SIGTERM)
+    for work in (lambda: signal.raise_signal(signal.SIGTERM), broken_off):
+        with pytest.raises(SystemExit) as caught:
+            cli.guarded(work)
+        assert caught.value.code == 143 and capsys.readouterr().err == "stopped\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+    with pytest.raises(RuntimeError):  # an error of our own is one
+        cli.guarded(lambda: (_ for _ in ()).throw(RuntimeError("a defect")))
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -326,7 +326,7 @@ def test_it_learns(train: Train) -> None:
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     interruption = Interruption(RunFiles(tmp_path))
     interruption._ask(signal.SIGINT, None)
-    with pytest.raises(Interrupted, match="stopped by Ctrl-C in epoch 0; it goes on with: vitruve train resume="):
+    with pytest.raises(Interrupted, match="stopped in epoch 0; it goes on with: vitruve train resume="):
         interruption._ask(signal.SIGINT, None)
 
 

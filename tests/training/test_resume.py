@@ -17,7 +17,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from tiny_project import settings
+from tiny_project import settings, write_video
 from vitruve.run import RunFiles
 
 SPEEDS = {"images_per_second", "seconds_left"}
@@ -178,7 +178,7 @@ def test_ctrl_c_ends_cleanly_and_resume_finishes(zygote: Zygote, project: Path, 
     status = json.loads(run.status.read_text())
     assert status["status"] == "INTERRUPTED" and 0 < status["progress"]["completed"] < 2000
     last = log.read_text().splitlines()[-1]
-    assert last.startswith("stopped by Ctrl-C") and last.endswith(f"vitruve train resume={run.path}")
+    assert last.startswith("stopped in epoch") and last.endswith(f"vitruve train resume={run.path}")
     assert "Traceback" not in log.read_text()
     assert not list(run.path.rglob(".*"))
     assert not run.weights.exists()
@@ -189,3 +189,37 @@ def test_ctrl_c_ends_cleanly_and_resume_finishes(zygote: Zygote, project: Path, 
     assert zygote.run(command=["train", f"resume={run.path}"], log=str(log)) == 0, log.read_text()
     assert json.loads(run.status.read_text())["status"] == "COMPLETED"
     assert run.predictions.is_file()
+
+
+@pytest.mark.parametrize("to_group", [False, True])
+def test_sigterm_ends_as_cleanly_as_ctrl_c_also_when_the_workers_get_it(
+    to_group: bool, zygote: Zygote, project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings(project, max_epochs=2000, num_workers=2)))
+    run, log = RunFiles(tmp_path / "run"), tmp_path / "log"
+    child = zygote.start(
+        command=["train", str(tmp_path / "config.yaml"), f"hydra.run.dir={run.path}"], log=str(log), session=True
+    )
+    wait_for(lambda: len(run.read_metrics()) > 1)
+    os.kill(child, signal.SIGTERM)
+    if to_group:  # as ``timeout`` does it: to the process, and again to its group
+        os.killpg(child, signal.SIGTERM)
+    assert zygote.wait() == 143, log.read_text()
+    text = log.read_text()
+    assert json.loads(run.status.read_text())["status"] == "INTERRUPTED"
+    last = text.splitlines()[-1]
+    assert last.startswith("stopped in epoch") and last.endswith(f"vitruve train resume={run.path}")
+    assert not any(word in text for word in ("Traceback", "RuntimeError", "killed")), text
+
+
+def test_sigterm_in_prediction_says_how_to_go_on(zygote: Zygote, project: Path, tmp_path: Path) -> None:
+    run, log = tmp_path / "run", tmp_path / "log"
+    assert zygote.run(settings=settings(project, max_epochs=1), run=str(run)) == 0
+    (run / "config.yaml").write_text(yaml.safe_dump(settings(project)))
+    write_video(tmp_path / "long.mp4", 3000)
+    child = zygote.start(command=["predict", str(run), str(tmp_path / "long.mp4")], log=str(log), session=True)
+    wait_for(lambda: bool(list(run.rglob("*long*"))))
+    os.killpg(child, signal.SIGTERM)
+    assert zygote.wait() == 143, log.read_text()
+    assert log.read_text().splitlines()[-1] == "stopped; the same command goes on where it stopped"
+    assert "Traceback" not in log.read_text()

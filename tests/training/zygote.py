@@ -40,6 +40,8 @@ def _kill_at_rename(count: int) -> None:
 
 def _work(request: dict[str, Any]) -> int:
     torch.set_num_threads(1)
+    if request.get("session"):
+        os.setsid()
     if request.get("log"):
         stream = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(stream, 1)

@@ -10,9 +10,11 @@ import importlib
 import logging
 import os
 import pkgutil
+import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +26,8 @@ BAD_INPUT = 2
 """Exit code for input or settings that cannot be used."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
+TERMINATED = 143
+"""Exit code after SIGTERM, which ``kill``, ``timeout`` and the schedulers of clusters send."""
 
 
 def verbs() -> list[str]:
@@ -61,22 +65,58 @@ def main() -> None:
 
 
 def guarded(work: Callable[[], Any]) -> None:
-    """Do the work of a program; errors of the input end it with exit code 2 and one line, an interruption with 130.
+    """Do the work of a program; it ends with one line and 2 for errors of the input, 130 for Ctrl-C, 143 for SIGTERM.
 
     Args:
         work: What the program does.
     """
     _one_line_warnings()
+    with _sigterm_as_ctrl_c() as received:
+        try:
+            work()
+        except Interrupted as stop:
+            print(stop, file=sys.stderr)
+        except VitruveError as error:
+            if os.environ.get("VITRUVE_DEBUG", "0") not in ("", "0"):
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(BAD_INPUT)
+        except (Exception, KeyboardInterrupt, SystemExit) as end:
+            # Typer turns a KeyboardInterrupt into this exit code; and what is broken off may fail in any way.
+            interrupted = isinstance(end, KeyboardInterrupt) or getattr(end, "code", None) == INTERRUPTED
+            if not interrupted and (isinstance(end, SystemExit) or not received):
+                raise
+            print("stopped", file=sys.stderr)
+        else:
+            return
+        sys.exit(TERMINATED if received else INTERRUPTED)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[list[int]]:
+    """Treat SIGTERM like Ctrl-C while a block runs; what is given to the block holds the signal once it has come."""
+    received: list[int] = []
+    process = os.getpid()
+
+    def stop(number: int, frame: object) -> None:
+        if os.getpid() != process:
+            # A forked worker has inherited this handler.
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        elif not received:
+            # Once only: ``timeout`` sends it to the process and again to its group, but a second Ctrl-C ends at once.
+            received.append(number)
+            signal.raise_signal(signal.SIGINT)
+
     try:
-        work()
-    except Interrupted as stop:
-        print(stop, file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except VitruveError as error:
-        if os.environ.get("VITRUVE_DEBUG", "0") not in ("", "0"):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # signals can be listened to in the main thread only
+        yield received
+        return
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _one_line_warnings() -> None:

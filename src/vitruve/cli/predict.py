@@ -66,22 +66,26 @@ def command(
 ) -> None:
     """Predict keypoints in videos and images."""
     from vitruve import api
+    from vitruve.errors import Interrupted
 
     wanted = tuple(name.strip() for entry in formats or ["csv"] for name in entry.split(",") if name.strip())
-    results = api.predict(
-        run,
-        list(sources),
-        output=output,
-        formats=wanted,
-        labeled_video=labeled_video,
-        threshold=threshold,
-        overwrite=overwrite,
-        runtime=runtime,
-        batch_size=batch_size,
-        smooth=smooth,
-        locator=locator,
-        boxes=boxes,
-    )
+    try:
+        results = api.predict(
+            run,
+            list(sources),
+            output=output,
+            formats=wanted,
+            labeled_video=labeled_video,
+            threshold=threshold,
+            overwrite=overwrite,
+            runtime=runtime,
+            batch_size=batch_size,
+            smooth=smooth,
+            locator=locator,
+            boxes=boxes,
+        )
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; the same command goes on where it stopped") from None
     for result in results:
         if result.skipped:
             typer.echo(f"{result.table}: is there already (--overwrite predicts it again)")

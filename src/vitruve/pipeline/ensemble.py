@@ -109,7 +109,7 @@ def _train_members(config: Config, run: RunFiles, *, quiet: bool) -> Path:
     except (KeyboardInterrupt, Interrupted):
         run.write_status("INTERRUPTED", done, max(total, done))
         more = f"; it goes on with: vitruve train resume={run.path}" if run.members() else " before the first network"
-        raise Interrupted(f"stopped by Ctrl-C{more}") from None
+        raise Interrupted(f"stopped{more}") from None
     except VitruveError as error:
         run.write_status("FAILED", done, max(total, done), message=str(error))
         raise

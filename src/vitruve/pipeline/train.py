@@ -50,16 +50,32 @@ def train_run(config: Config, directory: Path, *, resume: bool = False, quiet: b
 
     Raises:
         RunError: There is a run in the directory already.
+        Interrupted: Ctrl-C, or a request to end.
         VitruveError: Settings, labels or images are not as they should be.
     """
+    run = RunFiles(directory)
+    if not resume:
+        check_new(run)
+    try:
+        return _train_run(config, run, resume=resume, quiet=quiet)
+    except KeyboardInterrupt:
+        raise _stopped(run) from None
+
+
+def _stopped(run: RunFiles) -> Interrupted:
+    if not run.status.is_file():
+        return Interrupted("stopped before training began; nothing is written yet")
+    status = run.read_status()
+    run.write_status("INTERRUPTED", status.completed, status.total)
+    return Interrupted(f"stopped; it goes on with: vitruve train resume={run.path}")
+
+
+def _train_run(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
     from vitruve.training.fit import Fitted, fit
     from vitruve.training.prepare import prepare
     from vitruve.training.unsupervised import unlabelled_recordings
 
-    run = RunFiles(directory)
-    if not resume:
-        check_new(run)
-    elif not (run.last.is_file() or run.model.is_file()):
+    if resume and not (run.last.is_file() or run.model.is_file()):
         _log.warning("%s: was broken off before its first checkpoint, so it begins anew", run.path)
     trained = resume and run.model.is_file()
     if not trained:
@@ -84,11 +100,6 @@ def train_run(config: Config, directory: Path, *, resume: bool = False, quiet: b
     epochs = run.read_status().completed
     try:
         _follow_up(config, run, fitted, prepared.labels)
-    except KeyboardInterrupt:
-        run.write_status("INTERRUPTED", epochs, epochs)
-        raise Interrupted(
-            f"stopped by Ctrl-C after training; it goes on with: vitruve train resume={run.path}"
-        ) from None
     except VitruveError as error:
         run.write_status("FAILED", epochs, epochs, message=str(error))
         raise

@@ -116,7 +116,7 @@ def train(project: Project, what: str = ALL, options: TrainOptions | None = None
                     train_networks(config, step.run, quiet=options.quiet)
             except Interrupted:
                 raise Interrupted(
-                    f"stopped by Ctrl-C; it goes on with: vitruve project train {project.name} {what} --resume"
+                    f"stopped; it goes on with: vitruve project train {project.name} {what} --resume"
                 ) from None
     return [step.run for step in steps]
 

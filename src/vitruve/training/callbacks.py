@@ -225,11 +225,14 @@ class Interruption(pl.Callback):  # type: ignore[misc]
 
     Args:
         run: What the message says can be gone on with.
+
+    Attributes:
+        asked: Whether Ctrl-C was pressed.
     """
 
     def __init__(self, run: RunFiles) -> None:
         self._run = run
-        self._asked = False
+        self.asked = False
         self._epoch = 0
         self._before: Any = None
 
@@ -245,18 +248,23 @@ class Interruption(pl.Callback):  # type: ignore[misc]
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
             self._before = None
+        # A signal to the whole process group ends the loader's workers too, which breaks off the batch at hand.
+        if self.asked and error is not None and not isinstance(error, VitruveError):
+            status = self._run.read_status()
+            self._run.write_status("INTERRUPTED", status.completed, status.total)
+            self._stop()
 
     def _ask(self, number: int, frame: Any) -> None:
-        if self._asked:
+        if self.asked:
             self._stop()
-        self._asked = True
+        self.asked = True
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """End here if asked to."""
         self._epoch = trainer.current_epoch
-        if self._asked:
+        if self.asked:
             self._stop()
 
     def on_validation_batch_end(
@@ -269,13 +277,13 @@ class Interruption(pl.Callback):  # type: ignore[misc]
         dataloader_idx: int = 0,
     ) -> None:
         """End here if asked to."""
-        if self._asked:
+        if self.asked:
             self._stop()
 
     def _stop(self) -> None:
         raise Interrupted(
-            f"stopped by Ctrl-C in epoch {self._epoch}; it goes on with: vitruve train resume={self._run.path}"
-        )
+            f"stopped in epoch {self._epoch}; it goes on with: vitruve train resume={self._run.path}"
+        ) from None
 
 
 def _short(value: Any) -> Any:

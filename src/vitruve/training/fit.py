@@ -78,6 +78,7 @@ def fit(
         ConfigError: The settings cannot work with the labels.
         TrainingError: The loss became NaN or infinite.
         Interrupted: The user pressed Ctrl-C.
+        KeyboardInterrupt: The user did so when the last batch was done; the run is written.
     """
     settings = config.training
     going_on = resume and run.last.is_file()
@@ -129,6 +130,9 @@ def fit(
     save_weights(algorithm, run.weights)
     weights = parts.module.backbone_weights
     run.write_model(model_record(config, prepared.task, prepared.labels, parts.subspaces, weights))
+    if interruption.asked:
+        # Too late for the last batch, but what follows training is not begun.
+        raise KeyboardInterrupt
     return Fitted(algorithm, prepared.cache)
 
 
