@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ from vitruve.structures.batch import Batch, TrainingBatch
 
 Picks = list[Pick | WindowPick]
 """What one batch is made of."""
+
+_GRACE_SECONDS = 30
+"""As long as clusters wait between SIGTERM and SIGKILL."""
 
 
 class EpochBatches(Sampler[Picks]):
@@ -163,4 +167,19 @@ def _loader(dataset: Dataset[Sample], together: Any, batches: EpochBatches, work
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_put_off_sigterm,
     )
+
+
+def _put_off_sigterm(worker: int) -> None:
+    """Let a worker process live on for a while after SIGTERM.
+
+    What ends a job signals all its processes. A worker that died at once would break off the batch with which the main
+    process ends cleanly; that one ends its workers itself.
+    """
+    if hasattr(signal, "alarm"):  # not on Windows, where there are no process groups to be signalled
+        signal.signal(signal.SIGTERM, _end_later)
+
+
+def _end_later(number: int, frame: object) -> None:
+    signal.alarm(_GRACE_SECONDS)
