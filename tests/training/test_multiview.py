@@ -291,7 +291,7 @@ BAD: list[tuple[Callable[[Path], object], dict[str, Any], str]] = [
     (
         lambda f: None,
         {"data__view_names": None, "model__losses_to_use": ["temporal"]},
-        r"data\.view_names: unlabelled videos of several views are found by them",
+        r"set data\.video_dir to the folder of the videos",
     ),
 ]
 

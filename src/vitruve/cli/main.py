@@ -129,10 +129,17 @@ def _one_line_warnings() -> None:
     if not os.environ.get("PYTHONWARNINGS"):
         warnings.simplefilter("ignore")
         warnings.filterwarnings("default", module=r"vitruve(\.|$)")
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.getLogger("vitruve").addHandler(handler)
-    logging.getLogger("vitruve").setLevel(logging.INFO)
+    log = logging.getLogger("vitruve")
+    if not any(isinstance(handler, _Told) for handler in log.handlers):
+        log.addHandler(_Told())
+    log.setLevel(logging.INFO)
+
+
+class _Told(logging.Handler):
+    """Prints what is logged to what is the standard error stream at that time; programs that run commands change it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage(), file=sys.stderr)
 
 
 def _show_version(wanted: bool) -> None:
