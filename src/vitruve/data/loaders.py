@@ -18,8 +18,8 @@ from vitruve.structures.batch import Batch, TrainingBatch
 Picks = list[Pick | WindowPick]
 """What one batch is made of."""
 
-_GRACE_SECONDS = 30
-"""As long as clusters wait between SIGTERM and SIGKILL."""
+_GRACE_SECONDS = 10
+"""For the batch at hand; clusters wait for 30 s or more between SIGTERM and SIGKILL."""
 
 
 class EpochBatches(Sampler[Picks]):
@@ -182,4 +182,5 @@ def _put_off_sigterm(worker: int) -> None:
 
 
 def _end_later(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_DFL)  # the second time it is the main process that wants this one to end
     signal.alarm(_GRACE_SECONDS)
