@@ -133,12 +133,12 @@ def test_truncated_gives_what_decodes(make_clip: MakeClip, name: str, share: flo
             warnings.simplefilter("always")
             frames = np.stack(list(video.frames()))
             threaded = np.stack(list(video.frames(thread_count=2)))
+        np.testing.assert_array_equal(frames, truth)
         # A raw stream marks no frame's end: of the last one a part is there, and threads patch up the rest differently.
         whole = count - 1 if name == "cut.h264" else count
-        np.testing.assert_array_equal(frames[:whole], truth[:whole])
         np.testing.assert_array_equal(threaded[:whole], truth[:whole])
-        assert len(frames) == len(threaded) == count
-        order = [whole - 1, 0, whole // 2, whole - 1]
+        assert len(threaded) == count
+        order = [count - 1, 0, count // 2, count - 1]
         np.testing.assert_array_equal(video.read(order), truth[order])
         with pytest.raises(InputError, match=f"frame {count} .*has {count} frames"):
             video.read([count])

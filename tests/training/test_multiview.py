@@ -290,7 +290,7 @@ BAD: list[tuple[Callable[[Path], object], dict[str, Any], str]] = [
     ),
     (
         lambda f: None,
-        {"data__view_names": None, "model__losses_to_use": ["temporal"]},
+        {"model__losses_to_use": ["temporal"]},
         r"set data\.video_dir to the folder of the videos",
     ),
 ]
