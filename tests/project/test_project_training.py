@@ -149,6 +149,17 @@ def test_a_training_that_was_stopped_goes_on_where_it_was(new: Project, fake: di
         vitruve.train_project(new, finetune=True, resume=True, quiet=True)
 
 
+def test_a_project_named_from_the_current_folder_trains_all_networks(
+    new: Project, fake: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(new.path.parent.parent)
+    runs = vitruve.train_project("new", quiet=True)
+    assert [run.is_absolute() for run in runs] == [False] * 3
+    _, keypoint, hybrid = fake["configs"]
+    assert keypoint.crop.locator == hybrid.crop.locator == runs[0].absolute()
+    assert hybrid.model.checkpoint == runs[1].absolute()
+
+
 def test_a_single_network_starts_from_what_is_named(new: Project, fake: dict[str, Any], home: Path) -> None:
     other = Project.open("mouse", home / "projects")
     vitruve.train_project(new, pretrained=other.path / "models", quiet=True)

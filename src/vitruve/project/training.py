@@ -190,7 +190,7 @@ def _config(
     project: Project, step: _Step, steps: Sequence[_Step], options: TrainOptions, labels: Mapping[str, Labels]
 ) -> Config:
     """The settings of one step. Runs that an earlier step is going to make are named by where they will be."""
-    before = {earlier.stage: earlier.run for earlier in steps[: steps.index(step)]}
+    before = {earlier.stage: earlier.run.absolute() for earlier in steps[: steps.index(step)]}
     dimensions: Literal["2D", "3D"] = "3D" if step.stage is Stage.HYBRID else "2D"
     center = None if step.stage is Stage.CENTER else before.get(Stage.CENTER) or _center(project, step.stage, options)
     settings = stage_settings(
@@ -223,7 +223,7 @@ def _center(project: Project, stage: Stage, options: TrainOptions) -> Path | Non
 def _weights(project: Project, step: _Step, before: Mapping[Stage, Path], options: TrainOptions) -> Path | None:
     """What a step starts from."""
     if step.stage in before:
-        return before[step.stage].absolute()
+        return before[step.stage]
     given = options.weights
     if given is None and step.finetune and options.pretrained is None:
         given = LATEST
@@ -231,7 +231,7 @@ def _weights(project: Project, step: _Step, before: Mapping[Stage, Path], option
         file = Path(given)
         return (file if file.is_file() else project.run(step.stage, given)).absolute()
     if step.stage is Stage.HYBRID and Stage.KEYPOINT in before:
-        return before[Stage.KEYPOINT].absolute()
+        return before[Stage.KEYPOINT]
     if given is None and options.pretrained is not None:
         return _pretrained(project, step.stage, options.pretrained)
     if step.stage is Stage.HYBRID and str(options.weights_keypoint).lower() != _NONE:
