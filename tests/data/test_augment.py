@@ -33,6 +33,7 @@ def test_the_presets_are_as_documented() -> None:
         "elastic": 0.5, "elastic_alpha": 10.0, "elastic_sigma": 5.0,
         "equalize": 0.1, "clahe": 0.1, "emboss": 0.1,
         "crop_pad": 0.4, "crop_pad_share": 0.15,
+        "zoom": 0.0, "zoom_factor": 2.0,
         "quarter_turns": (), "hflip": 0.0,
     }  # fmt: skip
     assert asdict(PRESETS["dlc"]) == dlc
@@ -169,3 +170,22 @@ def test_what_is_wrong_with_a_setting_is_said(setting: Any, message: str) -> Non
     with pytest.raises(ConfigError, match=message) as caught:
         augmentation(setting)
     assert str(caught.value).startswith("training.imgaug") and "\n" not in str(caught.value)
+
+
+def test_a_zoom_is_as_often_in_as_out_and_stays_within_the_image() -> None:
+    matrices = _matrices(replace(Augmentation(), zoom=0.5, zoom_factor=3.0))
+    zoomed = _changed(matrices)
+    assert zoomed.mean() == pytest.approx(0.5, abs=0.03)
+    scale = matrices[zoomed, 0, 0]
+    np.testing.assert_allclose(scale, matrices[zoomed, 1, 1])
+    assert scale.min() == pytest.approx(1 / 3, rel=0.01) and scale.max() == pytest.approx(3, rel=0.01)
+    assert np.log(scale).mean() == pytest.approx(0, abs=0.05)
+    # The point that does not move lies in the image, and anywhere in it.
+    still = matrices[zoomed, :2, 2] / (1 - scale)[:, None]
+    assert (still > -0.5 - 1e-9).all() and (still < 63.5 + 1e-9).all()
+    assert np.ptp(still, axis=0).min() > 60
+
+
+def test_a_zoom_factor_below_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"training.imgaug.zoom_factor=0.5: must be at least 1"):
+        augmentation({"zoom": 1.0, "zoom_factor": 0.5})

@@ -30,6 +30,7 @@ GEOMETRY = {
     "half turn": Augmentation(quarter_turns=(180,)),
     "quarter turn": Augmentation(quarter_turns=(90,)),
     "hflip": Augmentation(hflip=1.0),
+    "zoom": Augmentation(zoom=1.0, zoom_factor=1.3),
     "elastic": Augmentation(elastic=1.0),
     "strong elastic": Augmentation(elastic=1.0, elastic_alpha=40.0, elastic_sigma=8.0),
     "everything": replace(PRESETS["dlc-top-down"], rotate=0.7, crop_pad=0.7, hflip=0.5, elastic=0.8),

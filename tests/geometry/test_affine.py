@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitruve.geometry.affine import Matrix, about_center, crop, flip, letterbox, resize, rotation, scaling, translation
+from vitruve.geometry.affine import (
+    Matrix,
+    about_center,
+    area,
+    crop,
+    flip,
+    letterbox,
+    resize,
+    rotation,
+    scaling,
+    translation,
+)
 
 
 def _move(matrix: Matrix, *point: float) -> np.ndarray:
@@ -90,3 +101,14 @@ def test_a_chain_and_its_inverse_return_every_point(
     assert np.abs(back - points).max() < 1e-3
     single = there.astype(np.float32) @ np.linalg.inv(chain).astype(np.float32).T
     assert np.abs(single - points).max() < 2e-6 * max(max(source), *(np.abs(there[:, :2]).max(0) * source / target))
+
+
+def test_an_area_in_its_proportions_is_the_letterbox_of_what_is_in_it() -> None:
+    whole = area((200, 100), (64, 64), keep_proportions=True)
+    np.testing.assert_allclose(whole, letterbox((200, 100), (64, 64)))
+    same = area((200, 100), (64, 64), (-0.5, -0.5, 199.5, 99.5), keep_proportions=True)
+    np.testing.assert_allclose(same, whole, atol=1e-12)
+    # A box of twice the input's width: its corners go to the left and right edges, half way up and down.
+    part = area((500, 500), (64, 64), (10.0, 20.0, 138.0, 84.0), keep_proportions=True)
+    np.testing.assert_allclose(part @ [10.0, 20.0, 1], [-0.5, 15.5, 1], atol=1e-9)
+    np.testing.assert_allclose(part @ [138.0, 84.0, 1], [63.5, 47.5, 1], atol=1e-9)

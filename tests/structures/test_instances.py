@@ -24,6 +24,9 @@ def _instances(seed: int = 0, lead: tuple[int, ...] = LEAD) -> Instances:
         boxes=np.concatenate([low, low + rng.uniform(1, 50, (*lead, N, 2))], -1),
         categories=np.zeros((*lead, N), np.int64),
         tracks=np.arange(N) + np.zeros((*lead, N), np.int64),
+        areas=rng.uniform(1, 50, (*lead, N)),
+        head_boxes=np.concatenate([low, low + rng.uniform(1, 9, (*lead, N, 2))], -1),
+        crowds=rng.uniform(size=(*lead, N)) < 0.5,
     )
 
 
@@ -154,3 +157,16 @@ def test_empty_has_no_instance_below_any_axes() -> None:
 def test_tensors_with_gradients_come_back_as_arrays() -> None:
     found = Instances.from_keypoints(torch.ones(1, 2, 2, requires_grad=True)).numpy()
     assert isinstance(found.keypoints, np.ndarray) and isinstance(found.visible, np.ndarray)
+
+
+@pytest.mark.parametrize("torched", [False, True])
+def test_areas_grow_as_the_plane_does(torched: bool) -> None:
+    instances = _instances()
+    matrix = 2.0 * np.array([[0.0, -3.0, 5.0], [2.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    given: Any = instances.map(torch.from_numpy) if torched else instances
+    moved = given.transformed(torch.from_numpy(matrix) if torched else matrix).numpy()
+    np.testing.assert_allclose(moved.areas, 6 * np.asarray(instances.areas))
+    x1, y1, x2, y2 = np.moveaxis(np.asarray(instances.head_boxes), -1, 0)
+    expected = np.stack([5 - 3 * y2, 1 + 2 * x1, 5 - 3 * y1, 1 + 2 * x2], -1)
+    np.testing.assert_allclose(moved.head_boxes, expected, atol=1e-9)
+    np.testing.assert_array_equal(moved.crowds, instances.crowds)

@@ -29,7 +29,8 @@ class Needs:
         cameras: It needs calibrated cameras; one that works on several views is given them wherever there are some.
         truth_3d: It learns from points in millimetres.
         context: Frames before and after each one to be predicted.
-        instances: It finds any number of instances; otherwise exactly one a view.
+        instances: It finds any number of instances; otherwise exactly one a view. It is shown images in their own
+            proportions, and the parts in which nothing is known (:attr:`Batch.ignore`).
         masking: It learns from images in which ``training.patch_mask`` blanks squares.
     """
 

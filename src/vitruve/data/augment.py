@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from vitruve.errors import ConfigError, nearest
-from vitruve.geometry.affine import Matrix, Size, about_center, crop, flip, rotation
+from vitruve.geometry.affine import Matrix, Size, about_center, crop, flip, rotation, scaling, translation
 from vitruve.geometry.warp import Warp
 
 
@@ -29,6 +29,8 @@ class Augmentation:
         rotate_degrees: In degrees.
         crop_pad: Probability of moving each border by up to ``crop_pad_share`` of the side, in or out.
         crop_pad_share: A share of width and height.
+        zoom: Probability of a change of scale about a random point of the image.
+        zoom_factor: By up to this factor, larger or smaller; each ratio is as likely as its inverse.
         quarter_turns: The turns, in degrees, of which one is taken each time; empty for none.
         hflip: Probability of a mirror image with left and right keypoints exchanged.
         elastic: Probability of a smooth random displacement.
@@ -50,6 +52,8 @@ class Augmentation:
     rotate_degrees: float = 25.0
     crop_pad: float = 0.0
     crop_pad_share: float = 0.15
+    zoom: float = 0.0
+    zoom_factor: float = 2.0
     quarter_turns: tuple[int, ...] = ()
     hflip: float = 0.0
     elastic: float = 0.0
@@ -88,9 +92,9 @@ def without_geometry(settings: Augmentation) -> Augmentation:
         settings: Probabilities and strengths.
 
     Returns:
-        The same without rotation, crop, turns, mirror images and elastic changes.
+        The same without rotation, crop, zoom, turns, mirror images and elastic changes.
     """
-    return replace(settings, rotate=0.0, crop_pad=0.0, quarter_turns=(), hflip=0.0, elastic=0.0)
+    return replace(settings, rotate=0.0, crop_pad=0.0, zoom=0.0, quarter_turns=(), hflip=0.0, elastic=0.0)
 
 
 PRESETS: Mapping[str, Augmentation] = {
@@ -100,6 +104,7 @@ PRESETS: Mapping[str, Augmentation] = {
     "dlc-lr": replace(_DLC, quarter_turns=(0, 180)),
     "dlc-top-down": replace(_DLC, quarter_turns=(0, 90, 180, 270)),
     "dlc-mv": without_geometry(_DLC),
+    "crowd": Augmentation(rotate=0.4, rotate_degrees=30.0, zoom=0.9, hflip=0.5, motion_blur=0.2, equalize=0.1),
 }
 """What ``training.imgaug`` takes by name."""
 
@@ -149,6 +154,8 @@ def _check(key: str, value: Any) -> None:
         raise ConfigError(f"{where}: must be below 0.5, or nothing may be left between two borders")
     elif key == "elastic_sigma" and value == 0:
         raise ConfigError(f"{where}: must be above 0")
+    elif key == "zoom_factor" and value < 1:
+        raise ConfigError(f"{where}: must be at least 1; the inverse of the factor is drawn, too")
     elif (key.endswith("_share") or known[key].default == 0.0) and value > 1:
         raise ConfigError(f"{where}: must lie between 0 and 1")
 
@@ -182,6 +189,7 @@ def draw(settings: Augmentation, base: Matrix, size: Size, rng: np.random.Genera
     # Every number is drawn whether it is used or not, so that one probability does not shift all later draws.
     chance = rng.random(5)
     turn, edges, choice = rng.uniform(-1, 1), rng.uniform(-1, 1, 4), rng.random()
+    power, point = rng.uniform(-1, 1), rng.uniform(-0.5, 0.5, 2) * size
     if chance[0] < settings.rotate:
         matrix = about_center(rotation(turn * settings.rotate_degrees), size) @ matrix
     if settings.quarter_turns:
@@ -192,6 +200,10 @@ def draw(settings: Augmentation, base: Matrix, size: Size, rng: np.random.Genera
         # The area of the pixels begins half a pixel before the centre of the first one.
         box = (shift[0] - 0.5, shift[1] - 0.5, size[0] - 0.5 + shift[2], size[1] - 0.5 + shift[3])
         matrix = crop(box, size) @ matrix
+    if chance[4] < settings.zoom:
+        scale = settings.zoom_factor**power
+        about = translation(*point) @ scaling(scale, scale) @ translation(*-point)
+        matrix = about_center(about, size) @ matrix
     mirrored = bool(chance[2] < settings.hflip)
     if mirrored:
         matrix = flip(size) @ matrix

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from vitruve.algorithms.base import Needs
 from vitruve.data.augment import Augmentation, draw, without_geometry
@@ -36,6 +36,7 @@ class Sample:
     truth: Instances | None = None
     truth_3d: Instances | None = None
     cameras: Camera | None = None
+    ignore: Bool[np.ndarray, "V H W"] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,16 @@ class Pick:
     epoch: int
     index: int
     turn: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What a sample shows of one view: the axes of :class:`Sample` without V."""
+
+    images: UInt8[np.ndarray, "T 3 H W"]
+    to_image: Float[np.ndarray, "3 3"]
+    truth: Instances
+    ignore: Bool[np.ndarray, "H W"]
 
 
 class PoseDataset(torch.utils.data.Dataset[Sample]):
@@ -92,6 +103,8 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         sees = needs.views or needs.cameras
         calibrated = sees and bool(labels.cameras) and all(frame.session in labels.cameras for frame in labels)
         self._scenes = Scenes(labels) if calibrated else None
+        # One that finds a single animal has nothing to lose to others, and the masks are not free to move.
+        self._ignores = needs.instances and any(frame.ignore for frame in labels)
         self._moves = move_scenes and calibrated and augmentation not in (None, Augmentation())
         if self._moves and augmentation is not None:
             self.augmentation = without_geometry(augmentation)
@@ -107,30 +120,31 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         rng = np.random.default_rng([self._seed, pick.epoch, pick.index, *turn])
         scenes = self._scenes
         moves = scenes.moved(pick.index, rng) if self._moves and scenes else [None] * len(frame.images)
-        views = [self._view(image, frame.instances[view], rng, moves[view]) for view, image in enumerate(frame.images)]
+        views = [self._view(frame, view, rng, moves[view]) for view in range(len(frame.images))]
         truth = Instances(
-            np.stack([instances.keypoints for _, _, instances in views]),
-            np.stack([instances.visible for _, _, instances in views]),
+            np.stack([view.truth.keypoints for view in views]),
+            np.stack([view.truth.visible for view in views]),
             **{
-                name: np.stack([getattr(instances, name) for _, _, instances in views])
-                for name in ("boxes", "categories", "tracks")
+                name: np.stack([getattr(view.truth, name) for view in views])
+                for name in ("boxes", "categories", "tracks", "areas", "head_boxes", "crowds")
                 if getattr(frame.instances, name) is not None
             },
         )
         return Sample(
-            np.stack([images for images, _, _ in views]),
-            np.stack([to_image for _, to_image, _ in views]).astype(np.float32),
+            np.stack([view.images for view in views]),
+            np.stack([view.to_image for view in views]).astype(np.float32),
             truth,
             # Only training learns in space.
             frame.instances_3d if scenes is None or self.augmentation is None else scenes.truth(pick.index),
             None if scenes is None else scenes.cameras(pick.index),
+            np.stack([view.ignore for view in views]) if self._ignores else None,
         )
 
-    def _view(
-        self, image: ImageRef, truth: Instances, rng: np.random.Generator, move: Matrix | None
-    ) -> tuple[np.ndarray, np.ndarray, Instances]:
+    def _view(self, frame: Frame, view: int, rng: np.random.Generator, move: Matrix | None) -> _View:
+        image, truth = frame.images[view], frame.instances[view]
         pixels = self._cache.read(self.labels, image)
-        base = area((pixels.shape[1], pixels.shape[0]), self._size, image.box)
+        shape = (pixels.shape[1], pixels.shape[0])
+        base = area(shape, self._size, image.box, keep_proportions=self.needs.instances)
         if move is not None:
             base = base @ move
         if self.augmentation is None:
@@ -146,7 +160,11 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
                 keypoints=truth.keypoints[:, self._permutation],
                 visible=truth.visible[:, self._permutation],
             )
-        return images, warp.to_image, truth
+        mask = frame.ignore[view] if frame.ignore else None
+        ignore = np.zeros(self._size[::-1], bool)
+        if self._ignores and mask is not None:
+            ignore = warp.image(255 * mask.array().astype(np.uint8)[..., None])[..., 0] > 127
+        return _View(images, warp.to_image, truth, ignore)
 
     def _window(self, image: ImageRef, pixels: UInt8[np.ndarray, "H W 3"]) -> list[UInt8[np.ndarray, "H W 3"]]:
         """The image with its neighbours in time; one of another size is not of this recording."""
@@ -226,7 +244,7 @@ def _size(labels: Labels, image: ImageRef, videos: dict[Path, Size]) -> Size:
 def collate(samples: Sequence[Sample]) -> Batch:
     """Samples as one batch; the instance axis is filled up with missing ones.
 
-    Boxes, categories and tracks are left out where not all samples have them.
+    Boxes, categories and so on are left out where not all samples have them.
 
     Args:
         samples: At least one, all from one dataset.
@@ -256,6 +274,9 @@ def collate(samples: Sequence[Sample]) -> Batch:
         cameras=stack_cameras(tuple(cameras)).map(lambda a: torch.from_numpy(a).float())
         if len(cameras) == len(samples)
         else None,
+        ignore=tensor([sample.ignore for sample in samples if sample.ignore is not None])
+        if samples[0].ignore is not None
+        else None,
     )
 
 
@@ -268,7 +289,7 @@ def _padded(instances: Instances, count: int, axis: int) -> Instances:
         widths[axis] = (0, missing)
         return np.pad(array, widths, constant_values=value)
 
-    values = {"visible": 0, "categories": -1, "tracks": -1}
+    values = {"visible": 0, "categories": -1, "tracks": -1, "crowds": False}
     arrays = {name: getattr(instances, name) for name in Instances.__dataclass_fields__}
     filled = {name: fill(a, values.get(name, np.nan)) for name, a in arrays.items() if a is not None}
     filled["keypoints"] = filled["keypoints"].astype(np.float32)

@@ -64,6 +64,7 @@ class VideoWindows:
         seed: Together with the pick the seed of every draw.
         boxes: Where to look in each frame of each video, as edges; None for whole images. A window has one box.
         reader: Opens a video.
+        keep_proportions: Fit the images into the input without stretching them.
 
     Raises:
         InputError: A video cannot be decoded, or the videos of a recording have different lengths.
@@ -79,8 +80,10 @@ class VideoWindows:
         seed: int,
         boxes: Mapping[Path, Float[np.ndarray, "T 4"]] | None = None,
         reader: type[VideoReader] = VideoReader,
+        keep_proportions: bool = False,
     ) -> None:
         self._size = size
+        self._keep_proportions = keep_proportions
         self._length = length
         self._augmentation = replace(augmentation, elastic=0.0, hflip=0.0)
         self._seed = seed
@@ -119,7 +122,8 @@ class VideoWindows:
         images, matrices = [], []
         for path, video in zip(self._recordings[stretch.recording], stretch.frames, strict=True):
             frames = video[place * self._length : (place + 1) * self._length]
-            base = area((frames.shape[2], frames.shape[1]), self._size, self._box(path, start))
+            shape = (frames.shape[2], frames.shape[1])
+            base = area(shape, self._size, self._box(path, start), self._keep_proportions)
             warp = draw(self._augmentation, base, self._size, rng).warp
             images.append(np.stack([warp.image(frame).transpose(2, 0, 1) for frame in frames]))
             matrices.append(warp.to_image)

@@ -80,21 +80,32 @@ def crop(box: tuple[float, float, float, float], target: Size) -> Matrix:
     return translation(-0.5, -0.5) @ scale @ translation(-x1, -y1)
 
 
-def area(source: Size, target: Size, box: tuple[float, float, float, float] | None = None) -> Matrix:
+def area(
+    source: Size,
+    target: Size,
+    box: tuple[float, float, float, float] | None = None,
+    keep_proportions: bool = False,
+) -> Matrix:
     """Let a box of an image, or the whole image, fill a size.
 
     Args:
         source: Width and height of the image.
         target: Width and height after.
         box: ``x1 y1 x2 y2`` in pixels, or None for the whole image.
+        keep_proportions: Fit it in without stretching it; see :func:`letterbox`.
 
     Returns:
         The matrix.
     """
-    return resize(source, target) if box is None else crop(box, target)
+    if not keep_proportions:
+        return resize(source, target) if box is None else crop(box, target)
+    if box is None:
+        return letterbox(source, target)
+    x1, y1, x2, y2 = box
+    return letterbox((x2 - x1, y2 - y1), target) @ translation(-x1 - 0.5, -y1 - 0.5)
 
 
-def letterbox(source: Size, target: Size) -> Matrix:
+def letterbox(source: tuple[float, float], target: Size) -> Matrix:
     """Fit a whole image into a size without changing its proportions, centred.
 
     Args:

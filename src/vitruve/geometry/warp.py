@@ -44,7 +44,7 @@ class Warp:
         Returns:
             The input image.
         """
-        matrix = self.matrix
+        matrix, channels = self.matrix, image.shape[2]
         # A hair more: a matrix that shrinks by 8 must not be taken for one by 7.999.
         shrink = int(1 / max(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))), 1e-6) + 1e-6)
         if shrink >= 2:
@@ -59,7 +59,7 @@ class Warp:
             sampled = cv2.warpAffine(image, matrix[:2], self.size, flags=cv2.INTER_LINEAR)
         else:
             sampled = cv2.warpPerspective(image, matrix, self.size, flags=cv2.INTER_LINEAR)
-        return sampled.reshape(*self.size[::-1], image.shape[2])  # OpenCV drops an axis of one channel
+        return sampled.reshape(*self.size[::-1], channels)  # OpenCV drops an axis of one channel
 
     def displaced(self, points: Float[np.ndarray, "*lead 2"]) -> Float[np.ndarray, "*lead 2"]:
         """Where original points lie so that :attr:`to_image` alone describes the input image.

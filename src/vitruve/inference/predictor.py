@@ -191,7 +191,8 @@ class Predictor:
         to_image = np.empty((len(entries), views, 3, 3), np.float32)
         for b, entry in enumerate(entries):
             for v, image in enumerate(entry[0].images):
-                matrix = area((image.shape[1], image.shape[0]), (width, height), boxes[b][v])
+                shape = (image.shape[1], image.shape[0])
+                matrix = area(shape, (width, height), boxes[b][v], self.algorithm.needs.instances)
                 warp = Warp(matrix, (width, height))
                 to_image[b, v] = warp.to_image
                 for t, shot in enumerate(entry):
@@ -266,8 +267,8 @@ def _there(frame: Frame, found: Instances) -> Instances:
     gone = [image.missing for image in frame.images]
     if not any(gone):
         return found
-    nothing = dict.fromkeys(("keypoints", "keypoint_scores", "scores", "boxes"), np.nan)
-    values = {**nothing, "visible": UNLABELLED, "categories": -1, "tracks": -1}
+    nothing = dict.fromkeys(("keypoints", "keypoint_scores", "scores", "boxes", "areas", "head_boxes"), np.nan)
+    values = {**nothing, "visible": UNLABELLED, "categories": -1, "tracks": -1, "crowds": False}
     arrays = {name: np.array(array) for name, array in vars(found).items() if array is not None}
     for name, array in arrays.items():
         array[gone] = values[name]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 Array: TypeAlias = Any
 """A numpy array or a torch tensor: labels on disk are the first, a batch on a device is the second."""
@@ -29,6 +29,10 @@ class Instances:
         boxes: ``(..., N, 4)`` as ``x1 y1 x2 y2`` in pixels, NaN where missing, or None.
         categories: ``(..., N)`` index of the class, -1 where missing, or None.
         tracks: ``(..., N)`` identity over time, -1 where unknown, or None.
+        areas: ``(..., N)`` what the instance itself covers, in square pixels, NaN where unknown, or None.
+        head_boxes: ``(..., N, 4)`` around the head alone, like ``boxes``, or None.
+        crowds: ``(..., N)`` True for one that stands for many that are not told apart: it is not to be found and not
+            to be missed. Or None.
 
     Raises:
         ValueError: The shapes do not belong together.
@@ -41,12 +45,16 @@ class Instances:
     boxes: Float[Array, "*lead N 4"] | None = None
     categories: Int[Array, "*lead N"] | None = None
     tracks: Int[Array, "*lead N"] | None = None
+    areas: Float[Array, "*lead N"] | None = None
+    head_boxes: Float[Array, "*lead N 4"] | None = None
+    crowds: Bool[Array, "*lead N"] | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.keypoints.shape)
         if len(shape) < 3:
             raise ValueError(f"keypoints must be (..., N, K, D), not {shape}")
-        wanted = {"visible": shape[:-1], "keypoint_scores": shape[:-1], "boxes": (*shape[:-2], 4)}
+        wanted = {"visible": shape[:-1], "keypoint_scores": shape[:-1]}
+        wanted |= dict.fromkeys(("boxes", "head_boxes"), (*shape[:-2], 4))
         for item in fields(self):
             value = getattr(self, item.name)
             expected = wanted.get(item.name, shape[:-2])
@@ -137,21 +145,23 @@ class Instances:
             matrix: One matrix, or one for each of the leading axes. Affine or projective.
 
         Returns:
-            The moved instances. A box becomes the box around its moved corners.
+            The moved instances. A box becomes the box around its moved corners, an area grows as the plane does there.
 
         Raises:
             ValueError: The keypoints are not in the plane.
         """
         if self.keypoints.shape[-1] != 2:
             raise ValueError("transformed() moves points of the plane; these keypoints have three dimensions")
-        moved = apply_matrix(matrix, self.keypoints)
-        boxes = self.boxes
-        if boxes is not None:
-            corners = boxes[..., [0, 1, 2, 1, 2, 3, 0, 3]].reshape(*boxes.shape[:-1], 4, 2)
-            corners = apply_matrix(matrix, corners)
-            low, high = _extent(corners)
-            boxes = _concatenate(low, high)
-        return replace(self, keypoints=moved, boxes=boxes)
+        areas = self.areas
+        if areas is not None:
+            areas = areas * _growth(matrix, areas)
+        return replace(
+            self,
+            keypoints=apply_matrix(matrix, self.keypoints),
+            boxes=_moved_boxes(matrix, self.boxes),
+            areas=areas,
+            head_boxes=_moved_boxes(matrix, self.head_boxes),
+        )
 
     def numpy(self) -> Instances:
         """The same instances as numpy arrays in main memory."""
@@ -188,6 +198,21 @@ def apply_matrix(
 def _missing(values: Array) -> Array:
     unset = np.isnan(values) if isinstance(values, np.ndarray) else values.isnan()
     return unset.any(-1)
+
+
+def _moved_boxes(matrix: Array, boxes: Array | None) -> Array | None:
+    if boxes is None:
+        return None
+    corners = boxes[..., [0, 1, 2, 1, 2, 3, 0, 3]].reshape(*boxes.shape[:-1], 4, 2)
+    return _concatenate(*_extent(apply_matrix(matrix, corners)))
+
+
+def _growth(matrix: Array, like: Array) -> Array:
+    """How many times larger an area becomes; a perspective has no one answer, and its affine part is taken."""
+    a, b, c, d = (matrix[..., i, j] / matrix[..., 2, 2] for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)))
+    factor = abs(a * d - b * c)
+    factor = np.asarray(factor, like.dtype) if isinstance(like, np.ndarray) else factor.to(like)
+    return factor[..., None] if factor.ndim else factor
 
 
 def _extent(corners: Array) -> tuple[Array, Array]:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from vitruve.errors import InputError
 from vitruve.structures.camera import Camera
 from vitruve.structures.instances import Instances
+from vitruve.structures.mask import Mask
 from vitruve.structures.skeleton import Skeleton
 
 
@@ -60,6 +61,8 @@ class Frame:
         session: Frames of one recording share it; cameras are looked up by it.
         split: ``train``, ``validation``, ``test``, ``unused``, or None when not yet drawn.
         instances_3d: ``(N, ...)`` the same in millimetres, where known.
+        ignore: One mask a view of what nothing is known about, such as people without keypoints; None for no such
+            part, and empty where no view has any.
     """
 
     images: tuple[ImageRef, ...]
@@ -67,6 +70,7 @@ class Frame:
     session: str = ""
     split: str | None = None
     instances_3d: Instances | None = None
+    ignore: tuple[Mask | None, ...] = ()
 
     @property
     def first_image(self) -> ImageRef:
@@ -137,7 +141,12 @@ class Labels:
             Labels of these views; frames stay also where none of the views is there.
         """
         frames = tuple(
-            replace(frame, images=tuple(frame.images[i] for i in numbers), instances=frame.instances[list(numbers)])
+            replace(
+                frame,
+                images=tuple(frame.images[i] for i in numbers),
+                instances=frame.instances[list(numbers)],
+                ignore=tuple(frame.ignore[i] for i in numbers) if frame.ignore else (),
+            )
             for frame in self.frames
         )
         cameras = {session: tuple(rig[i] for i in numbers) for session, rig in self.cameras.items()}

@@ -298,7 +298,8 @@ def build_windows(
     general = config.dali.general
     reader = reader_class(general.reader)
     boxes = cropping.videos(recordings)
-    return VideoWindows(recordings, task_size, length, changes, general.seed, boxes, reader), count
+    kept = algorithm.needs.instances
+    return VideoWindows(recordings, task_size, length, changes, general.seed, boxes, reader, kept), count
 
 
 def _check_epsilon(name: str, epsilon: float | tuple[float, ...] | None, subspace: Subspace) -> None:

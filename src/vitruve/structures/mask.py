@@ -1,0 +1,50 @@
+"""Parts of an image, as lengths of runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """A part of an image.
+
+    Attributes:
+        size: Width and height of the image, in pixels.
+        runs: How many pixels in turn do not belong to it and do, beginning with those that do not, column by column
+            from the top left: COCO's uncompressed run-length code.
+
+    Raises:
+        ValueError: The runs do not add up to the image.
+    """
+
+    size: tuple[int, int]
+    runs: Int[np.ndarray, " R"]
+
+    def __post_init__(self) -> None:
+        width, height = self.size
+        if int(self.runs.sum()) != width * height or (self.runs < 0).any():
+            raise ValueError(f"runs of {int(self.runs.sum())} pixels for an image of {width} x {height}")
+
+    @classmethod
+    def from_array(cls, inside: Bool[np.ndarray, "H W"]) -> Mask:
+        """The mask of an image's true pixels."""
+        flat = inside.T.ravel()
+        edges = np.flatnonzero(np.diff(flat)) + 1
+        runs = np.diff(np.concatenate([[0], edges, [flat.size]]))
+        if flat.size and flat[0]:
+            runs = np.concatenate([[0], runs])
+        return cls((inside.shape[1], inside.shape[0]), runs)
+
+    def array(self) -> Bool[np.ndarray, "H W"]:
+        """True for each pixel that belongs to it."""
+        width, height = self.size
+        belongs = np.arange(len(self.runs)) % 2 == 1
+        return np.repeat(belongs, self.runs).reshape(width, height).T
+
+    def __or__(self, other: Mask) -> Mask:
+        """What belongs to one or the other, of the same image."""
+        return Mask.from_array(self.array() | other.array())
