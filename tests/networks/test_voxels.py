@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from vitruve.networks import voxels
 from vitruve.networks.voxels import sample_views
@@ -91,6 +94,36 @@ def test_the_maps_learn_from_the_points() -> None:
         way(leaf, *rest).square().sum().backward()
         found.append(leaf.grad)
     torch.testing.assert_close(*found, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("side", [24, 40])
+def test_nothing_that_grows_with_cameras_and_points_is_kept_or_made(side: int) -> None:
+    """The largest tensors are the maps, the result, and what a part of the points needs; the derivative keeps none."""
+    maps, _, rig, to_map, _ = _scene()
+    maps = maps.requires_grad_()
+    points = torch.rand(2, side**3, 3) * 100 - 50
+    result = 2 * side**3 * KEYPOINTS
+    part = voxels._POINTS_AT_ONCE * 4 * VIEWS * 2
+    kept: list[torch.Tensor] = []
+    with _Sizes() as made, torch.autograd.graph.saved_tensors_hooks(kept.append, lambda none: none):
+        sample_views(maps, torch.ones(2, VIEWS, KEYPOINTS), rig, to_map, points).sum().backward()
+    assert made.largest <= max(result, maps.numel(), part)
+    assert not kept and maps.grad is not None
+
+
+class _Sizes(TorchDispatchMode):
+    """The number of elements of the largest tensor that any operation gives."""
+
+    largest = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        found = function(*args, **(kwargs or {}))
+        for each in tree_leaves(found):
+            if isinstance(each, torch.Tensor) and each.layout == torch.strided:
+                self.largest = max(self.largest, each.untyped_storage().nbytes() // each.element_size())
+        return found
 
 
 def test_a_view_without_weight_does_not_count() -> None:

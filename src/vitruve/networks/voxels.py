@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from torch.autograd.function import once_differentiable
 
 from vitruve.structures.camera import Camera
 from vitruve.structures.instances import apply_matrix
 
-# Points that are looked up together: memory is bounded whatever the size of the grid.
-_POINTS_AT_ONCE = 16_384
+# Points that are looked up together: memory is bounded whatever the size of the grid. Accelerators take more at once.
+_POINTS_AT_ONCE = 2_048
+_ON_ACCELERATORS = 8
 
 
 def sample_views(
@@ -23,7 +28,7 @@ def sample_views(
     """The weighted mean over the views of each map where points in space appear in it, between its pixels bilinearly.
 
     One lookup sums over pixels and views at once, so no view's values are ever held for themselves (JARVIS holds all of
-    them). Outside a map, and behind a camera, its value is 0.
+    them). Outside a map, and behind a camera, its value is 0. Only the maps learn from it.
 
     Args:
         maps: One map a keypoint and view.
@@ -36,25 +41,64 @@ def sample_views(
         A value a keypoint and point.
     """
     share = weights / weights.sum(1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
-    height, width = maps.shape[-2:]
-    # A row a pixel, so that one access brings all keypoints.
-    tables = (maps * share[..., None, None]).float().permute(0, 1, 3, 4, 2).flatten(1, 3)
-    found = []
-    for number, table in enumerate(tables):
-        rig, matrix = cameras[number], to_map[number]
-        parts = torch.split(points[number], _POINTS_AT_ONCE)
-        found.append(torch.cat([_looked_up(table, rig, matrix, part, (width, height)) for part in parts]))
-    return torch.stack(found).transpose(1, 2)
+    found: torch.Tensor = _Lookup.apply(maps, share, cameras, to_map, points)  # type: ignore[no-untyped-call]
+    return found.transpose(1, 2)
 
 
-def _looked_up(
-    table: Float[torch.Tensor, "_ K"],
-    cameras: Camera,
-    to_map: Float[torch.Tensor, "V 3 3"],
-    points: Float[torch.Tensor, "n 3"],
-    size: tuple[int, int],
-) -> Float[torch.Tensor, "n K"]:
-    width, height = size
+class _Lookup(torch.autograd.Function):
+    """Sums of pixels. Where they lie is found again for the derivative: kept, it would outweigh the grid."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        maps: torch.Tensor,
+        share: torch.Tensor,
+        cameras: Camera,
+        to_map: torch.Tensor,
+        points: torch.Tensor,
+    ) -> torch.Tensor:
+        ctx.share, ctx.places = share, (cameras, to_map, points, maps.shape[-2:])
+        # A row a pixel, so that one access brings all keypoints.
+        pixels = maps.permute(0, 1, 3, 4, 2).to(torch.float32, memory_format=torch.contiguous_format, copy=True)
+        table = pixels.mul_(share[:, :, None, None]).flatten(1, 3)
+        found = table.new_empty(*points.shape[:2], maps.shape[2])
+        for number, part, rows, amounts in _parts(*ctx.places):
+            found[number, part] = F.embedding_bag(rows, table[number], mode="sum", per_sample_weights=amounts)
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        views, size = ctx.share.shape[1], ctx.places[-1]
+        table = slope.new_zeros(len(slope), views * size[0] * size[1], slope.shape[-1])
+        for number, part, rows, amounts in _parts(*ctx.places):
+            point = torch.arange(len(rows), device=rows.device).repeat_interleave(rows.shape[1])
+            # Said, lest torch warn that nobody did: the indices are known to be inside.
+            with torch.sparse.check_sparse_tensor_invariants(False):  # type: ignore[no-untyped-call]
+                spread = torch.sparse_coo_tensor(
+                    torch.stack([rows.flatten(), point]), amounts.flatten(), (table.shape[1], len(rows))
+                )
+            table[number].addmm_(spread, slope[number, part])
+        pixels = table.reshape(len(slope), views, *size, -1).mul_(ctx.share[:, :, None, None])
+        return pixels.permute(0, 1, 4, 2, 3), None, None, None, None
+
+
+def _parts(
+    cameras: Camera, to_map: torch.Tensor, points: torch.Tensor, size: torch.Size
+) -> Iterator[tuple[int, slice, torch.Tensor, torch.Tensor]]:
+    """The points of each rig, some at a time, with what to look up for them."""
+    step = _POINTS_AT_ONCE * (1 if points.device.type == "cpu" else _ON_ACCELERATORS)
+    for number, every in enumerate(points):
+        for start in range(0, len(every), step):
+            part = slice(start, start + step)
+            yield number, part, *_rows(cameras[number], to_map[number], every[part], size)
+
+
+def _rows(
+    cameras: Camera, to_map: Float[torch.Tensor, "V 3 3"], points: Float[torch.Tensor, "n 3"], size: torch.Size
+) -> tuple[Int[torch.Tensor, "n L"], Float[torch.Tensor, "n L"]]:
+    """The rows of the table, of four pixels in each view, that a point's value is made of, and how much of each."""
+    height, width = size
     places = apply_matrix(to_map, cameras.project(points[None])[:, None])[:, 0]
     # Far away is as good as nowhere, and fits an integer.
     places = torch.nan_to_num(places, nan=-9.0).clamp(-9.0, max(size) + 9.0)
@@ -70,5 +114,4 @@ def _looked_up(
             part_y = beyond[..., 1] if dy else 1 - beyond[..., 1]
             amounts.append(part_x * part_y * inside)
             rows.append((first + y * width + x).where(inside, 0).int())
-    bags, shares = (torch.cat(each).T.contiguous() for each in (rows, amounts))
-    return F.embedding_bag(bags, table, mode="sum", per_sample_weights=shares)
+    return torch.cat(rows).T.contiguous(), torch.cat(amounts).T.contiguous()
