@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitruve.errors import InputError
-from vitruve.structures.skeleton import Skeleton
+from vitruve.structures.skeleton import DEFAULT_SIGMA, Skeleton
 
 
 def _pairs(*names: str) -> set[frozenset[str]]:
@@ -105,3 +105,8 @@ def test_what_is_wrong_is_said_in_one_line(values: dict[str, object], message: s
 def test_an_unknown_keypoint_is_met_with_the_nearest() -> None:
     with pytest.raises(InputError, match=r"no keypoint 'nos'.*did you mean 'nose'"):
         Skeleton(("nose", "tail")).index("nos")
+
+
+def test_keypoints_without_oks_constants_have_the_default():
+    assert Skeleton(("a", "b")).oks_sigmas.tolist() == [DEFAULT_SIGMA] * 2
+    assert Skeleton(("a", "b"), sigmas=(0.1, 0.2)).oks_sigmas.tolist() == [0.1, 0.2]

@@ -14,6 +14,9 @@ from vitruve.errors import InputError, nearest
 _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"))
 _SHORT_SIDES = (("L", "R"), ("l", "r"))
 
+DEFAULT_SIGMA = 0.05
+"""The OKS constant of keypoints that have none of their own: between COCO's eyes (0.025) and hips (0.107)."""
+
 
 @dataclass(frozen=True)
 class Skeleton:
@@ -150,6 +153,11 @@ class Skeleton:
         if name not in self.names:
             raise InputError(f"skeleton: no keypoint '{name}'{nearest(name, self.names)}")
         return self.names.index(name)
+
+    @property
+    def oks_sigmas(self) -> np.ndarray:
+        """The (K,) OKS constants: :attr:`sigmas`, or :data:`DEFAULT_SIGMA` for each where there are none."""
+        return np.full(len(self.names), DEFAULT_SIGMA) if self.sigmas is None else np.array(self.sigmas, np.float64)
 
     @property
     def flip_permutation(self) -> np.ndarray:
