@@ -9,6 +9,7 @@ import logging
 import math
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,20 @@ _ALIASES: Mapping[str, str] = {
     "vitt_sam2": "sam2_hiera_tiny.fb_r896",
     "vits_sam2": "sam2_hiera_small.fb_r896",
     "vitb_sam2": "sam2_hiera_base_plus.fb_r896",
+    "mobilenetv1": "mobilenetv1_100",
+    "mobilenetv2": "mobilenetv2_100",
 }
 
+ONE_MAP: Mapping[str, str] = {
+    "vggtiny": "9 convolutions, up to 384 channels",
+    "mobilenet_dilated": "mobilenetv1_100 up to its 512 channels, with a dilated block",
+    "mobilenet_thin": "mobilenetv1_100, three depths joined to 1152 channels",
+    "mobilenet_small": "the first half of mobilenetv1_100, three depths joined to 704 channels",
+}
+"""HyperPose's networks that timm lacks. They give one map, which is what algorithms for several instances look at
+(:class:`vitruve.networks.stride_backbone.StrideBackbone`)."""
+
+_HYPERPOSE = ("mobilenetv1", "mobilenetv2")
 
 _WITHOUT = ", without its own weights: they are not published for timm (model.backbone_checkpoint)"
 
@@ -53,6 +66,8 @@ class Backbone(nn.Module):
             Pose's.
         input_size: Width and height of the images, in pixels. Networks with a fixed grid are built for it.
         finest_stride: Feature maps finer than this are left out.
+        output_stride: Where the network can do that, coarser maps keep this stride and their convolutions are dilated
+            instead (Chen et al. 2015, DeepLab); the other networks are as always.
         pretrained: Take the published weights (downloaded once, then from the local cache). Without a connection
             the weights are random and a warning says so.
         weights_file: A safetensors file with weights for this network, taken instead.
@@ -75,6 +90,7 @@ class Backbone(nn.Module):
         input_size: tuple[int, int],
         *,
         finest_stride: int = 4,
+        output_stride: int | None = None,
         pretrained: bool = False,
         weights_file: Path | None = None,
     ) -> None:
@@ -82,7 +98,7 @@ class Backbone(nn.Module):
         timm_name = resolve_name(name)
         self.name = name
         published = pretrained and weights_file is None
-        self.net, self.pretrained = _create(timm_name, input_size, finest_stride, published)
+        self.net, self.pretrained = _create(timm_name, input_size, finest_stride, output_stride, published)
         if published and _lacks_weights(name):
             begins = f"{timm_name}'s, learned from photographs" if self.pretrained else "random ones"
             warnings.warn(
@@ -119,7 +135,11 @@ class Backbone(nn.Module):
         Returns:
             One map for each of :attr:`strides`, finest first.
         """
-        maps = self.net(self.normalized(images))
+        return self.maps(self.normalized(images))
+
+    def maps(self, normal: Float[torch.Tensor, "N 3 H W"]) -> list[Float[torch.Tensor, "N _ _ _"]]:
+        """What :meth:`forward` gives, of images that :meth:`normalized` gave."""
+        maps = self.net(normal)
         if self._channels_at_end:
             maps = [each.permute(0, 3, 1, 2) for each in maps]
         return [maps[i] for i in self._keep]
@@ -162,8 +182,12 @@ def resolve_name(name: str) -> str:
         ConfigError: There is no such network.
     """
     timm_name = _ALIASES.get(name, name)
+    if name in ONE_MAP:
+        raise ConfigError(
+            f"model.backbone={name!r}: gives one map, for algorithms that find several instances; choose another"
+        )
     if not timm.is_model(timm_name.split(".")[0]):
-        known = [*_ALIASES, *timm.list_models()]
+        known = [*_ALIASES, *ONE_MAP, *timm.list_models()]
         raise ConfigError(
             f"model.backbone={name!r}: no such network{nearest(name, known)}; see 'vitruve list backbones'"
         )
@@ -182,20 +206,31 @@ def list_backbones(pattern: str | None = None) -> list[tuple[str, str]]:
     text = pattern or ""
     wanted = text if "*" in text else f"*{text}*"
     aliases = [
-        (name, f"Lightning Pose's name for {timm_name}{_WITHOUT if _lacks_weights(name) else ''}")
+        (name, f"{_whose(name)} name for {timm_name}{_WITHOUT if _lacks_weights(name) else ''}")
         for name, timm_name in _ALIASES.items()
+        if fnmatchcase(name, wanted)
+    ]
+    aliases += [
+        (name, f"HyperPose's: {form}; only with algorithms for several instances")
+        for name, form in ONE_MAP.items()
         if fnmatchcase(name, wanted)
     ]
     return aliases + [(name, "timm") for name in timm.list_models(wanted)]
 
 
+def _whose(name: str) -> str:
+    return "HyperPose's" if name in _HYPERPOSE else "Lightning Pose's"
+
+
 def _lacks_weights(name: str) -> bool:
     """Whether a name stands for weights that timm does not have; a timm name with a dot says which it has."""
-    return "." not in _ALIASES.get(name, ".")
+    return name not in _HYPERPOSE and "." not in _ALIASES.get(name, ".")
 
 
-def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> tuple[Any, bool]:
-    """Build the feature network, with an image size where the kind of network asks for one.
+def _create(
+    name: str, size: tuple[int, int], finest: int, output_stride: int | None, pretrained: bool
+) -> tuple[Any, bool]:
+    """Build the feature network, with an image size and an output stride where the kind of network takes one.
 
     Returns:
         The network, and whether it has published weights.
@@ -207,7 +242,7 @@ def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> 
             probe = timm.create_model(name, pretrained=False, **options)
         except TypeError:  # a convolutional network takes any size, and no such argument
             del options["img_size"]
-            probe = timm.create_model(name, pretrained=False, **options)
+            probe, options = _dilated(name, options, output_stride)
     except (RuntimeError, AttributeError, TypeError, AssertionError, ValueError) as error:
         raise ConfigError(
             f"model.backbone={name!r}: timm gives no feature maps of it for {size[0]} x {size[1]} pixels "
@@ -216,7 +251,7 @@ def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> 
     reductions = [int(r) for r in probe.feature_info.reduction()]
     # The probe shows some of a network's maps only (a transformer's last three): its own numbers of them are not ours.
     places = list(zip(probe.feature_info.out_indices, reductions, strict=True))
-    keep = [index for index, reduction in places if reduction >= finest]
+    keep = [index for index, reduction in places if reduction >= finest] or [places[-1][0]]
     options["out_indices"] = tuple(keep[-1:] if len(set(reductions)) == 1 else keep)
     if pretrained:
         try:
@@ -230,6 +265,16 @@ def _create(name: str, size: tuple[int, int], finest: int, pretrained: bool) -> 
                 stacklevel=3,
             )
     return timm.create_model(name, pretrained=False, **options), False
+
+
+def _dilated(name: str, options: dict[str, Any], stride: int | None) -> tuple[Any, dict[str, Any]]:
+    """A convolutional network with an output stride where it takes one, and the options that it was built with."""
+    if stride in (8, 16, 32):  # what timm's networks know
+        dilated = {**options, "output_stride": stride}
+        # Each kind of network says no in its own way.
+        with suppress(TypeError, AssertionError, NotImplementedError, ValueError):
+            return timm.create_model(name, pretrained=False, **dilated), dilated
+    return timm.create_model(name, pretrained=False, **options), options
 
 
 def _published(name: str, options: Mapping[str, Any]) -> Any:
