@@ -29,3 +29,9 @@ def test_a_union_holds_what_either_holds() -> None:
 def test_runs_that_do_not_fill_the_image_are_refused() -> None:
     with pytest.raises(ValueError, match="runs of 5 pixels for an image of 3 x 2"):
         Mask((3, 2), np.array([1, 2, 2]))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_union_of_several(seed: int) -> None:
+    parts = np.random.default_rng(seed).random((4, 5, 7)) < np.random.default_rng(seed).choice([0, 0.1, 0.5, 1])
+    np.testing.assert_array_equal(Mask.union([Mask.from_array(part) for part in parts]).array(), parts.any(0))

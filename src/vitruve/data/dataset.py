@@ -289,7 +289,7 @@ def _padded(instances: Instances, count: int, axis: int) -> Instances:
         widths[axis] = (0, missing)
         return np.pad(array, widths, constant_values=value)
 
-    values = {"visible": 0, "categories": -1, "tracks": -1, "crowds": False}
+    values = {"visible": 0, "categories": -1, "tracks": -1, "crowds": False, "ids": -1}
     arrays = {name: getattr(instances, name) for name in Instances.__dataclass_fields__}
     filled = {name: fill(a, values.get(name, np.nan)) for name, a in arrays.items() if a is not None}
     filled["keypoints"] = filled["keypoints"].astype(np.float32)

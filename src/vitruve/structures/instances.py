@@ -33,6 +33,7 @@ class Instances:
         head_boxes: ``(..., N, 4)`` around the head alone, like ``boxes``, or None.
         crowds: ``(..., N)`` True for one that stands for many that are not told apart: it is not to be found and not
             to be missed. Or None.
+        ids: ``(..., N)`` what its file numbers an instance by, -1 where it has no number, or None.
 
     Raises:
         ValueError: The shapes do not belong together.
@@ -48,6 +49,7 @@ class Instances:
     areas: Float[Array, "*lead N"] | None = None
     head_boxes: Float[Array, "*lead N 4"] | None = None
     crowds: Bool[Array, "*lead N"] | None = None
+    ids: Int[Array, "*lead N"] | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.keypoints.shape)

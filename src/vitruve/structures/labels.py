@@ -63,6 +63,7 @@ class Frame:
         instances_3d: ``(N, ...)`` the same in millimetres, where known.
         ignore: One mask a view of what nothing is known about, such as people without keypoints; None for no such
             part, and empty where no view has any.
+        id: The number by which its file knows the image, or None.
     """
 
     images: tuple[ImageRef, ...]
@@ -71,6 +72,7 @@ class Frame:
     split: str | None = None
     instances_3d: Instances | None = None
     ignore: tuple[Mask | None, ...] = ()
+    id: int | None = None
 
     @property
     def first_image(self) -> ImageRef:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,36 @@ class Mask:
             runs = np.concatenate([[0], runs])
         return cls((inside.shape[1], inside.shape[0]), runs)
 
+    @classmethod
+    def from_intervals(cls, size: tuple[int, int], starts: Int[np.ndarray, " I"], ends: Int[np.ndarray, " I"]) -> Mask:
+        """The mask of all pixels in any of some intervals.
+
+        Args:
+            size: Width and height of the image.
+            starts: Numbers of first pixels, counted column by column from the top left.
+            ends: Of each interval, the number after its last pixel. Intervals may overlap, and be empty.
+
+        Returns:
+            The mask.
+        """
+        places = np.concatenate([starts, ends])
+        steps = np.repeat([1, -1], [len(starts), len(ends)])
+        order = np.argsort(places, kind="stable")
+        places, depth = places[order], np.cumsum(steps[order])
+        # Where several begin or end at one pixel, what holds behind all of them counts.
+        last = np.flatnonzero(np.diff(places, append=-1))
+        inside = depth[last] > 0
+        edges = places[last][np.diff(inside, prepend=False)]
+        return cls(size, np.diff(np.concatenate([[0], edges, [size[0] * size[1]]])))
+
+    @classmethod
+    def union(cls, masks: Sequence[Mask]) -> Mask:
+        """What belongs to any of several masks of the same image."""
+        bounds = [np.cumsum(mask.runs) for mask in masks]
+        starts = np.concatenate([ends[:-1:2] for ends in bounds])
+        ends = np.concatenate([ends[1::2] for ends in bounds])
+        return cls.from_intervals(masks[0].size, starts, ends)
+
     def array(self) -> Bool[np.ndarray, "H W"]:
         """True for each pixel that belongs to it."""
         width, height = self.size
@@ -47,4 +78,4 @@ class Mask:
 
     def __or__(self, other: Mask) -> Mask:
         """What belongs to one or the other, of the same image."""
-        return Mask.from_array(self.array() | other.array())
+        return Mask.union([self, other])
