@@ -1,13 +1,17 @@
-"""What the benchmarks share: where the recordings are, timing of whole processes, the machine's name."""
+"""What the benchmarks share: where the recordings are, timing of whole processes, seeds, the machine's name."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -53,6 +57,47 @@ def timed(*command: str, env: dict[str, str] | None = None) -> Timed:
 def vitruve(*arguments: str) -> tuple[str, ...]:
     """The command line of this environment."""
     return (sys.executable, "-m", "vitruve.cli.main", *arguments)
+
+
+def parser_of_seeds(
+    description: str | None, name: str | None, seeds: list[int], what: tuple[str, ...] = ()
+) -> argparse.ArgumentParser:
+    """What a benchmark that trains with several seeds is told; ``what`` are its parts, of which one is run."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if what:
+        parser.add_argument("what", choices=what)
+    parser.add_argument("--seeds", type=int, nargs="+", default=seeds)
+    parser.add_argument("--folder", type=Path, help="keep projects and runs here")
+    parser.add_argument("--name", default=name)
+    parser.add_argument("overrides", nargs="*")
+    return parser
+
+
+@contextmanager
+def workplace(folder: Path | None) -> Iterator[Path]:
+    """The folder that is given, or one that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as temporary:
+        yield folder or Path(temporary)
+
+
+def by_seed(
+    folder: Path,
+    seeds: Iterable[int],
+    ways: Iterable[str],
+    project: Callable[[Path, int], Path],
+    train: Callable[[Path, Path, int, str], Timed],
+    judge: Callable[[Path, Path], dict[str, float]],
+) -> dict[int, dict[str, dict[str, float]]]:
+    """Figures of every way of training with every seed; ``train`` is told project, run, seed and way."""
+    runs: dict[int, dict[str, dict[str, float]]] = {}
+    for seed in seeds:
+        data, runs[seed] = project(folder, seed), {}
+        for way in ways:
+            run = folder / f"seed{seed}_{way}"
+            done = train(data, run, seed, way)
+            runs[seed][way] = {**judge(run, data), "seconds": round(done.seconds, 1)}
+            print(seed, way, runs[seed][way], flush=True)
+    return runs
 
 
 def machine() -> dict[str, Any]:

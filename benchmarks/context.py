@@ -8,12 +8,10 @@ hidden keypoint in at least 4 of 5 seeds.
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from pathlib import Path
 from statistics import mean, stdev
 
-from common import record
+from common import Timed, by_seed, parser_of_seeds, record, workplace
 from rendered import judge, project, train
 
 # Images of each labelled frame that go through the network.
@@ -21,27 +19,18 @@ MODELS = {"heatmap": 1, "heatmap_mhcrnn": 5}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser = parser_of_seeds(__doc__, "context", [0, 1, 2, 3, 4])
     parser.add_argument("--epochs", type=int, default=100, help="of the context model")
     parser.add_argument("--equal-images", action="store_true")
-    parser.add_argument("--folder", type=Path, help="keep projects and runs here")
-    parser.add_argument("--name", default="context")
-    parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_args()
-    runs: dict[int, dict[str, dict[str, float]]] = {}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
-        for seed in arguments.seeds:
-            data, runs[seed] = project(folder, seed), {}
-            for model, images in MODELS.items():
-                run = folder / f"seed{seed}_{model}"
-                times = MODELS["heatmap_mhcrnn"] // images if arguments.equal_images else 1
-                epochs = arguments.epochs * times
-                budget = (f"model.model_type={model}", f"training.max_epochs={epochs}")
-                done = train(data, run, seed, *budget, *arguments.overrides)
-                runs[seed][model] = {**judge(run, data), "seconds": round(done.seconds, 1)}
-                print(seed, model, runs[seed][model], flush=True)
+
+    def learn(data: Path, run: Path, seed: int, model: str) -> Timed:
+        times = MODELS["heatmap_mhcrnn"] // MODELS[model] if arguments.equal_images else 1
+        budget = (f"model.model_type={model}", f"training.max_epochs={arguments.epochs * times}")
+        return train(data, run, seed, *budget, *arguments.overrides)
+
+    with workplace(arguments.folder) as folder:
+        runs = by_seed(folder, arguments.seeds, MODELS, project, learn, judge)
     keys = ("all_px", "occluded_frames_px", "hidden_px", "seen_px", "median_px", "seconds")
     figures = {model: {key: [run[model][key] for run in runs.values()] for key in keys} for model in MODELS}
     pairs = zip(*(figures[model]["occluded_frames_px"] for model in reversed(MODELS)), strict=True)

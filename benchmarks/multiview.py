@@ -7,15 +7,13 @@ and with a grey square over one keypoint of one view.
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
 import cv2
 import numpy as np
-from common import mirror_mouse, record, timed, vitruve
+from common import Timed, by_seed, mirror_mouse, parser_of_seeds, record, timed, vitruve, workplace
 
 from vitruve import api
 from vitruve.evaluation.metrics import pixel_error
@@ -124,29 +122,21 @@ def judge(run: Path, data: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser = parser_of_seeds(__doc__, "multiview", [0])
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
-    parser.add_argument("--folder", type=Path, help="keep projects and runs here")
-    parser.add_argument("--name", default="multiview")
-    parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_args()
-    runs: dict[int, dict[str, dict[str, float]]] = {}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
-        for seed in arguments.seeds:
-            data, runs[seed] = project(folder, seed), {}
-            for way in arguments.ways:
-                run = folder / f"seed{seed}_{way}"
-                done = timed(
-                    *vitruve("train", "--config-path", str(data), "--config-name", "config", *SETTINGS, *WAYS[way]),
-                    *(f"training.max_steps={arguments.steps}", f"hydra.run.dir={run}"),
-                    *(f"training.rng_seed_data_pt={seed}", f"training.rng_seed_model_pt={seed}"),
-                    *arguments.overrides,
-                )
-                runs[seed][way] = {**judge(run, data), "seconds": round(done.seconds, 1)}
-                print(seed, way, runs[seed][way], flush=True)
+
+    def learn(data: Path, run: Path, seed: int, way: str) -> Timed:
+        return timed(
+            *vitruve("train", "--config-path", str(data), "--config-name", "config", *SETTINGS, *WAYS[way]),
+            *(f"training.max_steps={arguments.steps}", f"hydra.run.dir={run}"),
+            *(f"training.rng_seed_data_pt={seed}", f"training.rng_seed_model_pt={seed}"),
+            *arguments.overrides,
+        )
+
+    with workplace(arguments.folder) as folder:
+        runs = by_seed(folder, arguments.seeds, arguments.ways, project, learn, judge)
     average = {
         way: {key: round(mean(run[way][key] for run in runs.values()), 2) for key in runs[arguments.seeds[0]][way]}
         for way in arguments.ways

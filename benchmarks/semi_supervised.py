@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -21,9 +20,10 @@ from statistics import mean, median, stdev
 from typing import Any
 
 import pandas as pd
-from common import mirror_mouse, record, timed, vitruve
+from common import Timed, by_seed, mirror_mouse, parser_of_seeds, record, timed, vitruve, workplace
 from rendered import judge, project, train
 
+WAYS = ("supervised", "semi_supervised")
 # Weights for the supervised loss kl, which is some nats where Lightning Pose's is some hundredths.
 TERMS = (
     "callbacks.anneal_weight.init_val=0.0",
@@ -40,22 +40,15 @@ def terms(names: str, log_weight: float, freeze: int) -> tuple[str, ...]:
 
 def rendered(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Errors of both ways, seed by seed."""
-    runs: dict[int, dict[str, dict[str, float]]] = {}
-    for seed in arguments.seeds:
-        data, runs[seed] = project(folder, seed), {}
-        for way in ("supervised", "semi_supervised"):
-            more = (f"training.max_steps={arguments.steps}", "training.max_epochs=null", *arguments.overrides)
-            if way == "semi_supervised":
-                more += (
-                    "dali.base.train.sequence_length=16",
-                    "dali.base.train.windows=2",
-                    "losses.temporal.epsilon=4.0",
-                )
-                more += terms("temporal,pca_singleview", arguments.log_weight, arguments.freeze)
-            run = folder / f"seed{seed}_{way}"
-            done = train(data, run, seed, *more)
-            runs[seed][way] = {**judge(run, data), "seconds": round(done.seconds, 1)}
-            print(seed, way, runs[seed][way], flush=True)
+
+    def learn(data: Path, run: Path, seed: int, way: str) -> Timed:
+        more = (f"training.max_steps={arguments.steps}", "training.max_epochs=null", *arguments.overrides)
+        if way == "semi_supervised":
+            more += ("dali.base.train.sequence_length=16", "dali.base.train.windows=2", "losses.temporal.epsilon=4.0")
+            more += terms("temporal,pca_singleview", arguments.log_weight, arguments.freeze)
+        return train(data, run, seed, *more)
+
+    runs = by_seed(folder, arguments.seeds, WAYS, project, learn, judge)
     return {
         **summary(runs, ("all_px", "videos_px", "occluded_frames_px", "seen_px", "median_px", "seconds")),
         "runs": runs,
@@ -64,8 +57,7 @@ def rendered(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def summary(runs: dict[int, dict[str, dict[str, float]]], keys: tuple[str, ...]) -> dict[str, Any]:
     """Means, spreads, and in how many seeds the error fell."""
-    ways = ("supervised", "semi_supervised")
-    values = {way: {key: [run[way][key] for run in runs.values()] for key in keys} for way in ways}
+    values = {way: {key: [run[way][key] for run in runs.values()] for key in keys} for way in WAYS}
     lower = {
         key: sum(run["semi_supervised"][key] < run["supervised"][key] for run in runs.values()) for key in keys[:2]
     }
@@ -80,31 +72,29 @@ def summary(runs: dict[int, dict[str, dict[str, float]]], keys: tuple[str, ...])
 
 def real(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Label-free errors on the video and pixel errors on test frames, seed by seed."""
-    data, runs = mirror_mouse(), {}
     top, bottom = [0, 1, 2, 3, 4, 5, 6], [8, 9, 10, 11, 12, 13, 14]
-    for seed in arguments.seeds:
-        runs[seed] = {}
-        for way in ("supervised", "semi_supervised"):
-            run = folder / f"mouse{seed}_{way}"
-            more = (f"training.max_steps={arguments.steps}", "training.max_epochs=null", *arguments.overrides)
-            if way == "semi_supervised":
-                more += ("dali.base.train.sequence_length=16",)
-                more += terms("temporal,pca_singleview,pca_multiview", arguments.log_weight, arguments.freeze)
-            columns = ",".join(map(str, top + bottom))
-            done = timed(
-                *vitruve(
-                    *("train", "--config-path", str(Path(__file__).parent), "--config-name", "mirror_mouse.yaml"),
-                    *(f"data.data_dir={data}", f"data.video_dir={data / 'videos'}", f"hydra.run.dir={run}"),
-                    *(f"training.rng_seed_data_pt={seed}", f"training.rng_seed_model_pt={seed}"),
-                    *("training.train_batch_size=8", "training.train_prob=0.8", "training.val_prob=0.1"),
-                    *("training.backbone_pretrained=false", "inference.runtime=torch_bf16"),
-                    f"data.columns_for_singleview_pca=[{columns}]",
-                    f"data.mirrored_column_matches=[{top},{bottom}]".replace(" ", ""),
-                    *more,
-                )
+    columns = ",".join(map(str, top + bottom))
+
+    def learn(data: Path, run: Path, seed: int, way: str) -> Timed:
+        more = (f"training.max_steps={arguments.steps}", "training.max_epochs=null", *arguments.overrides)
+        if way == "semi_supervised":
+            more += ("dali.base.train.sequence_length=16",)
+            more += terms("temporal,pca_singleview,pca_multiview", arguments.log_weight, arguments.freeze)
+        return timed(
+            *vitruve(
+                *("train", "--config-path", str(Path(__file__).parent), "--config-name", "mirror_mouse.yaml"),
+                *(f"data.data_dir={data}", f"data.video_dir={data / 'videos'}", f"hydra.run.dir={run}"),
+                *(f"training.rng_seed_data_pt={seed}", f"training.rng_seed_model_pt={seed}"),
+                *("training.train_batch_size=8", "training.train_prob=0.8", "training.val_prob=0.1"),
+                *("training.backbone_pretrained=false", "inference.runtime=torch_bf16"),
+                f"data.columns_for_singleview_pca=[{columns}]",
+                f"data.mirrored_column_matches=[{top},{bottom}]".replace(" ", ""),
+                *more,
             )
-            runs[seed][way] = {**label_free(run), "seconds": round(done.seconds, 1)}
-            print(seed, way, runs[seed][way], flush=True)
+        )
+
+    mouse = folder / "mouse"
+    runs = by_seed(mouse, arguments.seeds, WAYS, lambda *_: mirror_mouse(), learn, lambda run, _: label_free(run))
     kinds = ("test_px", "temporal_norm", "pca_singleview_error", "pca_multiview_error", "seconds")
     found = summary(runs, kinds)
     means = found["mean"]
@@ -186,20 +176,15 @@ def step(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("rendered", "mirror_mouse", "step"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser = parser_of_seeds(__doc__, None, [0, 1, 2, 3, 4], what=("rendered", "mirror_mouse", "step"))
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--freeze", type=int, default=10, help="epochs before the terms count")
     parser.add_argument("--log-weight", type=float, default=3.0)
     parser.add_argument("--repeat", type=int, default=12)
-    parser.add_argument("--folder", type=Path, help="keep projects and runs here")
-    parser.add_argument("--name")
-    parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_args()
     work = {"rendered": rendered, "mirror_mouse": real, "step": step}[arguments.what]
-    with tempfile.TemporaryDirectory() as temporary:
-        found = work(arguments, arguments.folder or Path(temporary))
+    with workplace(arguments.folder) as folder:
+        found = work(arguments, folder)
     made = {key: value for key, value in vars(arguments).items() if key not in ("folder", "name", "what")}
     print(json.dumps(found, indent=1))
     record(arguments.name or f"semi_supervised_{arguments.what}", {"arguments": made, **found})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vitruve.atomic import atomic_json, atomic_path, atomic_write, remove_leftovers
+from vitruve.atomic import atomic_files, atomic_json, atomic_path, atomic_write, remove_leftovers
 from vitruve.errors import InputError
 
 
@@ -19,6 +19,12 @@ def test_text_and_bytes_replace_a_file_in_a_new_folder(tmp_path: Path) -> None:
     atomic_write(path, b"\x00\xff")
     assert path.read_bytes() == b"\x00\xff"
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_files_of_a_folder_are_found_by_their_names(tmp_path: Path) -> None:
+    made = atomic_files(tmp_path / "new", {"a.csv": "1\n", "camera.1.png": b"\x89"})
+    assert made == {"a": tmp_path / "new" / "a.csv", "camera.1": tmp_path / "new" / "camera.1.png"}
+    assert made["a"].read_text() == "1\n" and made["camera.1"].read_bytes() == b"\x89"
 
 
 def test_the_block_writes_beside_the_target_under_its_suffix(tmp_path: Path) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitruve.analysis import analyze_validation as analyze_validation
-from vitruve.analysis import animate_3d as animate_3d
-from vitruve.analysis import plot_error_histogram as plot_error_histogram
-from vitruve.analysis import plot_error_per_keypoint as plot_error_per_keypoint
-from vitruve.analysis import view_dataset as view_dataset
 from vitruve.calibration.calibrate import calibrate as calibrate
 from vitruve.cropping import create_boxes as create_boxes
 from vitruve.cropping import crop as crop
@@ -24,9 +20,7 @@ from vitruve.labelling import recommend as recommend
 from vitruve.labelling import select_frames as select_frames
 from vitruve.listing import list_available as list_available
 from vitruve.project import Project as Project
-from vitruve.project.verbs import create_project as create_project
-from vitruve.project.verbs import list_projects as list_projects
-from vitruve.project.verbs import train_project as train_project
+from vitruve.project.folder import list_projects as list_projects
 from vitruve.recordings import create_videos_2d as create_videos_2d
 from vitruve.recordings import create_videos_3d as create_videos_3d
 from vitruve.recordings import predict_2d as predict_2d
@@ -36,13 +30,38 @@ from vitruve.viewer.create import create_fiftyone_dataset as create_fiftyone_dat
 
 if TYPE_CHECKING:
     from vitruve.config.schema import Config
-    from vitruve.formats.conversion import Conversion
+    from vitruve.formats.conversion import convert as convert
     from vitruve.inference.bench import BenchReport
     from vitruve.inference.files import Done
     from vitruve.inference.predictor import Predictor
+    from vitruve.pipeline.analyze_3d import analyze_validation as analyze_validation
+    from vitruve.pipeline.animate_3d import animate_3d as animate_3d
+    from vitruve.pipeline.compare_3d import plot_error_histogram as plot_error_histogram
+    from vitruve.pipeline.compare_3d import plot_error_per_keypoint as plot_error_per_keypoint
+    from vitruve.pipeline.view_dataset import view_dataset as view_dataset
+    from vitruve.project.create import create_project as create_project
+    from vitruve.project.training import train_project as train_project
     from vitruve.run import Status
     from vitruve.structures.labels import Frame, Labels
     from vitruve.structures.skeleton import Skeleton
+
+# Verbs that are what a module does, which loads much: it is imported when the verb is first used.
+_LATER = {
+    "analyze_validation": "vitruve.pipeline.analyze_3d",
+    "animate_3d": "vitruve.pipeline.animate_3d",
+    "convert": "vitruve.formats.conversion",
+    "create_project": "vitruve.project.create",
+    "plot_error_histogram": "vitruve.pipeline.compare_3d",
+    "plot_error_per_keypoint": "vitruve.pipeline.compare_3d",
+    "train_project": "vitruve.project.training",
+    "view_dataset": "vitruve.pipeline.view_dataset",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 class Run:
@@ -324,37 +343,6 @@ def evaluate(
     return Evaluation(
         *evaluate_run(Path(run), _path(labels), _path(output), locator=_path(locator), boxes=_path(boxes))
     )
-
-
-def convert(
-    source: str | Path,
-    destination: str | Path,
-    to: str | None = None,
-    from_: str | None = None,
-    *,
-    first_instance: bool = False,
-    overwrite: bool = False,
-) -> Conversion:
-    """Convert labels from one format to another.
-
-    Args:
-        source: A label file or project folder.
-        destination: The file or folder to write.
-        to: A name of ``list_available("formats")``; None takes the format whose files end like the destination,
-            else ``lightning_pose``.
-        from_: The same, for the source; None recognises it.
-        first_instance: Where the new format has room for one animal an image, keep the first and say so.
-        overwrite: Replace what is there already.
-
-    Returns:
-        What was written, and what could not be.
-
-    Raises:
-        InputError: The source or the destination is not as it should be.
-    """
-    from vitruve.formats.conversion import convert as convert_labels
-
-    return convert_labels(source, destination, to, from_, first_instance=first_instance, overwrite=overwrite)
 
 
 def bench(run: str | Path, source: str | Path | None = None) -> BenchReport:

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,25 @@ def atomic_write(path: str | Path, content: str | bytes) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def atomic_files(folder: str | Path, contents: Mapping[str, str | bytes]) -> dict[str, Path]:
+    """Replace several files of a folder, each in one step.
+
+    Args:
+        folder: Made when missing.
+        contents: By the names of the files, which differ before their suffix.
+
+    Returns:
+        The files by their names without suffix.
+
+    Raises:
+        InputError: As for :func:`atomic_write`.
+    """
+    paths = {Path(name).stem: Path(folder) / name for name in contents}
+    for path, content in zip(paths.values(), contents.values(), strict=True):
+        atomic_write(path, content)
+    return paths
 
 
 def atomic_json(path: str | Path, value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ from vitruve.geometry.boxes import edges, whole_image
 from vitruve.inference.locate import with_boxes
 from vitruve.media.images import read_image, write_image
 from vitruve.pipeline import analyze_3d
-from vitruve.pipeline.compare_3d import compare_histograms, compare_keypoints, read_analysis
+from vitruve.pipeline.compare_3d import plot_error_histogram, plot_error_per_keypoint, read_analysis
 from vitruve.structures.camera import missing_camera
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import ImageRef, Labels
@@ -174,14 +175,23 @@ def test_analyses_are_compared_with_one_another_and_with_other_methods(
     assert set(rows.index) == {"DANNCE", "HybridNet", "Triangulated"}
     assert rows.loc["DANNCE", "median_mm"] == pytest.approx(6.0, abs=1e-3) and rows.loc["DANNCE", "missed"] == 1
     assert report.skeleton.names == SKELETON.names
-    drawn = compare_histograms([one, two], tmp_path / "h.png", cutoff=4.0)
+    drawn = plot_error_histogram([one, two], tmp_path / "h.png", cutoff=4.0)
     assert read_image(drawn).shape[0] > 300
-    assert compare_keypoints([one]) == one / "error_per_keypoint.png"
+    assert plot_error_per_keypoint([one]) == one / "error_per_keypoint.png"
+    assert plot_error_histogram(one, each_keypoint=True) == one / "error_histogram_per_keypoint.png"
+    known = json.loads((two / "metrics.json").read_text())
+    (two / "metrics.json").write_text(json.dumps({**known, "keypoint_names": ["a", "b", "c", "d"]}))
+    for draw in (plot_error_per_keypoint, partial(plot_error_histogram, each_keypoint=True)):
+        with pytest.raises(InputError, match=r"other keypoints than .*compare analyses of the same keypoints"):
+            draw([one, two])
     write_analysis_points(one, names[:3], {"Short": other[:3]})
     with pytest.raises(InputError, match=r"3 rows of 4 keypoints, but points_GroundTruth\.csv has 6"):
-        compare_histograms([one])
+        plot_error_histogram([one])
     with pytest.raises(InputError, match="missing; give a folder that"):
-        compare_histograms([tmp_path])
+        plot_error_histogram([tmp_path])
+    write_analysis_points(tmp_path / "truth", names, {"GroundTruth": methods["GroundTruth"]})
+    with pytest.raises(InputError, match=r"holds no points_<method>\.csv"):
+        plot_error_per_keypoint(tmp_path / "truth")
 
 
 def test_damaged_tables_are_said_by_row(tmp_path: Path) -> None:

@@ -138,6 +138,8 @@ def test_runs_and_predictions_that_do_not_fit(project: Path, tmp_path: Path) -> 
 
     with pytest.raises(InputError, match="Predictions_3D_x: no such prediction"):
         prediction.create_videos_3d(Project(project), "Predictions_3D_x")
+    with pytest.raises(InputError, match=r"--data-csv data4D\.csv: no such file in .*Predictions_3D_"):
+        prediction.create_videos_3d(Project(project), table="data4D.csv")
     empty = Project(tmp_path)
     with pytest.raises(InputError, match="holds no prediction; make one with: vitruve project predict2d"):
         prediction.create_videos_2d(empty)

@@ -288,11 +288,7 @@ BAD: list[tuple[Callable[[Path], object], dict[str, Any], str]] = [
         {"data__csv_file": "CollectedData_left.csv", "data__view_names": None},
         r"works on several views of one instant, but the labels have one",
     ),
-    (
-        lambda f: None,
-        {"model__losses_to_use": ["temporal"]},
-        r"set data\.video_dir to the folder of the videos",
-    ),
+    (lambda f: None, {"model__losses_to_use": ["temporal"]}, r"set data\.video_dir to the folder of the videos"),
 ]
 
 
@@ -305,6 +301,13 @@ def test_what_does_not_fit_is_said_before_anything_is_written(
     with pytest.raises(VitruveError, match=message) as caught:
         api.train(config, run_dir=tmp_path / "run", quiet=True)
     assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
+
+
+def test_unlabelled_videos_need_the_names_of_the_views(tmp_path: Path) -> None:
+    write_videos(tmp_path, "walk", 6)
+    changes = {"data__view_names": None, "data__video_dir": str(tmp_path), "model__losses_to_use": ["temporal"]}
+    with pytest.raises(ConfigError, match=r"data\.view_names: unlabelled videos of several views are found by them"):
+        _prepared(_config(tmp_path, **changes), tmp_path)
 
 
 @pytest.mark.parametrize("case", ["short", "missing", "stranger"])

@@ -35,6 +35,21 @@ def test_without_a_cutoff_the_axis_ends_where_nearly_all_errors_are() -> None:
     assert 8 <= outlines(figure)[0].get_data().edges[-1] <= 10
 
 
+def test_each_keypoint_has_its_own_histogram() -> None:
+    errors = np.array([[1.0, 9.0], [2.0, np.nan], [3.0, np.inf], [np.nan, np.nan]])
+    figure = plots_3d.keypoint_histograms({"one": errors, "two": errors + 1}, ("nose", "$tail_"), cutoff=5.0)
+    nose, tail = figure.axes
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["nose", "$tail_"]
+    shares = [patch.get_data().values for axes in (nose, tail) for patch in axes.patches if not patch.get_fill()]
+    assert [float(each.sum()) for each in shares] == pytest.approx([1, 1, 1, 1])
+    # The tail is beyond the cutoff, or missed.
+    assert [each[-1] for each in shares] == pytest.approx([0, 0, 1, 1])
+    assert [text.get_text() for text in tail.texts] == ["9.00 mm", "10.00 mm"]
+    assert "beyond 5" in figure.legends[0].get_title().get_text()
+    assert nose.get_ylim() == tail.get_ylim() and nose.get_xlim() == tail.get_xlim()
+    assert png_bytes(figure)[:4] == b"\x89PNG"
+
+
 def test_bars_stand_for_their_keypoint() -> None:
     means = {"a": np.array([1.0, 2.0]), "b": np.array([3.0, np.nan])}
     axes = plots_3d.keypoint_bars(means, ("nose", "$tail_")).axes[0]
@@ -57,5 +72,7 @@ def test_lines_over_cameras_and_the_curve_of_shares() -> None:
 
 def test_nothing_is_said_to_be_nothing() -> None:
     empty = {"a": np.full(3, np.nan)}
-    for figure in (plots_3d.error_histogram(empty), plots_3d.pck3d_curves(empty), plots_3d.keypoint_bars({}, ("n",))):
+    of_each = plots_3d.keypoint_histograms({"a": np.full((3, 1), np.nan)}, ("n",))
+    bars, curve = plots_3d.keypoint_bars({}, ("n",)), plots_3d.pck3d_curves(empty)
+    for figure in (plots_3d.error_histogram(empty), of_each, curve, bars):
         assert any("no" in text.get_text() for text in figure.axes[0].texts)

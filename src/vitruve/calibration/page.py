@@ -12,7 +12,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 import vitruve
-from vitruve.atomic import atomic_json, atomic_write
+from vitruve.atomic import atomic_files, atomic_json
 from vitruve.calibration.intrinsics import coverage
 from vitruve.calibration.recordings import FIGURES
 from vitruve.calibration.solve import Solution
@@ -38,9 +38,7 @@ def write_report(solution: Solution, report: dict[str, Any], folder: Path) -> di
     pictures = pictures_of(solution)
     content: dict[str, str | bytes] = {f"{name}.png": picture for name, picture in pictures.items()}
     content["report.html"] = _page(report, pictures)
-    paths = {Path(name).stem: folder / name for name in content}
-    for path, value in zip(paths.values(), content.values(), strict=True):
-        atomic_write(path, value)
+    paths = atomic_files(folder, content)
     paths["figures"] = folder / FIGURES
     atomic_json(paths["figures"], report)
     return paths

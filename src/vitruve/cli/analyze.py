@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vitruve.cli.options import Cameras, Locator, listed
+
 group = typer.Typer(help="Measure errors in space.", no_args_is_help=True, rich_markup_mode=None)
 
 # The columns that fit on a terminal; metrics.json and the page hold all of them.
@@ -37,18 +39,14 @@ def validation(
     labels: Annotated[
         Path, typer.Option(metavar="LABELS", help="A TrainingSet, or other labels of calibrated cameras.")
     ],
-    cameras: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Cameras that the run may see; all by default.")
-    ] = None,
+    cameras: Cameras = "",
     split: Annotated[str, typer.Option(metavar="NAME", help="validation, train, test or all.")] = "validation",
     every_count: Annotated[bool, typer.Option("--every-count", help="Also with 2, 3, ... of the cameras.")] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Folder; in the run by default."),
     ] = None,
-    locator: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Run that finds the animal; the one the run keeps by default.")
-    ] = None,
+    locator: Locator = None,
     cutoff: _Cutoff = None,
 ) -> None:
     """Predict labelled framesets and measure how far the points are from the truth, in millimetres."""
@@ -58,11 +56,10 @@ def validation(
 
     from vitruve import api
 
-    chosen = [name.strip() for name in (cameras or "").split(",") if name.strip()]
     made = api.analyze_validation(
         run,
         labels,
-        cameras=chosen,
+        cameras=listed(cameras),
         split=split,
         every_count=every_count,
         output=output,
@@ -82,11 +79,16 @@ def validation(
 
 
 @group.command("histogram")
-def histogram(folders: _Folders, cutoff: _Cutoff = None, output: _Picture = None) -> None:
+def histogram(
+    folders: _Folders,
+    cutoff: _Cutoff = None,
+    output: _Picture = None,
+    each_keypoint: Annotated[bool, typer.Option("--each-keypoint", help="One plot a keypoint.")] = False,
+) -> None:
     """Draw the error histograms of analyses over one another."""
     from vitruve import api
 
-    typer.echo(f"picture: {api.plot_error_histogram(folders, output, cutoff)}")
+    typer.echo(f"picture: {api.plot_error_histogram(folders, output, cutoff, each_keypoint=each_keypoint)}")
 
 
 @group.command("keypoints")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vitruve.cli.options import listed
+
 
 def command(
     sources: Annotated[
@@ -44,7 +46,7 @@ def command(
         list(sources),
         ratio=ratio,
         size=size,
-        anchors=[name.strip() for name in anchors.split(",") if name.strip()],
+        anchors=listed(anchors),
         threshold=threshold,
         min_size=min_size,
         aspect=aspect,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vitruve.cli.options import Locator
+
 # The columns that fit on a terminal; the tables and the page hold all of them.
 _SHOWN = {
     "split": "split",
@@ -32,10 +34,7 @@ def command(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Folder for the report; the run by default."),
     ] = None,
-    locator: Annotated[
-        Path | None,
-        typer.Option(metavar="RUN", help="Run that finds the animal, for crops; by default the one the run keeps."),
-    ] = None,
+    locator: Locator = None,
     boxes: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Table of boxes of the labelled images, or a folder with bbox.csv."),

@@ -22,6 +22,8 @@ import typer
 import vitruve
 from vitruve.errors import Interrupted, VitruveError
 
+_NO_VERBS = ("main", "options")
+
 BAD_INPUT = 2
 """Exit code for input or settings that cannot be used."""
 INTERRUPTED = 130
@@ -34,7 +36,7 @@ def verbs() -> list[str]:
     """The names of the verbs, without importing them: those of the modules, with hyphens."""
     package = importlib.import_module("vitruve.cli")
     names = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return sorted(name.replace("_", "-") for name in names if name != "main" and not name.startswith("project_"))
+    return sorted(n.replace("_", "-") for n in names if n not in _NO_VERBS and not n.startswith("project_"))
 
 
 def build() -> typer.Typer:

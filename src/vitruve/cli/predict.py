@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vitruve.cli.options import BatchSize, Locator, listed
+
 
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")],
@@ -48,13 +50,8 @@ def command(
             "default as the run's settings say.",
         ),
     ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Frames that pass through the network together.")
-    ] = None,
-    locator: Annotated[
-        Path | None,
-        typer.Option(metavar="RUN", help="Run that finds the animal, for crops; by default the one the run keeps."),
-    ] = None,
+    batch_size: BatchSize = None,
+    locator: Locator = None,
     boxes: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Table of boxes to crop to, or a folder with <video>_bbox.csv files."),
@@ -68,7 +65,7 @@ def command(
     from vitruve import api
     from vitruve.errors import Interrupted
 
-    wanted = tuple(name.strip() for entry in formats or ["csv"] for name in entry.split(",") if name.strip())
+    wanted = tuple(name for entry in formats or ["csv"] for name in listed(entry))
     try:
         results = api.predict(
             run,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vitruve.cli import project_predict
+from vitruve.cli.options import ProjectName, ProjectsFolder
 
 group = typer.Typer(
     help="Projects: from a training set of several cameras to points in space.",
@@ -15,8 +16,6 @@ group = typer.Typer(
     rich_markup_mode=None,
 )
 
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="The project, or its folder.")]
-_Projects = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Folder that projects are in.")]
 _Epochs = typer.Option(metavar="N", min=1, help="Epochs of this network when all are trained.")
 
 
@@ -29,7 +28,7 @@ def create(
     dataset2d: Annotated[
         Path | None, typer.Option(metavar="DIR", help="TrainingSet of images; the other one by default.")
     ] = None,
-    folder: _Projects = Path("projects"),
+    folder: ProjectsFolder = Path("projects"),
 ) -> None:
     """Make a project; its settings are derived from the training set and written to config.yaml with comments."""
     from vitruve import api
@@ -41,7 +40,7 @@ def create(
 
 
 @group.command("list")
-def list_all(folder: _Projects = Path("projects")) -> None:
+def list_all(folder: ProjectsFolder = Path("projects")) -> None:
     """List the projects in a folder, with how many finished runs each network has."""
     from vitruve import api
     from vitruve.project.summary import run_counts
@@ -51,7 +50,7 @@ def list_all(folder: _Projects = Path("projects")) -> None:
 
 
 @group.command("show")
-def show(name: _Name, folder: _Projects = Path("projects")) -> None:
+def show(name: ProjectName, folder: ProjectsFolder = Path("projects")) -> None:
     """Show a project: its training sets, sizes, runs with their errors, and predictions."""
     from vitruve import api
     from vitruve.project.summary import summary
@@ -62,7 +61,7 @@ def show(name: _Name, folder: _Projects = Path("projects")) -> None:
 
 @group.command("train")
 def train(
-    name: _Name,
+    name: ProjectName,
     what: Annotated[str, typer.Argument(metavar="all|center|keypoint|hybridnet", help="Which network.")] = "all",
     overrides: Annotated[
         list[str] | None,
@@ -95,7 +94,7 @@ def train(
         bool, typer.Option("--finetune", help="At last train all of HybridNet with a tenth of the learning rate.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest training.")] = False,
-    folder: _Projects = Path("projects"),
+    folder: ProjectsFolder = Path("projects"),
 ) -> None:
     """Train the networks of a project in order, or one of them; TensorBoard finds the logs in logs/."""
     from vitruve import api

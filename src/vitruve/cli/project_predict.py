@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vitruve.cli.options import BatchSize, Cameras, ProjectName, ProjectsFolder, listed
+
 if TYPE_CHECKING:
     from vitruve.pipeline.predict_3d import Predicted
 
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="The project, or its folder.")]
-_Projects = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Folder that projects are in.")]
 _Center = Annotated[
     str,
     typer.Option("--weights-center-detect", metavar="RUN", help="Run that finds the animal: latest, name or folder."),
@@ -22,11 +22,15 @@ _Column = Annotated[bool, typer.Option("--frame-column", help="Begin the rows wi
 _Runtime = Annotated[
     str | None, typer.Option("--runtime", metavar="NAME", help="What carries the network out; as its settings say.")
 ]
-_Batch = Annotated[
-    int | None, typer.Option("--batch-size", metavar="N", min=1, help="Instants that go through the network together.")
+_Prediction = Annotated[
+    str, typer.Argument(metavar="[PREDICTION]", help="latest, a name, a folder, or a table of points in it.")
 ]
-_Cameras = Annotated[
-    str | None, typer.Option("--cameras", metavar="A,B,...", help="Names of the cameras; all by default.")
+_Path = Annotated[
+    str | None,
+    typer.Option("--prediction-path", metavar="PATH", hidden=True, help="PREDICTION, as JARVIS has it."),
+]
+_Table = Annotated[
+    str | None, typer.Option("--data-csv", metavar="FILE", help="The table of points in the folder of the prediction.")
 ]
 _Threshold = Annotated[
     float, typer.Option("--threshold", metavar="CONFIDENCE", min=0.0, max=1.0, help="Draw keypoints from here on.")
@@ -60,7 +64,7 @@ def mount(app: typer.Typer) -> None:
 
 
 def predict_3d(
-    name: _Name,
+    name: ProjectName,
     recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="Folder with one video a camera.")],
     weights_center_detect: _Center = "latest",
     weights_hybridnet: Annotated[
@@ -69,15 +73,15 @@ def predict_3d(
     frame_start: _Start = 0,
     number_frames: _Count = -1,
     dataset_name: _Dataset = None,
-    cameras: _Cameras = None,
+    cameras: Cameras = "",
     shortest: Annotated[
         bool, typer.Option("--shortest", help="Where videos differ in length, go on to the end of the shortest.")
     ] = False,
     frame_column: _Column = False,
     smooth: Annotated[bool, typer.Option("--smooth", help="Also write the points smoothed over time.")] = False,
     runtime: _Runtime = None,
-    batch_size: _Batch = None,
-    folder: _Projects = Path("projects"),
+    batch_size: BatchSize = None,
+    folder: ProjectsFolder = Path("projects"),
 ) -> None:
     """Predict points in space in a recording of several cameras."""
     from vitruve.project import Project
@@ -89,7 +93,7 @@ def predict_3d(
         weights_center_detect=weights_center_detect,
         weights_hybridnet=weights_hybridnet,
         dataset_name=dataset_name,
-        cameras=_listed(cameras),
+        cameras=listed(cameras) or None,
         frame_start=frame_start,
         number_frames=number_frames,
         shortest=shortest,
@@ -102,7 +106,7 @@ def predict_3d(
 
 
 def predict_2d(
-    name: _Name,
+    name: ProjectName,
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="The video.")],
     weights_center_detect: _Center = "latest",
     weights_keypoint_detect: Annotated[
@@ -115,8 +119,8 @@ def predict_2d(
     number_frames: _Count = -1,
     frame_column: _Column = False,
     runtime: _Runtime = None,
-    batch_size: _Batch = None,
-    folder: _Projects = Path("projects"),
+    batch_size: BatchSize = None,
+    folder: ProjectsFolder = Path("projects"),
 ) -> None:
     """Predict keypoints in one video."""
     from vitruve.project import Project
@@ -137,11 +141,11 @@ def predict_2d(
 
 
 def create_videos_3d(
-    name: _Name,
-    prediction: Annotated[
-        str, typer.Argument(metavar="[PREDICTION]", help="latest, a name, a folder or a table of points in it.")
-    ] = "latest",
-    cameras: _Cameras = None,
+    name: ProjectName,
+    prediction: _Prediction = "latest",
+    prediction_path: _Path = None,
+    data_csv: _Table = None,
+    cameras: Cameras = "",
     threshold: _Threshold = 0.3,
     colormap: _Colormap = "jet",
     frame_start: _Drawn = None,
@@ -151,7 +155,7 @@ def create_videos_3d(
     ] = None,
     dataset_name: _Dataset = None,
     output: _Output = None,
-    folder: _Projects = Path("projects"),
+    folder: ProjectsFolder = Path("projects"),
 ) -> None:
     """Draw points in space into the videos of chosen cameras."""
     from vitruve.project import Project
@@ -159,8 +163,9 @@ def create_videos_3d(
 
     videos = work.create_videos_3d(
         Project.open(name, folder),
-        prediction,
-        cameras=_listed(cameras),
+        prediction_path or prediction,
+        table=data_csv,
+        cameras=listed(cameras) or None,
         dataset_name=dataset_name,
         output=output,
         threshold=threshold,
@@ -174,10 +179,10 @@ def create_videos_3d(
 
 
 def create_videos_2d(
-    name: _Name,
-    prediction: Annotated[
-        str, typer.Argument(metavar="[PREDICTION]", help="latest, a name, a folder or its data2D.csv.")
-    ] = "latest",
+    name: ProjectName,
+    prediction: _Prediction = "latest",
+    prediction_path: _Path = None,
+    data_csv: _Table = None,
     threshold: _Threshold = 0.3,
     colormap: _Colormap = "jet",
     frame_start: _Drawn = None,
@@ -186,7 +191,7 @@ def create_videos_2d(
         Path | None, typer.Option("--video", metavar="PATH", help="The video, where it has moved.")
     ] = None,
     output: _Output = None,
-    folder: _Projects = Path("projects"),
+    folder: ProjectsFolder = Path("projects"),
 ) -> None:
     """Draw keypoints into a copy of their video."""
     from vitruve.project import Project
@@ -194,7 +199,8 @@ def create_videos_2d(
 
     made = work.create_videos_2d(
         Project.open(name, folder),
-        prediction,
+        prediction_path or prediction,
+        table=data_csv,
         output=output,
         threshold=threshold,
         colormap=colormap,
@@ -203,10 +209,6 @@ def create_videos_2d(
         video=video,
     )
     typer.echo(f"{made}")
-
-
-def _listed(names: str | None) -> list[str] | None:
-    return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
 
 
 def _say(made: Predicted) -> None:

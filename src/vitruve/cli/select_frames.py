@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vitruve.cli.options import listed
+
 
 def command(
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of them.")],
@@ -48,9 +50,16 @@ def command(
     """Choose different frames of videos to label next."""
     from vitruve import api
 
-    named = [name.strip() for name in views.split(",") if name.strip()]
     for done in api.select_frames(
-        videos, n, output=output, context=context, seed=seed, run=run, labels=labels, views=named, shortest=shortest
+        videos,
+        n,
+        output=output,
+        context=context,
+        seed=seed,
+        run=run,
+        labels=labels,
+        views=listed(views),
+        shortest=shortest,
     ):
         line = f"{done.folder}: {len(done.indices)} frames to label, {done.written} images written"
         line += f", {done.existing} were there already" if done.existing else ""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vitruve.cli.options import listed
 from vitruve.errors import InputError
 
 
@@ -81,15 +82,15 @@ def command(
         output=output,
         mode=mode,  # type: ignore[arg-type]
         calibration=calibration,
-        camera_names=_words(camera_names),
+        camera_names=listed(camera_names),
         mirrored_columns=[[int(word) for word in _numbers("--mirrored-columns", x)] for x in _parts(mirrored_columns)],
         timestamps=timestamps or (),
-        bodyparts=_words(bodyparts),
+        bodyparts=listed(bodyparts),
         s=[float(word) for word in _numbers("--s", s)] or None,
         diameter_s=diameter_s,
         com_s=com_s,
-        s_frames=[_stretch(word) for word in _words(s_frames)],
-        blocks=[_words(part) for part in _parts(blocks)],
+        s_frames=[_stretch(word) for word in listed(s_frames)],
+        blocks=[listed(part) for part in _parts(blocks)],
         variance=variance,  # type: ignore[arg-type]
         latents=latents,
         quantile=quantile,
@@ -133,12 +134,8 @@ def _parts(text: str) -> list[str]:
     return [part for part in text.split(";") if part.strip()]
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
 def _numbers(option: str, text: str) -> list[str]:
-    words = _words(text)
+    words = listed(text)
     for word in words:
         try:
             float(word) if option == "--s" else int(word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,40 +10,35 @@ import typer
 
 group = typer.Typer(help="Look at labels and at points in space.", no_args_is_help=True, rich_markup_mode=None)
 
-_Labels = Annotated[Path, typer.Argument(metavar="LABELS", help="A TrainingSet, or labels of any other format.")]
-_Page = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="HTML file to write, in the current folder.")
-]
-_Frames = Annotated[int, typer.Option(metavar="N", min=1, help="Frames in the page, at the most.")]
-_Split = Annotated[str | None, typer.Option(metavar="NAME", help="Only frames of this split.")]
-_Worst = Annotated[bool, typer.Option("--worst", help="Frames whose views contradict one another most, first.")]
-_Side = Annotated[int, typer.Option(metavar="PX", min=64, help="Longer side of the images in the page.")]
+
+def _viewer(in_space: bool) -> Callable[..., None]:
+    def view(
+        labels: Annotated[Path, typer.Argument(metavar="LABELS", help="A TrainingSet, or labels of any other format.")],
+        output: Annotated[
+            Path | None,
+            typer.Option("--output", "-o", metavar="FILE", help="HTML file to write, in the current folder."),
+        ] = None,
+        frames: Annotated[int, typer.Option(metavar="N", min=1, help="Frames in the page, at the most.")] = 50,
+        split: Annotated[str | None, typer.Option(metavar="NAME", help="Only frames of this split.")] = None,
+        worst: Annotated[
+            bool, typer.Option("--worst", help="Frames whose views contradict one another most, first.")
+        ] = False,
+        side: Annotated[int, typer.Option(metavar="PX", min=64, help="Longer side of the images in the page.")] = 640,
+    ) -> None:
+        from vitruve import api
+
+        made = api.view_dataset(labels, output, in_space=in_space, frames=frames, split=split, worst=worst, side=side)
+        for kind, file in made.items():
+            typer.echo(f"{kind}: {file}")
+
+    return view
 
 
-@group.command("dataset2d")
-def dataset2d(
-    labels: _Labels,
-    output: _Page = None,
-    frames: _Frames = 50,
-    split: _Split = None,
-    worst: _Worst = False,
-    side: _Side = 640,
-) -> None:
-    """Show the labels in every image."""
-    _view(labels, False, output, frames, split, worst, side)
-
-
-@group.command("dataset3d")
-def dataset3d(
-    labels: _Labels,
-    output: _Page = None,
-    frames: _Frames = 50,
-    split: _Split = None,
-    worst: _Worst = False,
-    side: _Side = 640,
-) -> None:
-    """Show labels, their points in space as every camera sees them, and the skeleton from all sides."""
-    _view(labels, True, output, frames, split, worst, side)
+group.command("dataset2d", help="Show the labels in every image.")(_viewer(in_space=False))
+group.command(
+    "dataset3d",
+    help="Show labels, their points in space as every camera sees them, and the skeleton from all sides.",
+)(_viewer(in_space=True))
 
 
 @group.command("animation3d")
@@ -68,13 +64,3 @@ def animation3d(
 
     made = api.animate_3d(prediction, output, skeleton=skeleton, up=up, fps=fps, frames=frames, turn=turn)
     typer.echo(f"animation: {made}")
-
-
-def _view(
-    labels: Path, in_space: bool, output: Path | None, frames: int, split: str | None, worst: bool, side: int
-) -> None:
-    from vitruve import api
-
-    made = api.view_dataset(labels, output, in_space=in_space, frames=frames, split=split, worst=worst, side=side)
-    for kind, file in made.items():
-        typer.echo(f"{kind}: {file}")

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vitruve.atomic import atomic_write
+from vitruve.atomic import atomic_files
 from vitruve.evaluation import tables
 from vitruve.evaluation.matching import labelled_keypoints
 from vitruve.evaluation.report import Report
@@ -84,10 +84,7 @@ def write_report(
     pictures = plots_of(report) | worst_frames(report, images)
     content |= {f"{name}.png": picture for name, picture in pictures.items()}
     content["report.html"] = render(report, pictures, about or {}, created or datetime.now().astimezone())
-    paths = {Path(name).stem: Path(directory) / name for name in content}
-    for path, value in zip(paths.values(), content.values(), strict=True):
-        atomic_write(path, value)
-    return paths
+    return atomic_files(directory, content)
 
 
 def plots_of(report: Report) -> dict[str, bytes]:

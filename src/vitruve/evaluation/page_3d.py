@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from vitruve.atomic import atomic_json, atomic_write
+from vitruve.atomic import atomic_files, atomic_json
 from vitruve.evaluation.metrics_3d import THRESHOLDS_MM
 from vitruve.evaluation.report_3d import Report3D
 from vitruve.formats.analysis_points import TRUTH, write_analysis_points
@@ -75,12 +75,10 @@ def write_report_3d(
     """
     write_analysis_points(folder, report.names, {**report.methods, TRUTH: report.truth})
     pictures = {name: png_bytes(figure) for name, figure in plots_of(report, cutoff).items()}
-    for name, content in pictures.items():
-        atomic_write(folder / f"{name}.png", content)
+    content: dict[str, str | bytes] = {f"{name}.png": picture for name, picture in pictures.items()}
+    content["report.html"] = _page(report, about, truth, pictures)
     atomic_json(folder / METRICS, {**about, **report.to_dict()})
-    atomic_write(folder / "report.html", _page(report, about, truth, pictures))
-    plots = {name: folder / f"{name}.png" for name in pictures}
-    return {"report": folder / "report.html", "metrics": folder / METRICS, **plots}
+    return {"metrics": folder / METRICS, **atomic_files(folder, content)}
 
 
 def plots_of(report: Report3D, cutoff: float | None = None) -> dict[str, Figure]:

@@ -68,13 +68,7 @@ def intrinsics(where: str, table: Mapping[str, Any], key: str, *, transposed: bo
 
 
 def rotation(where: str, table: Mapping[str, Any], key: str, *, transposed: bool = False) -> np.ndarray:
-    """The rotation matrix under a key.
-
-    Args:
-        where: The file and what in it, for messages.
-        table: Keys and values.
-        key: The key.
-        transposed: The file stores it for row vectors, as MATLAB does.
+    """The rotation matrix under a key; arguments as for :func:`intrinsics`.
 
     Returns:
         ``(3, 3)``, from world to camera, for column vectors.

@@ -49,17 +49,19 @@ class Analyzed:
 
 
 def analyze_validation(
-    run: Path,
-    labels: Path,
+    run: str | Path,
+    labels: str | Path,
     *,
     cameras: Sequence[str] = (),
     split: str = "validation",
     every_count: bool = False,
-    output: Path | None = None,
-    locator: Path | None = None,
+    output: str | Path | None = None,
+    locator: str | Path | None = None,
     cutoff: float | None = None,
 ) -> Analyzed:
-    """Predict labelled framesets with a run and its locator, and measure how far the points are from the truth.
+    """Predict labelled framesets with a run and its locator, and measure in millimetres how far the points are off.
+
+    Robust triangulation of the network's own keypoints in the images is measured beside it.
 
     Args:
         run: The run directory.
@@ -72,13 +74,14 @@ def analyze_validation(
         cutoff: Larger errors are in the last bin of the histogram, in millimetres.
 
     Returns:
-        The analysis.
+        The figures, and the files written.
 
     Raises:
         InputError: The labels are not calibrated, a camera is none of theirs, or nothing was located anywhere.
         RunError: The directory is no finished run.
     """
-    opened = open_run(run, frames_expected=0, locator=locator)
+    run, labels = Path(run), Path(labels)
+    opened = open_run(run, frames_expected=0, locator=None if locator is None else Path(locator))
     truth, given = _truth(opened, labels, split)
     chosen = _numbers(truth, cameras, labels)
     cache = ImageCache(_CACHE_GB)
@@ -104,7 +107,7 @@ def analyze_validation(
         tuple(frameset_name(frame) for frame, found in zip(truth, there, strict=True) if not found),
         by_cameras,
     )
-    folder = output or run / "analysis" / f"Validation_Predictions_{datetime.now():%Y%m%d-%H%M%S}"
+    folder = Path(output) if output else run / "analysis" / f"Validation_Predictions_{datetime.now():%Y%m%d-%H%M%S}"
     about = {
         "Run": str(Path(run.parent.name, run.name)),
         "Labels": f"{labels.name}, {split} split" if any(frame.split for frame in truth) else labels.name,

@@ -26,16 +26,16 @@ _SIZE = (720, 720)
 
 
 def animate_3d(
-    source: Path,
-    output: Path | None = None,
+    source: str | Path,
+    output: str | Path | None = None,
     *,
-    skeleton: Path | None = None,
+    skeleton: str | Path | None = None,
     up: str = "+z",
     fps: float | None = None,
     frames: int | None = None,
     turn: bool = True,
 ) -> Path:
-    """Draw the points of a prediction, frame by frame.
+    """Draw the points of a prediction in space, frame by frame.
 
     Args:
         source: ``data3D.csv``, or the folder that holds it.
@@ -43,7 +43,7 @@ def animate_3d(
         skeleton: What says which keypoints are joined: a skeleton YAML, a project's ``config.yaml``, or a label set.
             By default one of the first two that lies beside the source or above it.
         up: Which axis of the world points up: ``+z``, ``-y`` and so on.
-        fps: Frames a second; None as the recording has them, else 25.
+        fps: Frames a second, 1/s; None as the recording has them, else 25.
         frames: At most so many from the first one on; None for all.
         turn: In a video, go around the animal slowly.
 
@@ -53,17 +53,18 @@ def animate_3d(
     Raises:
         InputError: The prediction cannot be read or holds no point in space, or a setting is wrong.
     """
+    source = Path(source)
     labels = read_coordinates(source)
     file = source / FILE_NAMES[3] if source.is_dir() else source
     if all(frame.instances_3d is None for frame in labels):
         raise InputError(f"{source}: holds points in the plane, not in space; give {FILE_NAMES[3]}")
     labels = labels[: len(labels) if frames is None else frames]
-    bones = _skeleton(labels.skeleton, file, skeleton)
+    bones = _skeleton(labels.skeleton, file, None if skeleton is None else Path(skeleton))
     upward = _upward(up)
     rate = fps or _rate(file) or _FPS
     points = np.stack([np.asarray(f.instances_3d.keypoints[0], np.float64) for f in labels if f.instances_3d])
     titles = [f"frame {frame.images[0].index}" for frame in labels]
-    path = output or file.with_name("animation3D.mp4")
+    path = Path(output or file.with_name("animation3D.mp4"))
     if path.suffix.lower() in (".html", ".htm"):
         shown = [ShownFrame(title, points=pose) for title, pose in zip(titles, points, strict=True)]
         about = {"Prediction": f"{file.parent.name}/{file.name}", "Frames": f"{len(shown)}", "Rate": f"{rate:g} / s"}

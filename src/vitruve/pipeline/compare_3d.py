@@ -18,32 +18,46 @@ from vitruve.visualize import plots_3d
 from vitruve.visualize.plots import save_png
 
 
-def compare_histograms(folders: Sequence[Path], output: Path | None = None, cutoff: float | None = None) -> Path:
-    """Draw the error histograms of analyses over one another.
+def plot_error_histogram(
+    folders: str | Path | Sequence[str | Path],
+    output: str | Path | None = None,
+    cutoff: float | None = None,
+    *,
+    each_keypoint: bool = False,
+) -> Path:
+    """Draw the error histograms of one or several analyses over one another.
 
     Args:
-        folders: Of :func:`vitruve.pipeline.analyze_3d.analyze_validation`; tables
-            ``points_<method>.csv`` that were put into one of them are drawn, too.
-        output: The PNG file; ``error_histogram.png`` in the first folder by default.
+        folders: Of :func:`vitruve.analyze_validation`; tables ``points_<method>.csv`` that were put into one of them
+            are drawn, too.
+        output: The PNG file; ``error_histogram.png``, or ``error_histogram_per_keypoint.png``, in the first folder by
+            default.
         cutoff: Larger errors are in the last bin, in millimetres.
+        each_keypoint: Draw one plot a keypoint, instead of one of all.
 
     Returns:
         The file.
 
     Raises:
-        InputError: A folder holds no analysis.
+        InputError: A folder holds no analysis, or where each keypoint is drawn, other keypoints than the first.
     """
-    errors = {name: report.errors[method] for name, method, report in _named_methods(folders)}
-    path = output or folders[0] / "error_histogram.png"
-    save_png(plots_3d.error_histogram(errors, cutoff), path)
+    places = _paths(folders)
+    found = _named_methods(places)
+    errors = {name: report.errors[method] for name, method, report in found}
+    if each_keypoint:
+        figure = plots_3d.keypoint_histograms(errors, _keypoints(found), cutoff)
+    else:
+        figure = plots_3d.error_histogram(errors, cutoff)
+    path = Path(output or places[0] / f"error_histogram{'_per_keypoint' * each_keypoint}.png")
+    save_png(figure, path)
     return path
 
 
-def compare_keypoints(folders: Sequence[Path], output: Path | None = None) -> Path:
-    """Draw the mean error of each keypoint of analyses beside one another.
+def plot_error_per_keypoint(folders: str | Path | Sequence[str | Path], output: str | Path | None = None) -> Path:
+    """Draw the mean error of each keypoint of one or several analyses.
 
     Args:
-        folders: As for :func:`compare_histograms`, all of the same keypoints.
+        folders: As for :func:`plot_error_histogram`, all of the same keypoints.
         output: The PNG file; ``error_per_keypoint.png`` in the first folder by default.
 
     Returns:
@@ -52,15 +66,16 @@ def compare_keypoints(folders: Sequence[Path], output: Path | None = None) -> Pa
     Raises:
         InputError: A folder holds no analysis, or other keypoints than the first.
     """
-    means, names = {}, None
-    for name, method, report in _named_methods(folders):
-        names = names or report.skeleton.names
-        if report.skeleton.names != names:
-            raise InputError(f"{name}: has other keypoints than {folders[0]}; compare analyses of the same keypoints")
-        table = report.per_keypoint
-        means[name] = table.loc[table["method"] == method, "mpjpe_mm"].to_numpy(np.float64)
-    path = output or folders[0] / "error_per_keypoint.png"
-    save_png(plots_3d.keypoint_bars(means, names or ()), path)
+    places = _paths(folders)
+    found = _named_methods(places)
+    keypoints = _keypoints(found)
+    tables = {name: (method, report.per_keypoint) for name, method, report in found}
+    means = {
+        name: table.loc[table["method"] == method, "mpjpe_mm"].to_numpy(np.float64)
+        for name, (method, table) in tables.items()
+    }
+    path = Path(output or places[0] / "error_per_keypoint.png")
+    save_png(plots_3d.keypoint_bars(means, keypoints), path)
     return path
 
 
@@ -68,7 +83,7 @@ def read_analysis(folder: Path) -> Report3D:
     """What an analysis has measured.
 
     Args:
-        folder: Of :func:`vitruve.pipeline.analyze_3d.analyze_validation`, or of JARVIS.
+        folder: Of :func:`vitruve.analyze_validation`, or of JARVIS.
 
     Returns:
         Names, truth and points; keypoints are numbered where ``metrics.json`` does not name them.
@@ -78,6 +93,8 @@ def read_analysis(folder: Path) -> Report3D:
     """
     names, methods = read_analysis_points(folder)
     truth = methods.pop(TRUTH)
+    if not methods:
+        raise InputError(f"{folder}: holds no points_<method>.csv beside that of the truth; analyze again")
     known = _metrics(folder)
     keypoints = known.get("keypoint_names") or [f"keypoint_{number}" for number in range(truth.shape[1])]
     if len(keypoints) != truth.shape[1]:
@@ -95,6 +112,20 @@ def _metrics(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{file}: is damaged ({error}); analyze again") from error
     return found if isinstance(found, dict) else {}
+
+
+def _paths(given: str | Path | Sequence[str | Path]) -> list[Path]:
+    return [Path(given)] if isinstance(given, (str, Path)) else [Path(each) for each in given]
+
+
+def _keypoints(found: Sequence[tuple[str, str, Report3D]]) -> tuple[str, ...]:
+    """Those of all analyses."""
+    first, _, report = found[0]
+    names = report.skeleton.names
+    other = next((name for name, _, each in found if each.skeleton.names != names), None)
+    if other is not None:
+        raise InputError(f"{other}: has other keypoints than {first}; compare analyses of the same keypoints")
+    return names
 
 
 def _named_methods(folders: Sequence[Path]) -> list[tuple[str, str, Report3D]]:

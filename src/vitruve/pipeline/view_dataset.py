@@ -28,35 +28,35 @@ _FILES = {False: "dataset2d.html", True: "dataset3d.html"}
 
 
 def view_dataset(
-    source: Path,
+    source: str | Path,
+    output: str | Path | None = None,
     *,
-    in_space: bool,
-    output: Path | None = None,
+    in_space: bool = False,
     frames: int = 50,
     split: str | None = None,
     worst: bool = False,
     side: int = 640,
 ) -> dict[str, Path]:
-    """Write a page with the framesets of a labelled set, and a sheet of some of them.
+    """Write a page to look through labelled frames, and a sheet of pictures of some of them.
 
     Args:
         source: Labels of any format, with their images.
-        in_space: Show points in space, too: those of the labels, or else their robust triangulation.
         output: The HTML file; the sheet gets its name with ``.png``. ``dataset2d.html`` or ``dataset3d.html`` in the
             current folder by default.
+        in_space: Show points in space, too: those of the labels, or else their robust triangulation.
         frames: At most so many, spread evenly over the set; all images are in the page.
         split: Only frames of this split.
         worst: Those whose labels are furthest from the points in space first, instead of evenly spread ones.
         side: Longer side of the images in the page, in pixels.
 
     Returns:
-        ``page`` and ``sheet``.
+        The files: ``page`` and ``sheet``.
 
     Raises:
         InputError: The labels or an image are not as they should be, or points in space are asked for and cameras are
             not calibrated.
     """
-    labels = read_labels(source)
+    labels = read_labels(Path(source))
     if split is not None:
         there = ", ".join(sorted({str(frame.split) for frame in labels}))
         labels = labels.split(split)
@@ -75,7 +75,7 @@ def view_dataset(
     shown = [_shown(labels, frame, cache, side, in_space) for frame in labels]
     up = upright(labels.cameras[labels[0].session]) if calibrated else np.array([0.0, 0.0, 1.0])
     views = labels.view_names or ("",)
-    page = output or Path(_FILES[in_space])
+    page = Path(output or _FILES[in_space])
     about = {"Labels": str(source), "Frames": f"{len(labels)}", "Keypoints": str(len(labels.skeleton))}
     title = "Labels in space" if in_space else "Labels"
     atomic_write(page, viewer_page(shown, labels.skeleton, title, about, views=views, up=up.tolist()))

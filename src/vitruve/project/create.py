@@ -42,22 +42,23 @@ class Created:
     reasons: tuple[str, ...]
 
 
-def create(
+def create_project(
     name: str | Path,
     dataset3d: str | Path | None = None,
     dataset2d: str | Path | None = None,
+    *,
     folder: str | Path = PROJECTS,
 ) -> Created:
     """Make a project whose settings are derived from its training set.
 
     Args:
         name: Its name, or its folder.
-        dataset3d: TrainingSet of framesets of calibrated cameras; None for a project of images alone.
+        dataset3d: JARVIS' TrainingSet of framesets of calibrated cameras; None for a project of images alone.
         dataset2d: TrainingSet of images; the other one by default.
         folder: Where it is made, where ``name`` is no folder.
 
     Returns:
-        The project and the reasons.
+        The project, and why its settings are what they are.
 
     Raises:
         InputError: There is a project already, or a set is not as it should be. Nothing is written then.

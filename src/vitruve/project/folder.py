@@ -91,7 +91,7 @@ class Project:
         for path in (Path(name), Path(folder) / name):
             if (path / _CONFIG).is_file():
                 return cls(path)
-        there = [project.name for project in projects(folder)]
+        there = [project.name for project in list_projects(folder)]
         hint = nearest(str(name), there) or (f"; there are {', '.join(there)}" if there else "")
         raise InputError(
             f"{Path(folder) / name}: no such project{hint}; make it with: vitruve project create NAME --dataset3d PATH"
@@ -200,6 +200,25 @@ class Project:
             )
         return found
 
+    def locator(self, which: str | Path = LATEST) -> Path | None:
+        """The run of CenterDetect that finds the animal for the other networks.
+
+        Args:
+            which: As for :meth:`run`.
+
+        Returns:
+            The folder of the run; None where ``latest`` is none, so that the one that a network keeps counts.
+
+        Raises:
+            RunError: There is no such run, or it is not finished.
+        """
+        try:
+            return self.run(Stage.CENTER, which)
+        except RunError:
+            if str(which) != LATEST:
+                raise
+            return None
+
     def new_run_name(self, now: Callable[[], datetime.datetime] = datetime.datetime.now) -> str:
         """A name for the next training that no run of the project has: ``Run_<YYYYmmdd-HHMMSS>``."""
         moment = now()
@@ -237,7 +256,7 @@ def is_finished(run: Path) -> bool:
     return files.model.is_file() and files.status.is_file() and files.read_status().status == "COMPLETED"
 
 
-def projects(folder: str | Path = PROJECTS) -> list[Project]:
+def list_projects(folder: str | Path = PROJECTS) -> list[Project]:
     """The projects in a folder, by name.
 
     Args:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitruve import recordings
-from vitruve.errors import ConfigError, InputError, RunError, nearest
-from vitruve.project.folder import Project, Stage
+from vitruve.errors import ConfigError, InputError
+from vitruve.project.folder import LATEST, Project, Stage, timestamp
+from vitruve.project.outputs import find
 from vitruve.structures.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from vitruve.pipeline.predict_3d import Predicted
 
-_LATEST = "latest"
 _FOLDERS = {2: "predictions2D", 3: "predictions3D"}
 
 
@@ -23,8 +22,8 @@ def predict_3d(
     project: Project,
     recording: str | Path,
     *,
-    weights_center_detect: str | Path = _LATEST,
-    weights_hybridnet: str | Path = _LATEST,
+    weights_center_detect: str | Path = LATEST,
+    weights_hybridnet: str | Path = LATEST,
     dataset_name: str | Path | None = None,
     **options: Any,
 ) -> Predicted:
@@ -49,7 +48,7 @@ def predict_3d(
         recording,
         dataset_name,
         output=project.predictions / _FOLDERS[3],
-        locator=_center(project, weights_center_detect),
+        locator=project.locator(weights_center_detect),
         training_set=_training_set(project),
         **options,
     )
@@ -59,8 +58,8 @@ def predict_2d(
     project: Project,
     video: str | Path,
     *,
-    weights_center_detect: str | Path = _LATEST,
-    weights_keypoint_detect: str | Path = _LATEST,
+    weights_center_detect: str | Path = LATEST,
+    weights_keypoint_detect: str | Path = LATEST,
     **options: Any,
 ) -> Predicted:
     """Predict keypoints in one video, into ``predictions/predictions2D/Predictions_2D_<time>``.
@@ -82,15 +81,16 @@ def predict_2d(
         project.run(Stage.KEYPOINT, weights_keypoint_detect),
         video,
         output=project.predictions / _FOLDERS[2],
-        locator=_center(project, weights_center_detect),
+        locator=project.locator(weights_center_detect),
         **options,
     )
 
 
 def create_videos_3d(
     project: Project,
-    prediction: str | Path = _LATEST,
+    prediction: str | Path = LATEST,
     *,
+    table: str | None = None,
     cameras: Sequence[str] | None = None,
     dataset_name: str | Path | None = None,
     output: str | Path | None = None,
@@ -101,6 +101,7 @@ def create_videos_3d(
     Args:
         project: The project.
         prediction: ``latest``, its name, its folder, or a table of points in it.
+        table: Name of a table of points in its folder; None for ``data3D.csv``.
         cameras: Their names; None for all.
         dataset_name: As for :func:`predict_3d`; None for that of the prediction.
         output: Folder of the videos, in place of that.
@@ -112,7 +113,7 @@ def create_videos_3d(
     Raises:
         VitruveError: There is no such prediction, or as for :func:`vitruve.recordings.create_videos_3d`.
     """
-    place = _prediction(project, prediction, 3)
+    place = _prediction(project, prediction, table, 3)
     return recordings.create_videos_3d(
         place,
         output or _videos(project, 3),
@@ -125,13 +126,19 @@ def create_videos_3d(
 
 
 def create_videos_2d(
-    project: Project, prediction: str | Path = _LATEST, *, output: str | Path | None = None, **options: Any
+    project: Project,
+    prediction: str | Path = LATEST,
+    *,
+    table: str | None = None,
+    output: str | Path | None = None,
+    **options: Any,
 ) -> Path:
     """Draw a prediction into a copy of its video, in ``visualization/Videos_2D_<time>``.
 
     Args:
         project: The project.
         prediction: ``latest``, its name, its folder, or its ``data2D.csv``.
+        table: Name of a table of keypoints in its folder; None for ``data2D.csv``.
         output: Folder of the video, in place of that.
         options: As for :func:`vitruve.recordings.create_videos_2d`.
 
@@ -141,20 +148,10 @@ def create_videos_2d(
     Raises:
         VitruveError: There is no such prediction, or as for :func:`vitruve.recordings.create_videos_2d`.
     """
-    place = _prediction(project, prediction, 2)
+    place = _prediction(project, prediction, table, 2)
     return recordings.create_videos_2d(
         place, output or _videos(project, 2), skeleton=_skeleton(project, place), **options
     )
-
-
-def _center(project: Project, which: str | Path) -> Path | None:
-    """The run that finds the animal; without any, the one that the other network keeps."""
-    try:
-        return project.run(Stage.CENTER, which)
-    except RunError:
-        if str(which) != _LATEST:
-            raise
-        return None
 
 
 def _training_set(project: Project) -> Path | None:
@@ -165,22 +162,14 @@ def _training_set(project: Project) -> Path | None:
         return None
 
 
-def _prediction(project: Project, which: str | Path, dims: int) -> Path:
-    folder = project.predictions / _FOLDERS[dims]
-    there = sorted(path for path in folder.glob("*") if path.is_dir() and not path.name.startswith("."))
-    if str(which) == _LATEST:
-        if not there:
-            raise InputError(
-                f"{folder}: holds no prediction; make one with: vitruve project predict{dims}d {project.name} ..."
-            )
-        return there[-1]
-    place = next((path for path in (folder / which, Path(which)) if path.exists()), None)
-    if place is None:
-        names = [path.name for path in there]
-        raise InputError(
-            f"{which}: no such prediction{nearest(str(which), names)}; {folder} holds {', '.join(names) or 'none'}"
-        )
-    return place
+def _prediction(project: Project, which: str | Path, table: str | None, dims: int) -> Path:
+    make = f"vitruve project predict{dims}d {project.name} ..."
+    place = find(project.predictions / _FOLDERS[dims], which, "prediction", f"Predictions_{dims}D", make)
+    if table is None:
+        return place
+    if not (place / table).is_file():
+        raise InputError(f"--data-csv {table}: no such file in {place}")
+    return place / table
 
 
 def _skeleton(project: Project, prediction: Path) -> Skeleton | None:
@@ -193,4 +182,4 @@ def _skeleton(project: Project, prediction: Path) -> Skeleton | None:
 
 
 def _videos(project: Project, dims: int) -> Path:
-    return project.path / "visualization" / f"Videos_{dims}D_{datetime.now():%Y%m%d-%H%M%S}"
+    return project.path / "visualization" / f"Videos_{dims}D_{timestamp()}"

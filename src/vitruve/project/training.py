@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -19,7 +19,7 @@ from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, InputError, Interrupted, RunError, nearest
 from vitruve.formats.hub import read_labels
 from vitruve.pipeline.ensemble import resume_networks, train_networks
-from vitruve.project.folder import LATEST, Project, Stage, is_finished
+from vitruve.project.folder import LATEST, PROJECTS, Project, Stage, is_finished
 from vitruve.project.sizes import larger_than
 from vitruve.project.stages import stage_settings
 from vitruve.run import RunFiles
@@ -27,46 +27,30 @@ from vitruve.structures.labels import Labels
 
 _log = logging.getLogger(__name__)
 
-ALL = "all"
-"""Every network of a project."""
+_ALL = "all"
 
 Mode = Literal["3D_only", "last_layers", "bifpn", "all"]
-MODES: tuple[str, ...] = get_args(Mode)
 """What HybridNet can learn; see ``model.mode``."""
+_MODES = get_args(Mode)
 
 _FINETUNED = "-finetune"
 _NONE = "none"
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    """How the networks of a project are trained.
+class _Options:
+    """How networks are trained, as :func:`train_project` is told."""
 
-    Attributes:
-        epochs: In place of ``NUM_EPOCHS``.
-        weights: What a single network starts from: ``latest``, a run's name or folder, a weight file, or ``none``.
-        weights_keypoint: The run of KeypointDetect that HybridNet is built on, where it is trained alone.
-        weights_center: The run of CenterDetect that finds the animal for the others, where they are trained alone.
-        pretrained: A folder with one run (``<network>/``) or weight file (``<network>.safetensors``) a network, or its
-            name in ``pretrained``; ``models`` of another project is one.
-        mode: What HybridNet learns.
-        finetune: Train all of HybridNet with a tenth of the learning rate: after everything else, or, where HybridNet
-            is trained alone, from its latest run on.
-        resume: Go on with the newest training.
-        overrides: Settings of Vitruve that differ, as ``key.sub=value``.
-        quiet: Show no progress.
-    """
-
-    epochs: Mapping[Stage, int] = field(default_factory=dict)
-    weights: str | Path | None = None
-    weights_keypoint: str | Path = LATEST
-    weights_center: str | Path = LATEST
-    pretrained: str | Path | None = None
-    mode: Mode = "3D_only"
-    finetune: bool = False
-    resume: bool = False
-    overrides: Sequence[str] = ()
-    quiet: bool = False
+    epochs: Mapping[Stage, int]
+    weights: str | Path | None
+    weights_keypoint: str | Path
+    weights_center: str | Path
+    pretrained: str | Path | None
+    mode: Mode
+    finetune: bool
+    resume: bool
+    overrides: Sequence[str]
+    quiet: bool
 
 
 @dataclass(frozen=True)
@@ -77,25 +61,66 @@ class _Step:
     finetune: bool = False
 
 
-def train(project: Project, what: str = ALL, options: TrainOptions | None = None) -> list[Path]:
-    """Train one network of a project, or all.
+def train_project(
+    project: Project | str | Path,
+    what: str = _ALL,
+    *,
+    epochs: int | Mapping[str, int] | None = None,
+    weights: str | Path | None = None,
+    weights_keypoint: str | Path = LATEST,
+    weights_center: str | Path = LATEST,
+    pretrained: str | Path | None = None,
+    mode: Mode = "3D_only",
+    finetune: bool = False,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    folder: str | Path = PROJECTS,
+    quiet: bool = False,
+) -> list[Path]:
+    """Train one network of a project, or all of them in order; each is an ordinary run in ``models/``.
 
     Args:
-        project: The project.
+        project: The project, its folder or its name.
         what: ``all``, ``center``, ``keypoint`` or ``hybridnet``.
-        options: How.
+        epochs: In place of ``NUM_EPOCHS``, of all networks or by name.
+        weights: What a single network starts from: ``latest``, a run's name or folder, a weight file, or ``none``.
+        weights_keypoint: The run of KeypointDetect that HybridNet is built on, where it is trained alone.
+        weights_center: The run of CenterDetect that finds the animal for the others, where they are trained alone.
+        pretrained: A folder of networks such as ``models`` of another project, or its name in a folder ``pretrained``.
+        mode: What HybridNet learns: ``3D_only``, ``last_layers``, ``bifpn`` or ``all``.
+        finetune: Then train all of HybridNet with a tenth of the learning rate; where HybridNet is trained alone, only
+            that, from its latest run on.
+        resume: Go on with the newest training.
+        overrides: Settings of Vitruve that differ, as ``key.sub=value``.
+        folder: Where projects are.
+        quiet: Show no progress.
 
     Returns:
         The runs, also those that were finished before where training goes on.
 
     Raises:
         ConfigError: ``config.yaml`` and the training set do not fit, or a setting is wrong. Nothing is trained then.
-        InputError: The training set is not as it should be, or there is no such network.
+        InputError: There is no such project or network, or the training set is not as it should be.
         RunError: There are no such weights, or nothing to go on with.
         Interrupted: Ctrl-C; the message says how to go on.
     """
-    options = options or TrainOptions()
-    together = what.lower() == ALL
+    if mode not in _MODES:
+        raise InputError(f"mode '{mode}': must be one of {', '.join(_MODES)}")
+    by_name = epochs if isinstance(epochs, Mapping) else dict.fromkeys(Stage, epochs) if epochs else {}
+    options = _Options(
+        epochs={Stage.named(name): number for name, number in by_name.items()},
+        weights=weights,
+        weights_keypoint=weights_keypoint,
+        weights_center=weights_center,
+        pretrained=pretrained,
+        mode=mode,
+        finetune=finetune,
+        resume=resume,
+        overrides=overrides,
+        quiet=quiet,
+    )
+    project = project if isinstance(project, Project) else Project.open(project, folder)
+    together = what.lower() == _ALL
     if together and options.weights is not None:
         raise InputError("--weights: goes with one network; give --pretrained for all of them")
     steps = _steps(project, None if together else Stage.named(what), options)
@@ -121,7 +146,7 @@ def train(project: Project, what: str = ALL, options: TrainOptions | None = None
     return [step.run for step in steps]
 
 
-def _steps(project: Project, only: Stage | None, options: TrainOptions) -> list[_Step]:
+def _steps(project: Project, only: Stage | None, options: _Options) -> list[_Step]:
     """What is trained, in order. All runs of one training have one name."""
     in_space = project.config.DATASET.DATASET_3D is not None
     stages = [only] if only else [stage for stage in Stage if in_space or stage is not Stage.HYBRID]
@@ -187,7 +212,7 @@ def _check_space(project: Project, labels: Labels) -> None:
 
 
 def _config(
-    project: Project, step: _Step, steps: Sequence[_Step], options: TrainOptions, labels: Mapping[str, Labels]
+    project: Project, step: _Step, steps: Sequence[_Step], options: _Options, labels: Mapping[str, Labels]
 ) -> Config:
     """The settings of one step. Runs that an earlier step is going to make are named by where they will be."""
     before = {earlier.stage: earlier.run.absolute() for earlier in steps[: steps.index(step)]}
@@ -210,7 +235,7 @@ def _config(
         return compose(str(file), None, options.overrides, quiet=not options.overrides).config
 
 
-def _center(project: Project, stage: Stage, options: TrainOptions) -> Path | None:
+def _center(project: Project, stage: Stage, options: _Options) -> Path | None:
     try:
         return project.run(Stage.CENTER, options.weights_center).absolute()
     except RunError as error:
@@ -220,7 +245,7 @@ def _center(project: Project, stage: Stage, options: TrainOptions) -> Path | Non
         return None
 
 
-def _weights(project: Project, step: _Step, before: Mapping[Stage, Path], options: TrainOptions) -> Path | None:
+def _weights(project: Project, step: _Step, before: Mapping[Stage, Path], options: _Options) -> Path | None:
     """What a step starts from."""
     if step.stage in before:
         return before[step.stage]

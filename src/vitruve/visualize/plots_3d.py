@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vitruve.visualize.look import DPI, FAINT, WIDTH, dress, legend, new_figure, nothing
+from vitruve.visualize.look import DPI, FAINT, INK, WIDTH, dress, legend, new_figure, nothing
 
 TRUTH = "GroundTruth"
 
@@ -22,6 +22,8 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 _BINS = 40
+_FEW_BINS = 20
+_COLUMNS = 3
 # More areas over one another cannot be told apart; outlines can.
 _FILLED = 2
 # Longer names do not fit beside one another below a plot.
@@ -52,39 +54,79 @@ def error_histogram(
     dress(above, title)
     dress(below, "")
     found = {name: values[np.isfinite(values)] for name, values in known.items()}
-    ends = [float(np.percentile(values, _SHOWN_PERCENT)) for values in found.values() if values.size]
-    if not ends:
+    end = _end(known, cutoff)
+    if end is None:
         below.remove()
         return nothing(figure, above, "no keypoint with a truth and a prediction")
-    end = _rounded(max(ends)) if cutoff is None else cutoff
-    edges = np.linspace(0, end, _BINS + 1)
-    for number, (name, values) in enumerate(known.items()):
-        color = _COLORS[number % len(_COLORS)]
-        # The last bin holds all that is larger, so that the bars add up to everything.
-        counts = np.histogram(np.clip(values, 0, np.nextafter(end, 0)), edges)[0]
-        median = f"median {np.median(found[name]):.2f} mm" if found[name].size else "nothing found"
-        if len(known) <= _FILLED:
-            above.stairs(counts / values.size, edges, color=color, fill=True, alpha=0.16)
-        above.stairs(
-            counts / values.size,
-            edges,
-            color=color,
-            linewidth=1.6,
-            linestyle=_LINES[number % len(_LINES)],
-            label=f"{name}: {median}",
-        )
-        _box(below, found[name], number, color, end)
+    medians = {n: f"median {np.median(v):.2f} mm" if v.size else "nothing found" for n, v in found.items()}
+    _outlines(above, {f"{name}: {medians[name]}": values for name, values in known.items()}, end, _BINS)
+    for number, values in enumerate(found.values()):
+        _box(below, values, number, _COLORS[number % len(_COLORS)], end)
     below.set_yticks([])
     below.set_ylim(len(known) - 0.4, -0.6)
     below.grid(axis="y", visible=False)
-    above.set_xlim(0, 1.01 * end)
-    above.set_ylim(bottom=0)
     above.set_ylabel("Share of keypoints (%)")
-    above.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
-    larger = max(float(np.mean(values > end)) for values in known.values())
-    beyond = f"; the last bin: beyond {end:g}, or missed" if larger > 0 else ""
-    below.set_xlabel(f"Error (mm){beyond}")
+    below.set_xlabel(_error_label(known, end))
     legend(figure, 1, above)
+    return figure
+
+
+def keypoint_histograms(
+    errors: Mapping[str, Float[np.ndarray, "_ K"]],
+    keypoints: Sequence[str],
+    cutoff: float | None = None,
+    title: str = "Errors of each keypoint",
+) -> Figure:
+    """How often errors of each size occur, a plot a keypoint, all to one scale.
+
+    Args:
+        errors: By group, of any number of framesets.
+        keypoints: The K names.
+        cutoff: As for :func:`error_histogram`.
+        title: Above the plots.
+
+    Returns:
+        The figure; medians of the groups stand in the plots, in their colours and order.
+    """
+    known = {name: values[~np.isnan(values)] for name, values in errors.items()}
+    known = {name: values for name, values in known.items() if values.size}
+    end = _end(known, cutoff)
+    if end is None:
+        return nothing(*new_figure(title), "no keypoint with a truth and a prediction")
+    rows = -(-len(keypoints) // _COLUMNS)
+    figure = Figure(figsize=(WIDTH, 1.0 + 1.25 * rows + 0.2 * len(known)), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=11.5, color=INK, x=0.02, ha="left")
+    plots = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    for number, (axes, keypoint) in enumerate(zip(plots, keypoints, strict=False)):
+        dress(axes, "")
+        axes.set_title(keypoint, fontsize=9.5, color=INK, loc="left", pad=4, parse_math=False)
+        own = {name: errors[name][:, number] for name in known}
+        own = {name: values[~np.isnan(values)] for name, values in own.items()}
+        _outlines(axes, own, end, _FEW_BINS)
+        for place, values in enumerate(own.values()):
+            there = values[np.isfinite(values)]
+            median = f"{np.median(there):.2f} mm" if there.size else "\N{EN DASH}"
+            color = _COLORS[place % len(_COLORS)]
+            axes.annotate(
+                median,
+                (1, 1),
+                (-2, -2 - 10 * place),
+                "axes fraction",
+                "offset points",
+                fontsize=8,
+                color=color,
+                ha="right",
+                va="top",
+            )
+    for axes in plots[len(keypoints) :]:
+        axes.remove()
+    for axes in plots[max(0, len(keypoints) - _COLUMNS) : len(keypoints)]:
+        axes.tick_params(labelbottom=True)
+    figure.supylabel("Share of framesets (%)", fontsize=10, color=INK)
+    legend(figure, 1, plots[0])
+    # A label of all columns of plots would stand in the legend's place.
+    figure.legends[0].set_title(_error_label(known, end))
     return figure
 
 
@@ -213,6 +255,32 @@ def _bars(values: Mapping[str, np.ndarray], names: Sequence[str], title: str, la
     axes.set_xlabel(label)
     legend(figure, 1 if max(map(len, groups)) > _LONG_NAME else 3, axes)
     return figure
+
+
+def _end(known: Mapping[str, np.ndarray], cutoff: float | None) -> float | None:
+    """Where the axis of errors ends; None where there are none."""
+    found = [values[np.isfinite(values)] for values in known.values()]
+    ends = [float(np.percentile(values, _SHOWN_PERCENT)) for values in found if values.size]
+    return (_rounded(max(ends)) if cutoff is None else cutoff) if ends else None
+
+
+def _outlines(axes: Axes, groups: Mapping[str, np.ndarray], end: float, bins: int) -> None:
+    """The histograms of groups over one another; the last bin holds all that is larger, so that bars add up to all."""
+    edges = np.linspace(0, end, bins + 1)
+    for number, (label, values) in enumerate(groups.items()):
+        color = _COLORS[number % len(_COLORS)]
+        shares = np.histogram(np.clip(values, 0, np.nextafter(end, 0)), edges)[0] / max(1, values.size)
+        if len(groups) <= _FILLED:
+            axes.stairs(shares, edges, color=color, fill=True, alpha=0.16)
+        axes.stairs(shares, edges, color=color, linewidth=1.6, linestyle=_LINES[number % len(_LINES)], label=label)
+    axes.set_xlim(0, 1.01 * end)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
+
+
+def _error_label(known: Mapping[str, np.ndarray], end: float) -> str:
+    larger = any((values > end).any() for values in known.values())
+    return f"Error (mm){f'; the last bin: beyond {end:g}, or missed' * larger}"
 
 
 def _box(axes: Axes, values: np.ndarray, place: int, color: str, end: float) -> None:
