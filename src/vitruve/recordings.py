@@ -118,15 +118,19 @@ def predict_2d(
     """
     from vitruve.formats.coordinates_3d import PredictionInfo
     from vitruve.inference.open import open_run
+    from vitruve.media.video import VideoReader
     from vitruve.pipeline.predict import leave_cores_to
     from vitruve.pipeline.predict_2d import predict_video
+    from vitruve.pipeline.rig_recording import frames_of
 
     file, home = Path(video), Path(run)
+    with VideoReader(file) as reader:
+        count = frames_of(file, reader.count(), frame_start, number_frames)
     opened = open_run(
         home,
         runtime,
         batch_size,
-        None if number_frames == -1 else number_frames,
+        count,
         locator=None if locator is None else Path(locator),
     )
     leave_cores_to(opened.runtime)

@@ -15,6 +15,7 @@ from calibrated_scene import SIZE, VIEWS, rig
 from vitruve.errors import InputError
 from vitruve.formats.calibration import read_cameras, write_cameras
 from vitruve.inference.shots import shots
+from vitruve.media.images import write_image
 from vitruve.pipeline.rig_recording import find_cameras, open_recording
 from vitruve.structures.camera import Camera
 
@@ -138,6 +139,19 @@ def test_calibrations_are_chosen_by_the_name_of_the_dataset_or_by_path(training_
         find_cameras("mondy", balls, training_set)
     shutil.rmtree(training_set / "calib_params" / "monday")
     assert find_cameras(None, balls, training_set)[1].name == "tuesday"
+
+
+def test_a_calibration_of_a_training_set_is_for_the_resolution_of_its_images(training_set: Path, balls: Path) -> None:
+    for name, size in (("left", (192, 160)), ("middle", (SIZE[0], SIZE[1]))):
+        image = training_set / "train" / "tuesday" / "trial" / name / "Frame_3.png"
+        image.parent.mkdir(parents=True)
+        write_image(image, np.zeros((size[1], size[0], 3), np.uint8))
+    cameras, _ = find_cameras("tuesday", balls, training_set)
+    assert tuple(cameras["middle"].size) == SIZE
+    with pytest.raises(InputError, match=r"left.mp4: 96x80 px, but camera 'left' was calibrated at 192x160 px"):
+        open_recording(balls, cameras, ["left", "middle"])
+    other, _ = find_cameras("monday", balls, training_set)
+    assert all(np.isnan(camera.size).all() for camera in other.values())
 
 
 def test_without_a_training_set_the_calibration_may_lie_with_the_videos(copied: Path) -> None:

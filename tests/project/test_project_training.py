@@ -20,6 +20,7 @@ from vitruve.cli.main import build
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, InputError, Interrupted, RunError
 from vitruve.formats.hub import write_labels
+from vitruve.pipeline.report import outcome
 from vitruve.project import Project, Stage
 from vitruve.project import training as work
 from vitruve.project.folder import is_finished
@@ -84,10 +85,15 @@ def test_the_command_line_makes_shows_and_lists(home: Path, tmp_path: Path) -> N
     assert "BOUNDING_BOX_SIZE 64 px: 98 of 100" in told and "100% of 3 framesets fit" in told
     assert "again  CenterDetect 0, KeypointDetect 0, HybridNet 0" in say("list", "--folder", str(tmp_path / "projects"))
     shown = say("show", str(home / "projects" / "mouse"))
-    assert "CenterDetect: 1 runs" in shown and "1 epochs; mean error: validation" in shown
-    (millimetres,) = re.findall(r"1 epochs; mean error: validation ([\d.]+) mm", shown)
+    assert "CenterDetect: 1 run\n" in shown and "1 epochs; mean error: validation" in shown
+    (millimetres,) = re.findall(r"1 epochs; mean error in space: validation ([\d.]+) mm", shown)
     row = RunFiles(Project.open("mouse", home / "projects").run("hybridnet")).read_metrics()[0]
     assert float(millimetres) == pytest.approx(float(row["val_pixel_error"]), abs=0.01)
+    run = Project.open("mouse", home / "projects").run("hybridnet")
+    space, images, *_ = outcome(run)
+    assert space == f"mean error in space: validation {millimetres} mm"
+    assert images.startswith("mean error in the images: ") and " px" in images
+    assert f"validation {millimetres} mm" in (RunFiles(run).evaluation / "report.html").read_text()
 
 
 def test_latest_is_the_newest_finished_run(home: Path, new: Project) -> None:

@@ -63,4 +63,8 @@ def test_what_is_shown_where_output_is_no_terminal(capsys: pytest.CaptureFixture
             display.show({**numbers, "epoch": float(epoch)})
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 13 and lines[0].startswith("epoch 1/24") and lines[-1].startswith("epoch 24/24")
-    assert "loss 0.5000" in lines[0] and "2.25 px" in lines[0] and "1:01 left" in lines[0]
+    assert "loss 0.5000" in lines[0] and "error 2.25 px" in lines[0] and "1:01 left" in lines[0]
+    with Display(Plan(48, 2, 0), "mm") as display:
+        display.show({**numbers, "epoch": 0.0, "val_supervised_loss": float("nan")})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "error 2.25 mm" in line and "validation loss" not in line

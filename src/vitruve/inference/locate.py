@@ -132,7 +132,7 @@ class NetworkLocator:
             instances, note = agreed(instances, cameras, self._threshold)
         boxes = instance_boxes(instances, self._anchors, self._rule)
         there = [not image.missing for image in frame.images]
-        seen.add(np.isfinite(boxes[there, :2]).all(-1), of_anchors)
+        seen.add(np.isfinite(boxes[there, :2]).all(-1), np.array(of_anchors)[there])
         if not note and np.isnan(boxes[..., :2]).all():
             note = f"not found; likelihood at best {max(sure, default=0):.2f}, {self._threshold:g} is needed"
         return boxes, note, sure

@@ -26,19 +26,20 @@ class Sightings:
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
-        self._seen = self._lost = 0
+        self._seen = self._lost = self._unsure = 0
         self._best = 0.0
 
-    def add(self, found: np.ndarray, likelihoods: Sequence[float]) -> None:
+    def add(self, found: np.ndarray, likelihoods: np.ndarray) -> None:
         """Count the images of one instant.
 
         Args:
             found: Bool ``(V,)``: whether something was located in each view.
-            likelihoods: The highest one of each view, from 0.
+            likelihoods: ``(V,)``: the highest one of each view, from 0.
         """
         self._seen += len(found)
         self._lost += int((~found).sum())
-        self._best = max(self._best, *likelihoods)
+        self._unsure += int((~found & (likelihoods < self._threshold)).sum())
+        self._best = float(likelihoods.max(initial=self._best))
 
     def check(self, what: str, *, needed: bool = False) -> None:
         """Warn where nothing was located in nearly all images.
@@ -52,10 +53,19 @@ class Sightings:
         """
         if not self._seen or self._lost < _SELDOM * self._seen:
             return
+        if 2 * self._unsure < self._lost:
+            why = (
+                "most show something, but the cameras put it at no common place; check that the calibration is theirs, "
+                "and that frame n of all videos shows the same instant"
+            )
+        else:
+            why = (
+                f"the likelihood is at best {self._best:.2f}, crop.threshold={self._threshold:g} is needed; train the "
+                "locator for longer, or lower crop.threshold"
+            )
         message = (
             f"crop.locator: nothing was located in {self._lost} of {self._seen} {what} "
-            f"({self._lost / self._seen:.0%}): the likelihood is at best {self._best:.2f}, "
-            f"crop.threshold={self._threshold:g} is needed; train the locator for longer, or lower crop.threshold"
+            f"({self._lost / self._seen:.0%}): {why}"
         )
         if needed and self._lost == self._seen:
             raise InputError(message)

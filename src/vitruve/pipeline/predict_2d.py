@@ -93,5 +93,5 @@ def predict_video(
     atomic_json(folder.path / REPORT, {**report, "seconds": round(seconds, 3), "frames_per_second": rates, **summary})
     target = folder.finish()
     if not summary["located"]:
-        raise nowhere_located(video, count, summary["best_confidence"], target)
+        raise nowhere_located(video, count, summary, target)
     return Predicted(target, count, summary["located"], seconds, rates)

@@ -126,25 +126,26 @@ def predict_recording(
     atomic_json(folder.path / REPORT, report)
     target = folder.finish()
     if not summary["located"]:
-        raise nowhere_located(recording.folder, recording.count, summary["best_confidence"], target)
+        raise nowhere_located(recording.folder, recording.count, summary, target)
     return Predicted(target, recording.count, summary["located"], seconds, rates)
 
 
-def nowhere_located(source: Path, frames: int, best: Mapping[str, float], folder: Path) -> InputError:
+def nowhere_located(source: Path, frames: int, summary: Mapping[str, Any], folder: Path) -> InputError:
     """What is said of a source in which the animal was not found.
 
     Args:
         source: The recording or video.
         frames: How many were looked at.
-        best: The best confidence of each camera.
+        summary: As :func:`vitruve.pipeline.summary_3d.log_summary` gives it.
         folder: Of the prediction.
 
     Returns:
         The error.
     """
-    each = ", ".join(f"{name} {value:.2f}" for name, value in best.items())
+    each = ", ".join(f"{name} {value:.2f}" for name, value in summary["best_confidence"].items())
     return InputError(
-        f"{source}: the animal was located in none of {frames} frames; the best confidence of each camera was {each}. "
+        f"{source}: the animal was located in none of {frames} frames; the best confidence of each camera was {each}; "
+        f"the usual reason: {summary['not_located_because']}. "
         f"{folder / LOG} gives the reason frame by frame"
     )
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -15,9 +16,14 @@ from typing import Any, Self, TextIO
 
 from vitruve.inference.rows import cut_rows, saying, start_rows, whole_rows
 
+_UNFINISHED = "_unfinished_"
+_KEPT_SECONDS = 7 * 24 * 3600.0
+
 
 class PredictionFolder:
     """Grows hidden beside the finished ones; a prediction that was interrupted is found again and goes on.
+
+    Other interrupted ones that nobody went on with for a week are removed.
 
     A context manager: the tables are open inside it.
 
@@ -40,8 +46,9 @@ class PredictionFolder:
         self, parent: Path, prefix: str, stamp: Mapping[str, Any], headers: Mapping[str, str], batch_size: int
     ) -> None:
         digest = hashlib.sha256(json.dumps(stamp, sort_keys=True).encode()).hexdigest()[:16]
-        self.path = parent / f".{prefix}_unfinished_{digest}"
+        self.path = parent / f".{prefix}{_UNFINISHED}{digest}"
         self._target = parent / prefix
+        _remove_forgotten(parent, self.path)
         tables = {self.path / name: header for name, header in headers.items()}
         self.done = min(whole_rows(table, header, batch_size) for table, header in tables.items())
         for table, header in tables.items():
@@ -99,6 +106,24 @@ class PredictionFolder:
             self.path.rename(target)
         return target
 
-    def discard(self) -> None:
-        """Remove what has grown."""
-        shutil.rmtree(self.path, ignore_errors=True)
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a folder is a prediction that is being made, or was interrupted.
+
+    Args:
+        path: The folder.
+
+    Returns:
+        Whether it is.
+    """
+    return path.name.startswith(".") and _UNFINISHED in path.name and path.is_dir()
+
+
+def _remove_forgotten(parent: Path, mine: Path) -> None:
+    before = time.time() - _KEPT_SECONDS
+    for path in parent.glob(f".*{_UNFINISHED}*"):
+        if path != mine and is_unfinished(path):
+            # Every batch is appended to the tables: one that is being made is never old.
+            newest = max((file.stat().st_mtime for file in (path, *path.iterdir())), default=0.0)
+            if newest < before:
+                shutil.rmtree(path, ignore_errors=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from vitruve.algorithms import registry
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError
 from vitruve.evaluation.page import write_report
@@ -158,11 +159,15 @@ def outcome(directory: Path) -> list[str]:
 
     Returns:
         Mean and median error of each split, those first that the network did not learn from, and where report and
-        predictions lie; only what is there.
+        predictions lie; only what is there. Of a network in space, first the error in space: the others are those of
+        its keypoints in the images.
     """
     run = RunFiles(directory)
     summary, page = run.evaluation / "summary.csv", run.evaluation / "report.html"
-    lines = []
+    config = Config.load(run.config) if run.config.is_file() else None
+    space = None if config is None else space_error(run, config)
+    lines = [] if space is None else [f"mean error in space: {space}"]
+    where = "" if space is None else " in the images"
     if summary.is_file():
         rows = pd.read_csv(summary).set_index("split")
         order = [name for name in ("test", "validation", "train") if name in rows.index]
@@ -171,11 +176,28 @@ def outcome(directory: Path) -> list[str]:
             for name, mean, median in rows.loc[order, ["mean_error_px", "median_error_px"]].itertuples()
             if mean == mean
         ]
-        lines += [f"mean error: {', '.join(errors)}"] if errors else []
-    views = (Config.load(run.config).data.view_names or ()) if run.config.is_file() else ()
+        lines += [f"mean error{where}: {', '.join(errors)}"] if errors else []
+    views = () if config is None else config.data.view_names or ()
     tables = [run.predictions, *(run.path / f"predictions_{view}.csv" for view in views)]
     named = [("report", page), *(("predictions", table) for table in tables)]
     return lines + [f"{kind}: {file}" for kind, file in named if file.is_file()]
+
+
+def space_error(run: RunFiles, config: Config) -> str | None:
+    """How far the points in space were from the truth in the epoch whose weights were kept.
+
+    Args:
+        run: The run directory.
+        config: Its settings.
+
+    Returns:
+        In words, in millimetres; None where the network gives no points in space, or was not validated.
+    """
+    if not registry.get(config.model.model_type).needs.truth_3d or not run.metrics.is_file():
+        return None
+    rows = [row for row in run.read_metrics() if row.get("val_supervised_loss") and row.get("val_pixel_error")]
+    kept = min(rows, key=lambda row: float(row["val_supervised_loss"]), default=None)
+    return None if kept is None else f"validation {float(kept['val_pixel_error']):.2f} mm"
 
 
 def describe_run(run: RunFiles, config: Config) -> dict[str, str]:
@@ -193,8 +215,10 @@ def describe_run(run: RunFiles, config: Config) -> dict[str, str]:
     kind = None if weights is None else str(weights).partition(" ")[0]
     told = f"{weights} weights" if kind in ("random", "published") else f"the weights in {Path(str(weights)).name}"
     started = "" if weights is None else f", started from {told}"
+    space = space_error(run, config)
     return {
         "Run": f"{run.path.parent.name}/{run.path.name}",
         "Algorithm": f"{config.model.model_type} on {config.model.backbone}{started}",
         "Labels": ", ".join(file.name for file in config.data.label_files()),
+        **({} if space is None else {"Mean error in space": f"{space}; below are those in the images"}),
     }

@@ -12,6 +12,7 @@ import numpy as np
 from vitruve.errors import InputError, nearest
 from vitruve.formats.calibration import read_cameras
 from vitruve.inference.shots import CalibratedRecording
+from vitruve.media.images import IMAGE_SUFFIXES, image_size
 from vitruve.media.recordings import Recording, videos_of_cameras
 from vitruve.media.video import VideoReader
 from vitruve.structures.camera import Camera
@@ -54,7 +55,8 @@ def find_cameras(
         training_set: JARVIS' TrainingSet, where there is one.
 
     Returns:
-        The cameras by name, and where they were read.
+        The cameras by name, and where they were read. Where JARVIS' files say no resolution, that of a training set's
+        calibration is that of the images labelled with it.
 
     Raises:
         InputError: There is no such calibration, or several where none is named.
@@ -83,11 +85,23 @@ def find_cameras(
     else:
         path = recording
     try:
-        return read_cameras(path), path
+        cameras = read_cameras(path)
+        labelled = training_set if path.parent == place else None
+        return cameras if labelled is None else _as_labelled(cameras, labelled, path.name), path
     except InputError as error:
         if calibration is None and not known:
             raise InputError(f"{recording}: no calibration was named, and here is none ({error})") from error
         raise
+
+
+def _as_labelled(cameras: Mapping[str, Camera], training_set: Path, dataset: str) -> dict[str, Camera]:
+    sized = dict(cameras)
+    for name, camera in cameras.items():
+        images = training_set.glob(f"*/{dataset}/**/{name}/*")
+        image = next((file for file in images if file.suffix.lower() in IMAGE_SUFFIXES), None)
+        if image is not None and not np.isfinite(camera.size).all():
+            sized[name] = replace(camera, size=np.array(image_size(image), np.float64))
+    return sized
 
 
 def open_recording(

@@ -74,7 +74,7 @@ class Stages:
             seconds: From the first to the last.
 
         Returns:
-            By stage; None where it did nothing.
+            By stage; None where it did nothing. ``volume`` only of networks in space.
         """
         locate, whole = (now - then for now, then in zip(self._busy(), self._began, strict=True))
         busy = {
@@ -85,6 +85,8 @@ class Stages:
             "write": self._write,
             "end_to_end": seconds,
         }
+        if not self._predictor.algorithm.needs.cameras:
+            del busy["volume"]
         return {stage: round(frames / spent, 2) if spent > 0 and frames else None for stage, spent in busy.items()}
 
     def _busy(self) -> tuple[float, float]:

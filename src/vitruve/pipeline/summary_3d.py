@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def summarised(folder: Path, cameras: Sequence[str], keypoints: Sequence[str]) -
 
 
 def log_summary(folder: Path, cameras: Sequence[str]) -> dict[str, Any]:
-    """How many frames have points, and how sure each camera was at best.
+    """How many frames have points, why most others have none, and how sure each camera was at best.
 
     Args:
         folder: Of the log.
@@ -97,10 +98,16 @@ def log_summary(folder: Path, cameras: Sequence[str]) -> dict[str, Any]:
         Plain values.
     """
     located, best = 0, np.zeros(len(cameras))
+    reasons: Counter[str] = Counter()
     for chunk in pd.read_csv(folder / LOG, chunksize=_ROWS):
         located += int(chunk["reason"].isna().sum())
+        reasons.update(str(reason).partition(";")[0] for reason in chunk["reason"].dropna())
         best = np.maximum(best, chunk[list(cameras)].max().to_numpy(float))
-    return {"located": located, "best_confidence": dict(zip(cameras, best.round(4).tolist(), strict=True))}
+    return {
+        "located": located,
+        "not_located_because": next((reason for reason, _ in reasons.most_common(1)), None),
+        "best_confidence": dict(zip(cameras, best.round(4).tolist(), strict=True)),
+    }
 
 
 def _values(table: Path) -> Iterator[Float[np.ndarray, "T C"]]:

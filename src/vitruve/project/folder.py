@@ -159,14 +159,15 @@ class Project:
                 f"{self.config_file}: DATASET.DATASET_{dimensions}: not set; name a {dimensions} TrainingSet"
             )
         home = self.path.resolve()
-        candidates = [home / given, home.parent.parent / _DATASETS / given]
+        places = (home / given, home.parent.parent / _DATASETS / given)
+        candidates = [Path(os.path.normpath(place)) for place in places]
         found = next((path for path in candidates if path.exists()), None)
         if found is None:
             raise ConfigError(
                 f"{self.config_file}: DATASET.DATASET_{dimensions}={given}: there is neither {candidates[0]} nor "
                 f"{candidates[1]}; name the folder of a TrainingSet"
             )
-        return Path(os.path.normpath(found))
+        return found
 
     def runs(self, stage: Stage) -> list[Path]:
         """The runs of a network, oldest first, finished or not."""

@@ -88,6 +88,8 @@ def stage_settings(
             "size": float(side),
             "locator": None if center is None else str(center),
         }
+    if weights is not None:
+        settings["training"]["backbone_pretrained"] = False
     if three_d:
         settings["model"] |= {
             "roi_cube_size": config.HYBRIDNET.ROI_CUBE_SIZE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from vitruve.pipeline.prediction_folder import is_unfinished
 from vitruve.pipeline.report import outcome
 from vitruve.project.folder import Project, Stage, is_finished
 from vitruve.run import RunFiles
@@ -44,14 +45,18 @@ def summary(project: Project) -> Iterator[str]:
     )
     for stage in Stage:
         runs = project.runs(stage)
-        yield f"{stage}: {len(runs)} runs" if runs else f"{stage}: not trained"
+        yield f"{stage}: {len(runs)} run{'s' * (len(runs) > 1)}" if runs else f"{stage}: not trained"
         for run in runs:
-            yield f"  {run.name}: {_state(run, stage)}"
-    found = sorted(path.name for path in project.predictions.glob("predictions*D/*") if path.is_dir())
+            yield f"  {run.name}: {_state(run)}"
+    folders = sorted(path for path in project.predictions.glob("predictions*D/*") if path.is_dir())
+    found = [path.name for path in folders if not path.name.startswith(".")]
     yield f"predictions: {', '.join(found) if found else 'none'}"
+    unfinished = sum(map(is_unfinished, folders))
+    if unfinished:
+        yield f"interrupted predictions: {unfinished} (asked for again, one goes on; after a week it is removed)"
 
 
-def _state(run: Path, stage: Stage) -> str:
+def _state(run: Path) -> str:
     files = RunFiles(run)
     if not files.status.is_file():
         return "is no run"
@@ -60,13 +65,6 @@ def _state(run: Path, stage: Stage) -> str:
         return f"{now.status.lower()}, {now.completed} of {now.total} epochs" + (
             f" ({now.message})" * bool(now.message)
         )
-    return "; ".join((f"{now.completed} epochs", *_error(files, stage)))
-
-
-def _error(run: RunFiles, stage: Stage) -> list[str]:
-    """Of points in space that of the epoch whose weights were kept; tables of views speak of the images alone."""
-    if stage is not Stage.HYBRID:
-        return [line for line in outcome(run.path) if line.startswith("mean error")]
-    rows = [row for row in run.read_metrics() if row.get("val_supervised_loss") and row.get("val_pixel_error")]
-    kept = min(rows, key=lambda row: float(row["val_supervised_loss"]), default=None)
-    return [] if kept is None else [f"mean error: validation {float(kept['val_pixel_error']):.2f} mm"]
+    # Of a network in space, the error there: that of its keypoints in the images comes after it.
+    errors = [line for line in outcome(run) if line.startswith("mean error")]
+    return "; ".join((f"{now.completed} epochs", *errors[:1]))

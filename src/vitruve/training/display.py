@@ -17,10 +17,12 @@ class Display:
 
     Args:
         plan: How long training takes.
+        unit: Of the validation error.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, unit: str = "px") -> None:
         self._plan = plan
+        self._unit = unit
         self._console = Console(stderr=True)
         self._progress: Progress | None = None
         self._printed = -1
@@ -51,27 +53,29 @@ class Display:
         """
         epoch = int(numbers["epoch"])
         if self._progress is not None:
-            self._progress.update(self._task, completed=numbers["step"], epoch=self._epoch(epoch), text=_text(numbers))
+            self._progress.update(
+                self._task, completed=numbers["step"], epoch=self._epoch(epoch), text=self._text(numbers)
+            )
         elif epoch != self._printed and (
             epoch % max(1, self._plan.epochs // 12) == 0 or epoch + 1 == self._plan.epochs
         ):
             self._printed = epoch
-            print(f"epoch {self._epoch(epoch)}  {_text(numbers)}", file=sys.stderr, flush=True)
+            print(f"epoch {self._epoch(epoch)}  {self._text(numbers)}", file=sys.stderr, flush=True)
 
     def _epoch(self, epoch: int) -> str:
         return f"{epoch + 1}/{self._plan.epochs}"
 
-
-def _text(numbers: dict[str, float]) -> str:
-    parts = []
-    for key, form in (
-        ("train_supervised_loss", "loss {:.4f}"),
-        ("val_supervised_loss", "validation loss {:.4f}"),
-        ("val_pixel_error", "error {:.2f} px"),
-        ("images_per_second", "{:.1f} images/s"),
-    ):
-        if numbers.get(key, float("nan")) == numbers.get(key, 0.0):
-            parts.append(form.format(numbers[key])) if key in numbers else None
-    left = numbers.get("seconds_left", 0.0)
-    parts.append(f"{int(left // 60)}:{int(left % 60):02d} left")
-    return "  ".join(parts)
+    def _text(self, numbers: dict[str, float]) -> str:
+        parts = []
+        for key, form in (
+            ("train_supervised_loss", "loss {:.4f}"),
+            ("val_supervised_loss", "validation loss {:.4f}"),
+            ("val_pixel_error", f"error {{:.2f}} {self._unit}"),
+            ("images_per_second", "{:.1f} images/s"),
+        ):
+            value = numbers.get(key, float("nan"))
+            if value == value:
+                parts.append(form.format(value))
+        left = numbers.get("seconds_left", 0.0)
+        parts.append(f"{int(left // 60)}:{int(left % 60):02d} left")
+        return "  ".join(parts)

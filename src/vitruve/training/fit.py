@@ -88,7 +88,8 @@ def fit(
     for folder in (run.path, run.last.parent):
         remove_leftovers(folder)
     save_samples(run.samples, {"train": parts.frames_to_keep, "validation": parts.validation_set})
-    with Display(plan) as display, _silence(), Interruption(run) as interruption:
+    unit = "mm" if parts.module.algorithm.needs.truth_3d else "px"
+    with Display(plan, unit) as display, _silence(), Interruption(run) as interruption:
         trainer = pl.Trainer(
             accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[device],
             devices=max(1, settings.num_gpus) if device == "cuda" else 1,
