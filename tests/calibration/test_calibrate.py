@@ -128,6 +128,7 @@ def test_a_board_that_is_not_there_is_told_with_its_reason(
         (["--squares", "7by4"], "such as 8x5"),
         (["--squares", "7x4", "--format", "anipos"], "did you mean 'anipose'"),
         (["--squares", "7x4", "--frames", "2"], "at least 4 images"),
+        (["--squares", "7x4", "--lens", "fisheye", "--format", "jarvis"], "write anipose"),
         (["--squares", "7x4"], "holds no recording of a board"),
     ],
 )

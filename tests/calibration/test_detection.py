@@ -27,6 +27,24 @@ def test_corners_are_found_to_a_fraction_of_a_pixel_each_under_its_number(board:
         assert np.isfinite(off).sum() > 20
 
 
+def test_large_images_are_measured_as_they_are_wherever_the_board_was_found() -> None:
+    """Corners must be as exact as pixels of the whole image are, near, and far away in a small part of it."""
+    for radius in (700.0, 1800.0):
+        cameras = ring_of_cameras(2, (720, 540), radius=radius, spread=0.2)
+        made = BoardRecording.waved(Board(8, 5, 40.0), cameras, 1, reach=0.0, seed=1)
+        found = find_corners(made.board, next(made.images(0)))
+        assert found is not None
+        off = np.linalg.norm(found - made.corners()[0, 0], axis=-1)
+        assert np.median(off) < 0.1 and np.max(off) < 0.5
+
+
+def test_a_dark_board_is_found_and_measured() -> None:
+    made, pictures = _pictures(Board(8, 5, 40.0))
+    found = find_corners(made.board, pictures[0] // 6 + 20)
+    assert found is not None
+    assert np.median(np.linalg.norm(found - made.corners()[0, 0], axis=-1)) < 0.2
+
+
 def test_a_board_that_looks_alike_is_found_in_one_of_its_orders() -> None:
     board = Board(7, 7, 40.0)
     made, pictures = _pictures(board)

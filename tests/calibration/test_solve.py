@@ -11,6 +11,7 @@ from vitruve.calibration.solve import Solution, camera_centers, solve
 from vitruve.errors import InputError
 from vitruve.geometry.board import Board
 from vitruve.structures.camera import Camera, stack_cameras
+from vitruve.synthetic.boards import BoardRecording
 
 
 def _off(solution: Solution, cameras: tuple[Camera, ...]) -> np.ndarray:
@@ -26,6 +27,30 @@ def test_exact_corners_give_the_rig_back_however_boards_look_alike(board: Board)
     assert solution.used.all()
     assert _off(solution, made.cameras).max() < 0.01
     np.testing.assert_allclose(solution.bundle.cameras.intrinsics, stack_cameras(made.cameras).intrinsics, atol=0.05)
+
+
+def _fisheye_rig() -> BoardRecording:
+    made = recording(cameras=3, instants=40, spread=1.0)
+    lens = np.array([0.08, -0.03, 0.01, -0.002, 0, 0, 0, 0])
+    cameras = [
+        replace(each, intrinsics=each.intrinsics * [[0.5], [0.5], [1]] + [[0, 0, 160], [0, 0, 120], [0, 0, 0]])
+        for each in made.cameras
+    ]
+    cameras = [replace(each, distortion=lens * (1 + 0.1 * i), fisheye=np.ones(())) for i, each in enumerate(cameras)]
+    return BoardRecording.waved(Board(8, 5, 60.0), cameras, 40, reach=220.0, seed=1)
+
+
+def test_exact_corners_give_fisheye_lenses_back() -> None:
+    made = _fisheye_rig()
+    views = views_of(made)
+    solution = solve(views, lens="fisheye")
+    found, truth = solution.bundle.cameras, stack_cameras(made.cameras)
+    assert found.fisheye is not None and (found.fisheye == 1).all()
+    assert np.nanmax(abs(solution.bundle.residuals(solution.sightings))) < 1e-3
+    assert _off(solution, made.cameras).max() < 0.05
+    np.testing.assert_allclose(found.intrinsics, truth.intrinsics, atol=0.05)
+    np.testing.assert_allclose(found.distortion[:, :4], truth.distortion[:, :4], atol=0.05)
+    assert not found.distortion[:, 4:].any()
 
 
 def test_noise_moves_cameras_no_further_than_is_told() -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from scipy.optimize import least_squares
 
 from vitruve.geometry.bundle import PARAMETERS, Bundle, Sightings, adjust, camera_jacobian
@@ -10,7 +13,7 @@ from vitruve.structures.camera import Camera, stack_cameras
 POINTS = np.array([[x, y, 0.0] for y in range(3) for x in range(4)]) * 40
 
 
-def _rig(noise: float, seed: int = 0) -> tuple[Bundle, Sightings]:
+def _rig(noise: float, seed: int = 0, fisheye: bool = False) -> tuple[Bundle, Sightings]:
     """Two cameras, five places, a few corners missing."""
     rng = np.random.default_rng(seed)
     cameras = []
@@ -19,6 +22,10 @@ def _rig(noise: float, seed: int = 0) -> tuple[Bundle, Sightings]:
         matrix = np.array([[700.0 + 10 * view, 0, 320], [0, 705, 240], [0, 0, 1]])
         turn = matrix_from_vector(np.array([0.02, 0.5 * view, 0.01 * view]))
         cameras.append(Camera(matrix, turn, np.array([-200.0 * view, 5, 600]), lens, np.array([640.0, 480])))
+    if fisheye:
+        # The second one alone.
+        lens = np.array([0.1, -0.03, 0.02, -0.01, 0, 0, 0, 0])
+        cameras[1] = replace(cameras[1], distortion=lens, fisheye=np.ones(()))
     truth = Bundle(
         stack_cameras(tuple(cameras)),
         matrix_from_vector(rng.uniform(-0.5, 0.5, (5, 3))),
@@ -46,8 +53,9 @@ def _free(lens: bool = True) -> np.ndarray:
     return free
 
 
-def test_the_slope_of_every_parameter_is_the_numeric_one() -> None:
-    truth, seen = _rig(0)
+@pytest.mark.parametrize("fisheye", [False, True])
+def test_the_slope_of_every_parameter_is_the_numeric_one(fisheye: bool) -> None:
+    truth, seen = _rig(0, fisheye=fisheye)
     world = truth._world(seen)
     cameras = truth.cameras[seen.camera]
     slope = camera_jacobian(cameras, world)

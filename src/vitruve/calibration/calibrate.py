@@ -65,7 +65,7 @@ def calibrate(
         format: A format of calibrations; by default what the suffix of ``output`` says.
         primary: Camera whose frame becomes the world's; by default the one that most ``<first>-<second>`` folders name
             first, else the first.
-        lens: ``radial`` (k1, k2) or ``brown`` (k1, k2, p1, p2, k3).
+        lens: ``radial`` (k1, k2), ``brown`` (k1, k2, p1, p2, k3) or ``fisheye``, which only anipose holds.
         frames: Images of a recording to look at, at the most; spread over it.
         shortest: Use recordings of different lengths up to the end of the shortest.
 
@@ -89,6 +89,8 @@ def calibrate(
     path = Path(output) if output is not None else Path(recordings) / "calibration.toml"
     if format is not None and format not in FORMATS:
         raise InputError(f"format '{format}'{nearest(format, FORMATS)}: is not known; there are {', '.join(FORMATS)}")
+    if lens == "fisheye" and (format or path.suffix.lower()) not in ("anipose", ".toml"):
+        raise InputError(f"lens=fisheye: {path} is of a format that cannot hold fisheye lenses; write anipose (.toml)")
     sources = find_sources(Path(recordings))
     first = primary or first_camera(sources)
     views = find_views(board, sources, most=frames, shortest=shortest)

@@ -14,8 +14,13 @@ from vitruve.geometry.board import DICTIONARIES, Board
 FEWEST_CORNERS = 6
 """Corners that an image must show to count: fewer do not tell the board's pose."""
 
-_FLAGS = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_NORMALIZE_IMAGE
-_ANY_BOARD = _FLAGS | cv2.CALIB_CB_LARGER | cv2.CALIB_CB_EXHAUSTIVE
+# Equal shares of all grey levels find more boards, but move corners: what is measured is only stretched.
+_SEARCH, _MEASURE = cv2.CALIB_CB_NORMALIZE_IMAGE, cv2.CALIB_CB_ACCURACY
+# Longer sides of the images that are searched, one after the other; corners are measured in the image as it is.
+_SEARCHED = (320, 1280)
+# Around the outermost corners, in squares: the border of the board with some of its margin.
+_AROUND = 1.7
+_ANY_BOARD = _SEARCH | _MEASURE | cv2.CALIB_CB_LARGER | cv2.CALIB_CB_EXHAUSTIVE
 _SMALLEST = (3, 3)
 _DARK, _BRIGHT, _FLAT, _BLURRED = 30, 225, 12, 20
 
@@ -48,10 +53,9 @@ def find_corners(board: Board, image: UInt8[np.ndarray, "H W"]) -> Float[np.ndar
 
 def _checkerboard(board: Board, image: np.ndarray) -> np.ndarray | None:
     across, down = board.corners
-    known, corners = cv2.findChessboardCornersSB(image, (across, down), flags=_FLAGS)
-    if not known:
+    grid = _measured(image, (across, down))
+    if grid is None:
         return None
-    grid = np.reshape(corners, (down, across, 2)).astype(np.float64)
     # Seen from its front, a board's first side turns to the other one clockwise in the image.
     first, second = grid[0, -1] - grid[0, 0], grid[-1, 0] - grid[0, 0]
     if first[0] * second[1] < first[1] * second[0]:
@@ -59,6 +63,32 @@ def _checkerboard(board: Board, image: np.ndarray) -> np.ndarray | None:
     if _first_is_lighter(image, grid):
         grid = np.rot90(grid, 1 if across == down else 2)
     return grid.reshape(-1, 2)
+
+
+def _measured(image: np.ndarray, corners: tuple[int, int]) -> np.ndarray | None:
+    """The corners as a grid, in one of its orders; a search takes long, so the board is first found in small images."""
+    for side in _SEARCHED:
+        shrink = min(1.0, side / max(image.shape))
+        small = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        found = _grid(small, corners, _SEARCH)
+        if found is not None:
+            break
+        if shrink == 1:
+            return None
+    else:
+        return None
+    found = (found + 0.5) * np.divide(image.shape[::-1], small.shape[::-1]) - 0.5
+    square = max(np.linalg.norm(np.diff(found, axis=axis), axis=-1).max() for axis in (0, 1))
+    low = np.floor(found.min((0, 1)) - _AROUND * square).astype(int).clip(0)
+    high = np.ceil(found.max((0, 1)) + _AROUND * square).astype(int) + 1
+    part = cv2.normalize(image[low[1] : high[1], low[0] : high[0]], None, 0, 255, cv2.NORM_MINMAX)
+    exact = _grid(part, corners, _MEASURE)
+    return _grid(image, corners, _SEARCH | _MEASURE) if exact is None else exact + low
+
+
+def _grid(image: np.ndarray, corners: tuple[int, int], flags: int) -> np.ndarray | None:
+    known, found = cv2.findChessboardCornersSB(image, corners, flags=flags)
+    return np.reshape(found, (corners[1], corners[0], 2)).astype(np.float64) if known else None
 
 
 def _first_is_lighter(image: np.ndarray, grid: np.ndarray) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import cv2
@@ -13,8 +14,9 @@ from vitruve.calibration.views import FEWEST_VIEWS, Views
 from vitruve.errors import InputError
 from vitruve.structures.camera import Camera
 
-Lens = Literal["radial", "brown"]
-"""``radial`` adjusts k1 and k2, which fits most lenses and few boards; ``brown`` also p1, p2 and k3."""
+Lens = Literal["radial", "brown", "fisheye"]
+"""``radial`` adjusts k1 and k2, which fits most lenses and few boards; ``brown`` also p1, p2 and k3; ``fisheye`` is for
+lenses that see about 120 degrees and more, with its own k1 to k4 (Kannala and Brandt 2006)."""
 
 _MOST_VIEWS = 40
 _ROUNDS = 3
@@ -41,9 +43,8 @@ def lens_of_camera(views: Views, camera: int, lens: Lens) -> tuple[Camera, Bool[
     places = np.flatnonzero(views.camera == camera)
     chosen = places[spread(len(places), _MOST_VIEWS)]
     dropped = np.zeros(len(views.camera), bool)
-    flags = 0 if lens == "brown" else cv2.CALIB_FIX_K3 | cv2.CALIB_ZERO_TANGENT_DIST
     for _ in range(_ROUNDS):
-        matrix, distortion, errors = _fitted(views, chosen, camera, flags)
+        matrix, distortion, errors = _fitted(views, chosen, camera, lens)
         bad = errors > max(_OUTLIER * float(np.median(errors)), _TOLERATED)
         if not bad.any() or (~bad).sum() < FEWEST_VIEWS:
             break
@@ -51,15 +52,19 @@ def lens_of_camera(views: Views, camera: int, lens: Lens) -> tuple[Camera, Bool[
         chosen = chosen[~bad]
     terms = np.zeros(8)
     terms[: distortion.size] = distortion.ravel()
-    return Camera(matrix, np.eye(3), np.zeros(3), terms, views.sizes[camera].astype(np.float64)), dropped
+    fisheye = np.ones(()) if lens == "fisheye" else None
+    return Camera(matrix, np.eye(3), np.zeros(3), terms, views.sizes[camera].astype(np.float64), fisheye), dropped
 
 
-def _fitted(views: Views, chosen: np.ndarray, camera: int, flags: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fitted(views: Views, chosen: np.ndarray, camera: int, lens: Lens) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     seen = [~np.isnan(views.pixels[place]).any(-1) for place in chosen]
     points = [views.board.points[known].astype(np.float32) for known in seen]
     pixels = [views.pixels[place][known].astype(np.float32) for place, known in zip(chosen, seen, strict=True)]
     size = (int(views.sizes[camera, 0]), int(views.sizes[camera, 1]))
     try:
+        if lens == "fisheye":
+            return _fitted_fisheye(points, pixels, size)
+        flags = 0 if lens == "brown" else cv2.CALIB_FIX_K3 | cv2.CALIB_ZERO_TANGENT_DIST
         _, matrix, distortion, _, _, _, _, errors = cv2.calibrateCameraExtended(
             points, pixels, size, np.eye(3), np.zeros(5), flags=flags
         )
@@ -69,6 +74,22 @@ def _fitted(views: Views, chosen: np.ndarray, camera: int, flags: int) -> tuple[
             "tilted in several ways, near and far"
         ) from error
     return matrix, distortion, np.ravel(errors)
+
+
+def _fitted_fisheye(
+    points: Sequence[np.ndarray], pixels: Sequence[np.ndarray], size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    objects = [each[:, None].astype(np.float64) for each in points]
+    images = [each[:, None].astype(np.float64) for each in pixels]
+    flags = cv2.fisheye.CALIB_RECOMPUTE_EXTRINSIC | cv2.fisheye.CALIB_FIX_SKEW
+    _, matrix, distortion, turns, shifts = cv2.fisheye.calibrate(
+        objects, images, size, np.eye(3), np.zeros(4), flags=flags
+    )
+    errors = []
+    for each, seen, turn, shift in zip(objects, images, turns, shifts, strict=True):
+        told, _ = cv2.fisheye.projectPoints(each, turn, shift, matrix, distortion)
+        errors.append(np.sqrt(((told - seen) ** 2).sum(-1).mean()))
+    return matrix, distortion, np.array(errors)
 
 
 def coverage(pixels: Float[np.ndarray, "M N 2"], size: tuple[int, int], cells: int = 8) -> Bool[np.ndarray, "C D"]:

@@ -95,8 +95,8 @@ def solve(views: Views, *, lens: Lens = "radial", primary: int = 0) -> Solution:
 def _free(count: int, lens: Lens, primary: int) -> np.ndarray:
     free = np.ones((count, len(PARAMETERS)), bool)
     free[primary, -6:] = False
-    if lens == "radial":
-        free[:, [PARAMETERS.index(name) for name in ("p1", "p2", "k3")]] = False
+    held = {"radial": ("p1", "p2", "k3"), "brown": (), "fisheye": ("k3",)}[lens]
+    free[:, [PARAMETERS.index(name) for name in held]] = False
     return free
 
 

@@ -13,6 +13,7 @@ import typer
 class _Lens(StrEnum):
     radial = "radial"
     brown = "brown"
+    fisheye = "fisheye"
 
 
 def command(
@@ -46,7 +47,9 @@ def command(
     primary: Annotated[
         str | None, typer.Option(metavar="CAMERA", help="Camera whose frame becomes the world's.")
     ] = None,
-    lens: Annotated[_Lens, typer.Option(help="radial: k1, k2; brown: also p1, p2, k3.")] = _Lens.radial,
+    lens: Annotated[
+        _Lens, typer.Option(help="radial: k1, k2; brown: also p1, p2, k3; fisheye: lenses of 120 degrees and more.")
+    ] = _Lens.radial,
     frames: Annotated[int, typer.Option(metavar="N", help="Images of each recording to look at, at the most.")] = 100,
     shortest: Annotated[
         bool, typer.Option("--shortest", help="Use recordings of different lengths up to the end of the shortest.")

@@ -15,7 +15,8 @@ from vitruve.geometry.rotation import matrix_from_vector
 from vitruve.structures.camera import Camera
 
 PARAMETERS = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "rx", "ry", "rz", "tx", "ty", "tz")
-"""What can be adjusted of a camera; the last six move it."""
+"""What can be adjusted of a camera; the last six move it. Of a fisheye lens p1 and p2 stand for its k3 and k4, and
+k3 for nothing."""
 
 _LENS = 9
 _STEPS = 60
@@ -85,6 +86,7 @@ class Bundle:
             held.translation + cameras[:, 12:],
             distortion,
             held.size,
+            held.fisheye,
         )
         rotation = matrix_from_vector(places[:, :3]) @ self.rotation
         return replace(self, cameras=moved, rotation=rotation, translation=self.translation + places[:, 3:])
@@ -145,7 +147,7 @@ def camera_jacobian(cameras: Camera, points: Float[np.ndarray, "M N 3"]) -> Floa
     """How pixels change with the cameras' parameters.
 
     Args:
-        cameras: M stacked cameras without denominators in their distortion (k4 to k6 zero).
+        cameras: M stacked cameras; usual lenses without denominators in their distortion (k4 to k6 zero).
         points: In the world, in millimetres.
 
     Returns:
@@ -154,6 +156,14 @@ def camera_jacobian(cameras: Camera, points: Float[np.ndarray, "M N 3"]) -> Floa
     turned = points @ cameras.rotation.swapaxes(-1, -2)
     inside = turned + cameras.translation[:, None]
     x, y = inside[..., 0] / inside[..., 2], inside[..., 1] / inside[..., 2]
+    lens = _lens_jacobian(cameras, x, y)
+    if cameras.fisheye is not None:
+        lens = np.where((cameras.fisheye != 0)[:, None, None, None], _fisheye_jacobian(cameras, x, y), lens)
+    inner = cameras.project_jacobian(points) @ cameras.rotation[:, None].swapaxes(-1, -2)
+    return np.concatenate([lens, inner @ -_cross(turned), inner], -1)
+
+
+def _lens_jacobian(cameras: Camera, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     r2 = x * x + y * y
     k1, k2, p1, p2, k3 = (cameras.distortion[:, i, None] for i in range(5))
     radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
@@ -163,9 +173,21 @@ def camera_jacobian(cameras: Camera, points: Float[np.ndarray, "M N 3"]) -> Floa
     zero, one = np.zeros_like(x), np.ones_like(x)
     lens_x = (bent_x, zero, one, zero, *(fx * v for v in (x * r2, x * r2**2, 2 * x * y, r2 + 2 * x * x, x * r2**3)))
     lens_y = (zero, bent_y, zero, one, *(fy * v for v in (y * r2, y * r2**2, r2 + 2 * y * y, 2 * x * y, y * r2**3)))
-    lens = np.stack([np.stack(lens_x, -1), np.stack(lens_y, -1)], -2)
-    inner = cameras.project_jacobian(points) @ cameras.rotation[:, None].swapaxes(-1, -2)
-    return np.concatenate([lens, inner @ -_cross(turned), inner], -1)
+    return np.stack([np.stack(lens_x, -1), np.stack(lens_y, -1)], -2)
+
+
+def _fisheye_jacobian(cameras: Camera, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    radius = np.hypot(x, y)
+    angle = np.arctan(radius)
+    terms = [angle ** (2 * power + 1) for power in range(5)]
+    seen = terms[0] + sum(cameras.distortion[:, i, None] * term for i, term in enumerate(terms[1:]))
+    fx, fy = cameras.intrinsics[:, 0, 0, None], cameras.intrinsics[:, 1, 1, None]
+    zero, one = np.zeros_like(x), np.ones_like(x)
+    # In the middle of the image the lens does nothing.
+    across, down = (np.divide(each, radius, out=np.zeros_like(x), where=radius > 0) for each in (x, y))
+    lens_x = (across * seen, zero, one, zero, *(fx * across * term for term in terms[1:]), zero)
+    lens_y = (zero, down * seen, zero, one, *(fy * down * term for term in terms[1:]), zero)
+    return np.stack([np.stack(lens_x, -1), np.stack(lens_y, -1)], -2)
 
 
 def _place_jacobian(bundle: Bundle, seen: Sightings, world: np.ndarray) -> np.ndarray:
