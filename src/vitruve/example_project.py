@@ -23,6 +23,8 @@ from vitruve.structures.instances import OCCLUDED, VISIBLE
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.structures.skeleton import Skeleton
 from vitruve.synthetic import make_scene
+from vitruve.synthetic.crowd import FIGURES
+from vitruve.synthetic.crowd_files import LABELS, CrowdExtent, write_crowd
 from vitruve.synthetic.rig_files import RigExtent, write_rig
 from vitruve.synthetic.scene import Scene
 
@@ -75,6 +77,10 @@ def write_example(name: str = "mouse", directory: str | Path | None = None, **ex
     frames before and after it, and ``CollectedData_new.csv`` holds the exact truth of frames of as many further
     recordings, with ``visible`` 1 where a keypoint is hidden.
 
+    ``crowd`` is people who walk about in front of a camera: labelled images as COCO has them (``labels.json``), more
+    of them for testing (``labels_new.json``), and unlabelled videos in ``videos/``, beside each the truth of its frames
+    with who is who (``<stem>_truth.csv``). See :func:`vitruve.synthetic.crowd_files.write_crowd`.
+
     ``rig`` is a rodent between calibrated cameras: a JARVIS training set, the calibration, a recording of one video a
     camera, and the truth in space. See :func:`vitruve.synthetic.rig_files.write_rig`.
 
@@ -82,7 +88,8 @@ def write_example(name: str = "mouse", directory: str | Path | None = None, **ex
         name: A key of :data:`EXAMPLES`.
         directory: Where to write; by default ``example_<name>`` in the working directory.
         **extent: What differs from the example's own extent, by the names of its attributes; those of :class:`Extent`
-            for a project, of :class:`vitruve.synthetic.rig_files.RigExtent` for a rig. None changes nothing.
+            for a project, of :class:`vitruve.synthetic.crowd_files.CrowdExtent` for a crowd, of
+            :class:`vitruve.synthetic.rig_files.RigExtent` for a rig. None changes nothing.
 
     Returns:
         The example's directory.
@@ -131,12 +138,20 @@ def _write_cluttered_mouse(root: Path, extent: Extent) -> None:
     _write_recordings(root, "cluttered_mouse", "mouse", extent, context=_REACH, hidden_are_labelled=True)
 
 
+def _write_crowd(root: Path, extent: CrowdExtent) -> None:
+    write_crowd(root, extent)
+    skeleton = FIGURES[extent.joints]
+    write_skeleton(skeleton, root / "skeleton.yaml")
+    _write_settings(root, _crowd_settings(skeleton, extent))
+
+
 EXAMPLES: dict[str, tuple[Callable[[Path, Any], None], Any]] = {
     "mouse": (_write_mouse, Extent()),
     "cluttered_mouse": (
         _write_cluttered_mouse,
         Extent(frames=30, videos=10, video_frames=100, new_frames=100),
     ),
+    "crowd": (_write_crowd, CrowdExtent()),
     "rig": (write_rig, RigExtent()),
 }
 """What can be written: each fills an empty directory; with how much it holds if nothing else is said."""
@@ -168,9 +183,13 @@ def _write_recordings(
     if new:
         write_labels(_merged(new), root / "CollectedData_new.csv", format="lightning_pose")
     write_skeleton(skeleton, root / "skeleton.yaml")
-    settings = yaml.safe_dump(_mouse_settings(skeleton), sort_keys=False, default_flow_style=None, width=110)
+    _write_settings(root, _mouse_settings(skeleton))
+
+
+def _write_settings(root: Path, settings: dict[str, Any]) -> None:
+    text = yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=110)
     header = "# Training settings of the example; paths are relative to this file.\n"
-    atomic_write(root / "config.yaml", header + settings)
+    atomic_write(root / "config.yaml", header + text)
 
 
 def _share(count: int, part: int, parts: int) -> int:
@@ -263,6 +282,22 @@ def _mouse_settings(skeleton: Skeleton) -> dict[str, Any]:
             "confidence_thresh_for_vid": 0.9,
         },
     }
+
+
+def _crowd_settings(skeleton: Skeleton, extent: CrowdExtent) -> dict[str, Any]:
+    settings = _mouse_settings(skeleton)
+    # Sides that a network's stride of 8 divides, as near to the images as can be.
+    height, width = (max(64, round(side / 32) * 32) for side in (extent.height, extent.width))
+    settings["data"] |= {"csv_file": LABELS, "image_resize_dims": {"height": height, "width": width}}
+    settings["training"] |= {"imgaug": "crowd", "max_epochs": 150}
+    settings["model"] = {
+        "model_type": "lightweight_openpose",
+        "model_name": "crowd",
+        "backbone": "mobilenet_small",
+        "losses_to_use": [],
+    }
+    settings["eval"] |= {"confidence_thresh_for_vid": 0.3}
+    return settings
 
 
 def _is_finished(target: Path, wanted: dict[str, Any]) -> bool:

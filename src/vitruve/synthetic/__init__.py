@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from vitruve.errors import InputError, nearest
+from vitruve.synthetic.crowd import CrowdScene
 from vitruve.synthetic.mouse import MouseScene
 from vitruve.synthetic.rig import RigScene
 from vitruve.synthetic.scene import Scene
@@ -13,6 +14,7 @@ from vitruve.synthetic.scene import Scene
 SCENES: dict[str, Callable[[int], Scene]] = {
     "mouse": MouseScene,
     "cluttered_mouse": partial(MouseScene, clutter=60, leaves=24),
+    "crowd": CrowdScene,
     "rig": RigScene,
 }
 """What can be rendered: each makes its scene from a seed."""

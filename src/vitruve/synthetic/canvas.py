@@ -24,10 +24,15 @@ class Canvas:
 
     Args:
         background: ``(H, W, 3)`` RGB from 0 to 255 as floats; it is copied.
+
+    Attributes:
+        pixels: ``(H, W, 3)`` the image so far.
+        owners: ``(H, W)`` whose shape is on top of each pixel: the number given when it was painted, 0 for nobody's.
     """
 
     def __init__(self, background: Float[np.ndarray, "H W 3"]) -> None:
         self.pixels = np.array(background, np.float32)
+        self.owners = np.zeros(self.pixels.shape[:2], np.int16)
         self._marks: dict[Hashable, tuple[float, float]] = {}
         self._hidden: set[Hashable] = set()
 
@@ -39,6 +44,7 @@ class Canvas:
         feather: float = 0.5,
         opacity: float = 1.0,
         shade: Shade | None = None,
+        owner: int = 0,
     ) -> None:
         """Lay a shape over everything painted so far.
 
@@ -49,6 +55,7 @@ class Canvas:
                 area that lies inside; larger values are soft.
             opacity: From 0 to 1. A shape that covers more than half hides the marks below it.
             shade: Light and texture: a factor on the colour at each place.
+            owner: Whose shape it is, for :attr:`owners`; 0 for nobody's.
         """
         if opacity > 0.5:
             self._hide(shape)
@@ -72,6 +79,8 @@ class Canvas:
             paint = paint * shade(x, y, depth)[..., None]
         region = self.pixels[top:bottom, left:right]
         region += (opacity * cover)[..., None] * (paint - region)
+        if opacity > 0.5:
+            self.owners[top:bottom, left:right][cover > 0.5] = owner
 
     def mark(self, key: Hashable, point: Float[np.ndarray, " 2"]) -> None:
         """Remember a point of what was painted last: what is painted later may hide it.
