@@ -105,7 +105,12 @@ def test_nothing_that_grows_with_cameras_and_points_is_kept_or_made(side: int) -
     result = 2 * side**3 * KEYPOINTS
     part = voxels._POINTS_AT_ONCE * 4 * VIEWS * 2
     kept: list[torch.Tensor] = []
-    with _Sizes() as made, torch.autograd.graph.saved_tensors_hooks(kept.append, lambda none: none):
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with _Sizes() as made, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         sample_views(maps, torch.ones(2, VIEWS, KEYPOINTS), rig, to_map, points).sum().backward()
     assert made.largest <= max(result, maps.numel(), part)
     assert not kept and maps.grad is not None

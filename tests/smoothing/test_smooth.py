@@ -82,6 +82,19 @@ def test_calibrated_and_learned_views_write_one_table_a_camera(tmp_path: Path) -
             assert rmse(read_numbers(found.tables[name], 9)[..., :2] - pixels) < 1.2
 
 
+def test_folders_of_members_need_no_names_where_cameras_are_calibrated(tmp_path: Path) -> None:
+    calibration = tmp_path / "calibration.toml"
+    cameras = write_cameras(calibration)
+    space = walk(60, 4, dims=3) - 200 + np.arange(4)[:, None] * 40
+    for member in range(2):
+        for name, camera in cameras.items():
+            pixels = members(camera.project(space), 1, seed=member)[0]
+            write_table(tmp_path / f"member_{member}" / f"fly_{name}.csv", pixels)
+    folders = [tmp_path / "member_0", tmp_path / "member_1"]
+    (done,) = vitruve.smooth(folders, output=tmp_path / "out", calibration=calibration)
+    assert list(done.tables) == list(cameras) and done.table_3d is not None
+
+
 def test_mirrors_are_smoothed_together_and_the_rest_alone(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     space = walk(FRAMES, 2, dims=3) - 200

@@ -69,6 +69,7 @@ def smooth(
     Raises:
         InputError: A source, the calibration or an option is not as it should be.
     """
+    from vitruve.formats.calibration import read_cameras
     from vitruve.smoothing.ensemble import VarianceKind
     from vitruve.smoothing.members import find_recordings
     from vitruve.smoothing.plan import Mode, Options
@@ -101,7 +102,10 @@ def smooth(
         quantile=quantile,
         inflate=inflate,
     )
-    videos = _by_video(recordings, options.camera_names)
+    cameras = options.camera_names
+    if options.calibration is not None and not cameras and len(recordings) > 1:
+        cameras = tuple(read_cameras(options.calibration))
+    videos = _by_video(recordings, cameras)
     return [smooth_recording(files, folder, options, _paths(labels)) for files in videos]
 
 
