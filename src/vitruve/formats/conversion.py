@@ -134,6 +134,7 @@ def _labels_in(folder: Path) -> list[Path]:
         *folder.glob("labeled-data/*/CollectedData*"),
         *folder.glob("*.slp"),
         *folder.glob("annotations/instances_*.json"),
+        *folder.glob("annotations.json"),
     ]
 
 

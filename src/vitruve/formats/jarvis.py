@@ -18,6 +18,7 @@ from vitruve.errors import InputError
 from vitruve.formats import jarvis_writer
 from vitruve.formats.jarvis_calibration import read_camera
 from vitruve.formats.jarvis_writer import ANNOTATIONS, SPLITS
+from vitruve.formats.json_outline import json_outline
 from vitruve.formats.keypoint_table import LABELED_DATA
 from vitruve.formats.notes import LabelsWarning
 from vitruve.formats.panoptic import read_json
@@ -48,12 +49,8 @@ def sniff(path: Path) -> bool:
     """
     if path.is_dir():
         return bool(annotation_files(path))
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        return False
-    try:
-        categories = read_json(path).get("categories")
-    except InputError:
-        return False
+    content = json_outline(path)
+    categories = content.get("categories") if isinstance(content, dict) else None
     # COCO's own files list the keypoints in the category; JARVIS counts them there.
     return isinstance(categories, list) and any(isinstance(c, dict) and "num_keypoints" in c for c in categories)
 

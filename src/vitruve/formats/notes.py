@@ -56,6 +56,14 @@ def features(labels: Labels) -> dict[str, str]:
         "instance confidences",
     )
     count("boxes", sum(int(np.isfinite(p.boxes).all(-1).sum()) for p in parts if p.boxes is not None), "boxes")
+    count(
+        "head boxes",
+        sum(int(np.isfinite(p.head_boxes).all(-1).sum()) for p in parts if p.head_boxes is not None),
+        "boxes of heads",
+    )
+    count("areas", sum(int(np.isfinite(p.areas).sum()) for p in parts if p.areas is not None), "areas")
+    count("crowds", sum(int(p.crowds.sum()) for p in parts if p.crowds is not None), "crowds")
+    count("ignored parts", sum(any(f.ignore) for f in labels.frames), "images of which parts are to be ignored")
     count("tracks", sum(int((p.tracks >= 0).sum()) for p in parts if p.tracks is not None), "identities")
     count("instances", sum(bool((p.present.sum(-1) > 1).any()) for p in parts), "frames with several instances")
     count("splits", sum(frame.split is not None for frame in labels.frames), "frames assigned to a split")

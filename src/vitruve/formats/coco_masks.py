@@ -1,0 +1,94 @@
+"""COCO's segmentations: polygons, and lengths of runs as numbers or as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from vitruve.errors import InputError
+from vitruve.geometry.polygon import box_mask, polygon_mask
+from vitruve.structures.mask import Mask
+
+_EDGE = 0.5
+"""Polygons and boxes count from the corner of the first pixel, whose centre is (0, 0) here."""
+_FIRST, _BITS = 48, 5
+
+
+def read_segmentation(where: str, value: Any, size: tuple[int, int]) -> Mask | None:
+    """The mask of one annotation.
+
+    Args:
+        where: File and annotation, for messages.
+        value: A list of polygons, or ``counts`` and ``size`` of run lengths.
+        size: Width and height of the image.
+
+    Returns:
+        The mask; None where there is none.
+
+    Raises:
+        InputError: It is neither, or not of this image.
+    """
+    if not value:
+        return None
+    if isinstance(value, list):
+        polygons = [_polygon(where, each) for each in value]
+        return polygon_mask(polygons, size)
+    if not isinstance(value, dict) or "counts" not in value:
+        raise InputError(f"{where}.segmentation: must be a list of polygons, or counts and size of run lengths")
+    if list(value.get("size", ())) != [size[1], size[0]]:
+        raise InputError(
+            f"{where}.segmentation.size: {value.get('size')}, but the image has height and width {[size[1], size[0]]}"
+        )
+    counts = value["counts"]
+    try:
+        runs = np.array(_decoded(counts) if isinstance(counts, str) else counts, np.int64)
+        return Mask(size, runs)
+    except (ValueError, TypeError, IndexError) as error:
+        raise InputError(f"{where}.segmentation.counts: do not describe this image ({error})") from error
+
+
+def write_segmentation(mask: Mask) -> dict[str, Any]:
+    """Run lengths as numbers, which every reader of COCO knows."""
+    return {"counts": mask.runs.tolist(), "size": [mask.size[1], mask.size[0]]}
+
+
+def box_region(boxes: Float[np.ndarray, "N 4"], size: tuple[int, int]) -> Mask:
+    """The pixels in any of some boxes ``x1 y1 x2 y2`` of COCO, which count from the corner of the first pixel."""
+    return box_mask(boxes - _EDGE, size)
+
+
+def _polygon(where: str, values: Any) -> np.ndarray:
+    try:
+        corners = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        corners = np.zeros(0)
+    if corners.ndim != 1 or len(corners) < 6 or len(corners) % 2 or not np.isfinite(corners).all():
+        raise InputError(f"{where}.segmentation: a polygon must be x, y of three corners or more, as finite numbers")
+    return corners.reshape(-1, 2) - _EDGE
+
+
+def _decoded(text: str) -> list[int]:
+    """Run lengths from COCO's text (``rleFrString``): five bits a character, each run as the change over two."""
+    runs: list[int] = []
+    value = shift = 0
+    for bits in _characters(text):
+        value |= (bits & 0x1F) << shift
+        shift += _BITS
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    return runs
+
+
+def _characters(text: str) -> Iterable[int]:
+    for character in text:
+        bits = ord(character) - _FIRST
+        if not 0 <= bits < 64:
+            raise ValueError(f"'{character}' is no part of run lengths")
+        yield bits
