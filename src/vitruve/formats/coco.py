@@ -16,9 +16,9 @@ import numpy as np
 
 from vitruve.errors import InputError
 from vitruve.formats import coco_writer
-from vitruve.formats.coco_images import image_folder, name_below, split_of
 from vitruve.formats.coco_masks import box_region, read_segmentation
 from vitruve.formats.coco_writer import FILE_NAME, SPLITS
+from vitruve.formats.image_layout import image_folder, name_below, split_of
 from vitruve.formats.json_outline import json_outline
 from vitruve.formats.notes import LabelsWarning
 from vitruve.formats.panoptic import read_json

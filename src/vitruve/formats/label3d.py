@@ -13,7 +13,9 @@ import numpy as np
 
 from vitruve.atomic import atomic_path
 from vitruve.errors import InputError
+from vitruve.formats import mpii
 from vitruve.formats.camera_values import check_lens, distortion, intrinsics, numbers, rotation
+from vitruve.formats.mat_file import is_matlab, read_mat, variable_names
 from vitruve.structures.camera import Camera
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
@@ -24,11 +26,10 @@ DESCRIPTION = "DANNCE label3d .mat: one animal in several calibrated videos, in 
 SUFFIXES = (".mat",)
 KEEPS: frozenset[str] = frozenset()
 _FIRST_PIXEL = 1.0
-_MAGIC = b"MATLAB 5.0 MAT-file"
 
 
 def sniff(path: Path) -> bool:
-    """Whether a file is MATLAB's, of the version that holds no HDF5.
+    """Whether a file is MATLAB's, of the version that holds no HDF5, and not MPII's.
 
     Args:
         path: Any path.
@@ -36,10 +37,7 @@ def sniff(path: Path) -> bool:
     Returns:
         True where :func:`read` is the right reader.
     """
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return stream.read(len(_MAGIC)) == _MAGIC
+    return is_matlab(path) and mpii.RELEASE not in variable_names(path)
 
 
 def read(path: Path, *, root: Path | None = None) -> Labels:
@@ -144,19 +142,9 @@ def write_calibration(cameras: Mapping[str, Camera], path: Path) -> None:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    import zlib
-
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give DANNCE's label3d file")
-    try:
-        content: dict[str, Any] = loadmat(path, variable_names=["params", "camnames", "labelData"])
-    except NotImplementedError:
-        raise InputError(f"{path}: is of MATLAB's version 7.3; save it with -v7") from None
-    except (MatReadError, zlib.error, OSError, ValueError, TypeError, LookupError, EOFError) as error:
-        raise InputError(f"{path}: not a MATLAB file ({error}); give DANNCE's label3d file") from error
+    content = read_mat(path, ["params", "camnames", "labelData"], "DANNCE's label3d file")
+    if not {"params", "camnames", "labelData"} & content.keys():
+        raise InputError(f"{path}: holds neither params and labelData of DANNCE nor RELEASE of MPII; give one of these")
     return content
 
 

@@ -1,4 +1,4 @@
-"""Where the images of a COCO file lie: beside it, or in the folders that COCO's archives unpack to."""
+"""Where the images of a label file lie: beside it, in ``images/``, or in the folders that COCO's archives unpack to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def image_folder(file: Path, names: Sequence[str], start: Path) -> Path:
     """The folder that the image names of a file begin at, found by looking.
 
     Args:
-        file: The COCO file.
+        file: The label file.
         names: Image names in it.
         start: The folder to fall back on.
 
