@@ -1,0 +1,1 @@
+"""Identities over time, from predictions of the frames of a video."""
