@@ -58,7 +58,6 @@ def predict_3d(
     """
     from vitruve.formats.coordinates_3d import PredictionInfo
     from vitruve.inference.open import open_run
-    from vitruve.pipeline.after_prediction_3d import finish_3d
     from vitruve.pipeline.predict import leave_cores_to
     from vitruve.pipeline.predict_3d import check_run, predict_recording
     from vitruve.pipeline.rig_recording import find_cameras, open_recording
@@ -78,9 +77,7 @@ def predict_3d(
         str(folder.resolve()), place.name if known else str(place.resolve()), frame_start, number_frames
     )
     parent = home / "predictions" / "predictions3D" if output is None else Path(output)
-    made = predict_recording(opened, opened_recording, info, parent, frame_column=frame_column)
-    finish_3d(made.folder, smooth=smooth, frame_column=frame_column)
-    return made
+    return predict_recording(opened, opened_recording, info, parent, frame_column=frame_column, smooth=smooth)
 
 
 def predict_2d(

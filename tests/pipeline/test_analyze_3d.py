@@ -39,14 +39,14 @@ class Known:
         self.locator = self
         self.calls: list[tuple[str, ...]] = []
         self._truth = {frame.first_image.path.name: frame for frame in truth}
-        self._lost = lost
+        self._lost, self._scale = lost, 0.5
 
     def locate(self, labels: Labels, cache: ImageCache) -> Labels:
         frames = []
         for frame in labels:
             boxes = [edges(whole_image(image.size or (1, 1), 1.0)) for image in frame.images]
             if frame.first_image.path.name not in self._lost:
-                boxes = [box * 0.5 + 10 for box in boxes]
+                boxes = [box * self._scale + 10 for box in boxes]
             frames.append(with_boxes(frame, np.stack(boxes)))
         return replace(labels, frames=tuple(frames))
 
@@ -129,6 +129,14 @@ def test_framesets_in_which_nothing_was_located_are_left_out_and_counted(
     with pytest.raises(InputError, match="nothing was located in any of 6"):
         analyze_3d.analyze_validation(tmp_path / "run", folder, output=tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_boxes_as_large_as_the_image_are_found_like_others(
+    written: tuple[Path, Labels], network: Known, tmp_path: Path
+) -> None:
+    network._scale = 1.0
+    made = analyze_3d.analyze_validation(tmp_path / "run", written[0], output=tmp_path / "out")
+    assert len(made.report.names) == 6 and made.report.dropped == ()
 
 
 def test_any_cameras_can_be_left_out_and_the_truth_stays_that_of_all(

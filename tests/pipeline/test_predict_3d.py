@@ -178,7 +178,6 @@ def test_without_a_locator_points_that_no_two_cameras_see_have_a_reason(
 def test_bones_keep_their_length_and_smoothing_fills_gaps(
     balls: tuple[Path, np.ndarray], made: Predicted, tmp_path: Path
 ) -> None:
-    finish_3d(made.folder, smooth=True)
     bones = pd.read_csv(made.folder / "bones.csv")
     assert list(zip(bones["from"], bones["to"], strict=True)) == [
         (BALLS.names[a], BALLS.names[b]) for a, b in BALLS.edges
@@ -186,6 +185,7 @@ def test_bones_keep_their_length_and_smoothing_fills_gaps(
     ends = balls[1][0][list(BALLS.edges)]
     np.testing.assert_allclose(bones["median_mm"], np.linalg.norm(ends[:, 0] - ends[:, 1], axis=-1), atol=NEAR)
     assert (bones["spread_mm"] < NEAR).all() and (bones["frames_off"] == 0).all()
+    finish_3d(made.folder, smooth=True)
     smoothed = read_coordinates(made.folder / "data3D_smoothed.csv")
     points = np.stack([frame.instances_3d.keypoints[0] for frame in smoothed])  # type: ignore[union-attr]
     np.testing.assert_allclose(points, balls[1], atol=3)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 
-import vitruve
 from vitruve.atomic import atomic_files, atomic_json
 from vitruve.calibration.intrinsics import coverage
 from vitruve.calibration.recordings import FIGURES
 from vitruve.calibration.solve import Solution
 from vitruve.visualize import calibration_plots
+from vitruve.visualize.html import data_uri, render_page
 from vitruve.visualize.plots import png_bytes
+
+_KINDS = {"checkerboard": "checkerboard", "charuco": "ChArUco"}
 
 
 def write_report(solution: Solution, report: dict[str, Any], folder: Path) -> dict[str, Path]:
@@ -77,12 +77,16 @@ def _file_name(camera: str) -> str:
 
 
 def _page(report: dict[str, Any], pictures: dict[str, bytes]) -> str:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = (files("vitruve.calibration") / "templates" / "report.html").read_text(encoding="utf-8")
-    encoded = {name: base64.b64encode(content).decode() for name, content in pictures.items()}
-    return environment.from_string(template).render(
-        **report,
-        version=vitruve.__version__,
+    board, encoded = report["board"], {name: data_uri(content) for name, content in pictures.items()}
+    about = {
+        "Board": f"{_KINDS[board['kind']]}, {board['squares'][0]} x {board['squares'][1]} squares of {board['square_mm']:g} mm",
+        "World's frame": f"that of {report['primary']}, in millimetres",
+    }
+    return render_page(
+        (files("vitruve.calibration") / "templates" / "report.html").read_text(encoding="utf-8"),
+        f"Calibration of {len(report['cameras'])} cameras",
+        about,
+        **{name: value for name, value in report.items() if name != "board"},
         rig=encoded["rig"],
         residuals=encoded["residuals"],
         coverages={camera["name"]: encoded[_file_name(camera["name"])] for camera in report["cameras"]},

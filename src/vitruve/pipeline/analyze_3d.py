@@ -17,8 +17,9 @@ from vitruve.errors import InputError, nearest
 from vitruve.evaluation.page_3d import TRIANGULATED, write_report_3d
 from vitruve.evaluation.report_3d import Report3D
 from vitruve.formats.analysis_points import frameset_name
+from vitruve.formats.bbox_file import as_written
 from vitruve.formats.hub import read_labels
-from vitruve.geometry.boxes import whole_image
+from vitruve.geometry.boxes import edges, whole_image
 from vitruve.geometry.triangulation import reconstruct, reprojection_errors
 from vitruve.inference.open import Opened, open_run
 from vitruve.inference.predictor import Predictor
@@ -192,11 +193,10 @@ def _located(predictor: Predictor, labels: Labels, cache: ImageCache) -> tuple[L
     located = predictor.locator.locate(labels, cache)
     there = []
     for frame in located:
-        # Where nothing is found, the whole image is looked at.
+        # Where nothing is found, the whole image is looked at. A box may be as large as the image: its middle tells.
         boxes = np.array([image.box for image in frame.images])
         whole = np.array([whole_image(image.size or (1, 1), width / height) for image in frame.images])
-        sizes = np.stack([boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]], -1)
-        there.append(bool((np.abs(sizes - whole[:, 2:]) > 1e-3).any()))
+        there.append(bool((np.abs(boxes - as_written(edges(whole))) > 1e-3).any()))
     return located, np.array(there)
 
 

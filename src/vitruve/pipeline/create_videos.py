@@ -83,7 +83,8 @@ def draw_videos_3d(
         rig = read_cameras(kept)
     else:
         rig, _ = find_cameras(calibration or table.info.dataset_name, folder, training_set)
-    names = [name for name in rig if name in videos_of_cameras(folder)] if cameras is None else cameras
+    videos = videos_of_cameras(folder)
+    names = [name for name in rig if name in videos] if cameras is None else cameras
     count = len(table.points)
     opened = open_recording(folder, rig, names, frame_start=table.start, number_frames=count, shortest=True, fewest=1)
     targets = []

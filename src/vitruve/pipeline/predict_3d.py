@@ -22,6 +22,7 @@ from vitruve.inference.jobs import Job, stamp_of
 from vitruve.inference.open import Opened
 from vitruve.inference.progress import progress
 from vitruve.inference.rows import groups
+from vitruve.pipeline.after_prediction_3d import finish_3d
 from vitruve.pipeline.prediction_folder import PredictionFolder
 from vitruve.pipeline.rig_recording import RigRecording
 from vitruve.pipeline.stages import Stages
@@ -55,11 +56,18 @@ class Predicted:
 
 
 def predict_recording(
-    opened: Opened, recording: RigRecording, info: PredictionInfo, parent: Path, *, frame_column: bool = False
+    opened: Opened,
+    recording: RigRecording,
+    info: PredictionInfo,
+    parent: Path,
+    *,
+    frame_column: bool = False,
+    smooth: bool = False,
 ) -> Predicted:
     """Predict a recording into a folder of its own.
 
-    An interrupted prediction goes on when the same one is asked for again. Memory does not grow with the recording.
+    An interrupted prediction goes on when the same one is asked for again. Memory does not grow with the recording
+    until the points are all there: the lengths of bones, and smoothing, are of all frames together.
 
     Args:
         opened: A run that gives points in space.
@@ -67,6 +75,7 @@ def predict_recording(
         info: What ``info.yaml`` says of them.
         parent: Where the folder ``Predictions_3D_<time>`` is made.
         frame_column: Begin the rows of points with the number of the frame.
+        smooth: Also write the points smoothed over time.
 
     Returns:
         What was done.
@@ -124,6 +133,8 @@ def predict_recording(
         **summary,
     }
     atomic_json(folder.path / REPORT, report)
+    if summary["located"]:
+        finish_3d(folder.path, smooth=smooth, frame_column=frame_column)
     target = folder.finish()
     if not summary["located"]:
         raise nowhere_located(recording.folder, recording.count, summary, target)

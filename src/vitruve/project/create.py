@@ -69,7 +69,8 @@ def create_project(
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"{path}: is there already; choose another name, or remove it")
     in_space = None if dataset3d is None else _calibrated(Path(dataset3d))
-    flat = _read(Path(dataset2d)) if dataset2d is not None and dataset2d != dataset3d else in_space
+    same = dataset2d is None or (dataset3d is not None and Path(dataset2d) == Path(dataset3d))
+    flat = in_space if same or dataset2d is None else _read(Path(dataset2d))
     assert flat is not None
     if in_space is not None and flat.skeleton.names != in_space.skeleton.names:
         raise InputError(
@@ -80,15 +81,11 @@ def create_project(
     crop = crop_size(flat)
     cube = None if in_space is None else cube_size(in_space)
     few = sum(frame.split == "train" for frame in flat) < _FEW_FRAMES
-    config = _config(flat, in_space, crop, cube, few)
-    config = config.model_copy(
-        update={
-            "DATASET": DatasetSection(
-                DATASET_2D=dataset_name(path, dataset2d if dataset2d is not None else dataset3d),
-                DATASET_3D=dataset_name(path, dataset3d),
-            )
-        }
+    dataset = DatasetSection(
+        DATASET_2D=dataset_name(path, dataset3d if dataset2d is None else dataset2d),
+        DATASET_3D=dataset_name(path, dataset3d),
     )
+    config = _config(dataset, flat, in_space, crop, cube, few)
     write_config(config, project.config_file)
     project.predictions.mkdir(exist_ok=True)
     return Created(project, crop, cube, tuple(_reasons(config, crop, cube, few)))
@@ -113,14 +110,16 @@ def _calibrated(path: Path) -> Labels:
     return labels
 
 
-def _config(flat: Labels, in_space: Labels | None, crop: CropSize, cube: CubeSize | None, few: bool) -> ProjectConfig:
+def _config(
+    dataset: DatasetSection, flat: Labels, in_space: Labels | None, crop: CropSize, cube: CubeSize | None, few: bool
+) -> ProjectConfig:
     batch, times = (4, 2) if few else (8, 1)
     hybrid = HybridSection()
     names = flat.skeleton.names
     center, keypoint = CenterSection(), KeypointSection()
     return ProjectConfig(
         DATALOADER_NUM_WORKERS=min(_WORKERS, max(0, (os.cpu_count() or 1) - 1)),
-        DATASET=DatasetSection(DATASET_2D="."),
+        DATASET=dataset,
         CENTERDETECT=center.model_copy(update={"BATCH_SIZE": batch, "NUM_EPOCHS": times * center.NUM_EPOCHS}),
         KEYPOINTDETECT=keypoint.model_copy(
             update={
