@@ -78,8 +78,9 @@ def _file_name(camera: str) -> str:
 
 def _page(report: dict[str, Any], pictures: dict[str, bytes]) -> str:
     board, encoded = report["board"], {name: data_uri(content) for name, content in pictures.items()}
+    columns, rows = board["squares"]
     about = {
-        "Board": f"{_KINDS[board['kind']]}, {board['squares'][0]} x {board['squares'][1]} squares of {board['square_mm']:g} mm",
+        "Board": f"{_KINDS[board['kind']]}, {columns} x {rows} squares of {board['square_mm']:g} mm",
         "World's frame": f"that of {report['primary']}, in millimetres",
     }
     return render_page(
