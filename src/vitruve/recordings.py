@@ -171,7 +171,7 @@ def create_videos_3d(
     Raises:
         InputError: A file is missing or not as it should be, or there is no such camera or frame.
     """
-    from vitruve.inference.files import Look
+    from vitruve.inference.drawing import Look
     from vitruve.pipeline.create_videos import Drawing, draw_videos_3d
 
     return draw_videos_3d(
@@ -214,7 +214,7 @@ def create_videos_2d(
     Raises:
         InputError: A file is missing or not as it should be, or there is no such frame.
     """
-    from vitruve.inference.files import Look
+    from vitruve.inference.drawing import Look
     from vitruve.pipeline.create_videos import Drawing, draw_video_2d
 
     return draw_video_2d(

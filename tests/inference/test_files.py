@@ -16,7 +16,8 @@ import pytest
 from inference.stand_in import Bright, numbered, predictor, spots
 from vitruve.errors import InputError
 from vitruve.formats.table import read_predictions
-from vitruve.inference.files import Done, Look, predict_to_files
+from vitruve.inference.drawing import Look
+from vitruve.inference.files import Done, predict_to_files
 from vitruve.inference.jobs import Job, jobs_for
 from vitruve.inference.predictor import Predictor
 from vitruve.media.images import write_image
@@ -356,7 +357,7 @@ def test_reading_stops_when_writing_fails(clip: Path, monkeypatch: pytest.Monkey
     def fail(*arguments: Any, **options: Any) -> Any:
         raise InputError("No space left")
 
-    monkeypatch.setattr("vitruve.inference.files.format_rows", fail)
+    monkeypatch.setattr("vitruve.inference.layout.format_rows", fail)
     with pytest.raises(InputError, match="No space left"):
         run(job(clip, video=False), Watched(Bright(), 4))
     assert closed == [1]

@@ -68,5 +68,5 @@ def test_sources_of_one_name(sources: list[str], message: str) -> None:
 
 
 def test_unknown_formats() -> None:
-    with pytest.raises(InputError, match="--format xls: not known; predictions are written as csv and h5"):
+    with pytest.raises(InputError, match="--format xls: not known; predictions are written as csv, h5, coco"):
         jobs_for([Path("a.mp4")], Path("out"), Path("out"), formats=("csv", "xls"), labeled_video=False)

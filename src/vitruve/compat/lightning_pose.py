@@ -298,7 +298,8 @@ def predict_new_videos(arguments: Sequence[str]) -> list[Path]:
 
 def _predict_to(video: Path, run: Path, table: Path, drawn: Path | None) -> None:
     """Predict into a file of any name."""
-    from vitruve.inference.files import Look, draw_video, predict_to_files
+    from vitruve.inference.drawing import Look, draw_video
+    from vitruve.inference.files import predict_to_files
     from vitruve.inference.jobs import Job
     from vitruve.inference.open import open_run
 

@@ -11,41 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
+from vitruve.algorithms.base import Algorithm
 from vitruve.atomic import atomic_json
 from vitruve.errors import InputError
 from vitruve.formats.bbox_file import HEADER, format_boxes, read_last_boxes
-from vitruve.formats.table import DECIMALS, format_rows, header_lines, read_predictions, write_h5
+from vitruve.formats.table import write_h5
+from vitruve.inference.drawing import Look, Painter, draw_video
 from vitruve.inference.jobs import Job, check_owner, row_name, same_note, stamp_of, title
-from vitruve.inference.overlap import overlap
-from vitruve.inference.predictor import Prediction, Predictor
+from vitruve.inference.layout import Layout, OneAnimal, SeveralAnimals
+from vitruve.inference.predictor import Predictor
 from vitruve.inference.progress import progress
 from vitruve.inference.rows import cut_rows, groups, saying, start_rows, whole_rows
 from vitruve.inference.shots import Forgiving
-from vitruve.inference.shown import Shown
 from vitruve.inference.unreadable import unreadable_images
 from vitruve.media.recordings import Recording
 from vitruve.media.video import VideoReader, VideoWriter, is_video
-from vitruve.structures.instances import Instances
-from vitruve.structures.skeleton import Skeleton
-from vitruve.visualize.draw import draw_instances, keypoint_colors
-
-# Frames that are decoded ahead of drawing.
-_AHEAD = 4
-
-
-@dataclass(frozen=True)
-class Look:
-    """How keypoints are drawn into videos.
-
-    Attributes:
-        threshold: Keypoints with a lower likelihood are not drawn.
-        colormap: Name of a matplotlib colormap.
-    """
-
-    threshold: float = 0.9
-    colormap: str = "cool"
 
 
 @dataclass(frozen=True)
@@ -77,7 +58,7 @@ def predict_to_files(
     *,
     scorer: str,
     identity: str,
-    look: Look = Look(),
+    look: Look | None = None,
     overwrite: bool = False,
 ) -> Done:
     """Predict a video, or several images, into a table.
@@ -90,7 +71,7 @@ def predict_to_files(
         job: What is to be predicted, and where to.
         scorer: First header row of the table.
         identity: Names the weights and the runtime; only rows of the same identity are kept.
-        look: How keypoints are drawn.
+        look: How keypoints are drawn; None for the usual way.
         overwrite: Predict again even if everything is there.
 
     Returns:
@@ -108,7 +89,7 @@ def predict_views(
     *,
     scorer: str,
     identity: str,
-    look: Look = Look(),
+    look: Look | None = None,
     overwrite: bool = False,
     data_dir: Path | None = None,
 ) -> list[Done]:
@@ -129,7 +110,7 @@ def predict_views(
     Raises:
         InputError: As for :func:`predict_to_files`, the videos have different lengths, or no image can be read.
     """
-    began = time.monotonic()
+    began, look = time.monotonic(), look or Look()
     states = [_state(job, stamp_of(job, identity, predictor.batch_size), look) for job in jobs]
     if all(state.whole for state in states) and not overwrite:
         return [_done(job, 0, 0.0, skipped=True) for job in jobs]
@@ -178,57 +159,11 @@ def _state(job: Job, stamp: dict[str, Any], look: Look) -> _State:
     renamed = same_note(job.note, stamp) and not job.part.is_file()  # killed between the rename and the note
     same = job.table.is_file() and (same_note(job.finished, stamp) or renamed)
     same = same and (job.boxes is None or job.boxes.is_file())
+    # It holds scores that the table does not.
+    same = same and ("coco" not in job.formats or job.coco.is_file())
     drawn = same and same_note(job.drawn, _drawing(stamp, look))
     whole = same and (drawn or job.labeled_video is None) and ("h5" not in job.formats or _follows_table(job))
     return _State(stamp, same, drawn, whole and all(path.is_file() for path in job.outputs))
-
-
-def draw_video(source: Path, table: Path, target: Path, skeleton: Skeleton, look: Look) -> None:
-    """Draw predictions from a table into a copy of a video.
-
-    Args:
-        source: The video.
-        table: Its predictions.
-        target: The video to write.
-        skeleton: Edges and colours.
-        look: How keypoints are drawn.
-
-    Raises:
-        InputError: A file cannot be read or written.
-    """
-    draw_points(source, read_predictions(table).to_numpy(float).reshape(-1, len(skeleton), 3), target, skeleton, look)
-
-
-def draw_points(
-    source: Path, points: Float[np.ndarray, "T K 3"], target: Path, skeleton: Skeleton, look: Look, start: int = 0
-) -> None:
-    """Draw keypoints into a copy of a part of a video.
-
-    Args:
-        source: The video.
-        points: x, y and likelihood in T frames; NaN where missing.
-        target: The video to write.
-        skeleton: Edges and colours.
-        look: How keypoints are drawn.
-        start: The first frame that is drawn.
-
-    Raises:
-        InputError: A file cannot be read or written.
-    """
-    colors = keypoint_colors(skeleton, look.colormap)
-    shown = Shown(look.threshold)
-    shown.add(points[..., 2])
-    with (
-        VideoReader(source) as video,
-        VideoWriter(target, video.fps) as writer,
-        closing(overlap(video.frames(start), _AHEAD)) as images,
-        progress(f"drawing {source.name}", len(points)) as advance,
-    ):
-        for image, row in zip(images, points, strict=False):
-            one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
-            writer.write(draw_instances(image, one, skeleton, threshold=look.threshold, colors=colors))
-            advance(1)
-    shown.warn(target)
 
 
 def _write_tables(
@@ -245,11 +180,14 @@ def _write_tables(
     Returns:
         The rows that were added to each, and whether the videos were drawn as well.
     """
-    skeleton = predictor.algorithm.task.skeleton
+    algorithm = predictor.algorithm
+    several = algorithm.needs.instances
+    layout = _layout(scorer, algorithm)
     # Nothing is written for a source that cannot be opened.
     expected = [_expected(job) for job in jobs]
-    header = "".join(line + "\n" for line in header_lines(scorer, skeleton.names))
-    parts = {job.part: header for job in jobs} | {job.boxes_part: HEADER for job in jobs if job.boxes is not None}
+    parts = {job.part: layout.header for job in jobs} | {
+        job.boxes_part: HEADER for job in jobs if job.boxes is not None
+    }
     done = 0
     if not overwrite and all(same_note(job.note, stamp) for job, stamp in zip(jobs, stamps, strict=True)):
         done = min(whole_rows(part, first, predictor.batch_size) for part, first in parts.items())
@@ -263,8 +201,7 @@ def _write_tables(
             atomic_json(job.note, stamp)
     # A drawn video cannot be appended to: after an interruption it is drawn from the finished table instead.
     draw = done == 0 and isinstance(jobs[0].source, Path) and jobs[0].labeled_video is not None
-    colors = keypoint_colors(skeleton, look.colormap)
-    shown = [Shown(look.threshold) for _ in jobs]
+    painters = [Painter(algorithm.task.skeleton, look, several=several) for _ in jobs]
     added = 0
     with ExitStack() as stack:
         writers = [_open_writer(stack, job) for job in jobs] if draw else []
@@ -273,14 +210,13 @@ def _write_tables(
         for part in parts:
             with saying(part):
                 streams[part] = stack.enter_context(part.open("a", encoding="utf-8", newline=""))
-        known = _last_boxes(jobs, predictor.algorithm.needs.context + 1) if done else None
+        known = _last_boxes(jobs, algorithm.needs.context + 1) if done else None
         predictions = stack.enter_context(closing(predictor.stream_source(_readable(jobs), done, known)))
         for group in groups(predictions, predictor.batch_size):
             for view, job in enumerate(jobs):
-                points = np.stack([_points(prediction, view) for prediction in group])
-                shown[view].add(points[..., 2])
+                found = [layout.found(prediction, view) for prediction in group]
                 names = [row_name(prediction.frame.images[view], data_dir) for prediction in group]
-                rows = {job.part: format_rows(names, points[..., :2], points[..., 2])}
+                rows = {job.part: layout.rows(names, found)}
                 if job.boxes is not None:
                     boxes = np.array([prediction.frame.images[view].box for prediction in group])
                     rows[job.boxes_part] = format_boxes(names, boxes)
@@ -288,10 +224,11 @@ def _write_tables(
                     with saying(part):
                         streams[part].write(text)
                         streams[part].flush()
-                for prediction, row in zip(group, points, strict=True) if writers else ():
-                    one = Instances.from_keypoints(row[None, :, :2], keypoint_scores=row[None, :, 2])
-                    image = prediction.images[view]
-                    writers[view].write(draw_instances(image, one, skeleton, threshold=look.threshold, colors=colors))
+                for prediction, each in zip(group, found, strict=True):
+                    painters[view].count(each.points)
+                    if writers:
+                        index = prediction.frame.images[view].index or 0
+                        writers[view].write(painters[view].draw(prediction.images[view], index, each.points))
             added += len(group)
             advance(len(group))
         for part, stream in streams.items():
@@ -303,25 +240,19 @@ def _write_tables(
             for file in (file for each in jobs for file in (each.part, each.boxes_part, each.note)):
                 file.unlink(missing_ok=True)
             raise InputError(problems[0] + (f" (and so are the other {len(problems) - 1})" if problems[1:] else ""))
-    for job, count in zip(jobs, shown, strict=True):
-        with saying(job.table):
-            if job.boxes is not None:
+    for job, painter in zip(jobs, painters, strict=True):
+        if job.boxes is not None:
+            with saying(job.table):
                 job.boxes_part.replace(job.boxes)
-            job.part.replace(job.table)
+        layout.finish(job)
         if draw and job.labeled_video is not None:
-            count.warn(job.labeled_video)
+            painter.warn(job.labeled_video)
     return added, draw
 
 
-def _points(prediction: Prediction, view: int) -> np.ndarray:
-    """``(K, 3)``: x, y, likelihood of the first instance, rounded as the table rounds them."""
-    instances = prediction.frame.instances
-    scores = instances.keypoint_scores
-    if instances.keypoints.shape[1] == 0 or scores is None:
-        return np.full((instances.num_keypoints, 3), np.nan)
-    points = np.concatenate([instances.keypoints[view, 0], scores[view, 0, :, None]], -1).astype(np.float64)
-    # Drawing from these numbers or from the table later must give the same pixels.
-    return points.round(DECIMALS)
+def _layout(scorer: str, algorithm: Algorithm) -> Layout:
+    kind = SeveralAnimals if algorithm.needs.instances else OneAnimal
+    return kind(scorer, algorithm.task.skeleton, algorithm.task.categories[0])
 
 
 def _open_writer(stack: ExitStack, job: Job) -> VideoWriter:

@@ -14,7 +14,7 @@ from vitruve.formats.bbox_file import boxes_file
 from vitruve.media.video import is_video
 from vitruve.structures.labels import ImageRef
 
-FORMATS = ("csv", "h5")
+FORMATS = ("csv", "h5", "coco")
 
 # The folder of labelled images in projects of Lightning Pose and DeepLabCut; their label files name images from it on.
 _LABELED = "labeled-data"
@@ -28,7 +28,7 @@ class Job:
         source: A video, or the images that fill one table.
         table: The CSV file.
         labeled_video: The video with keypoints drawn, or None.
-        formats: ``csv`` is always written; ``h5`` beside it where named.
+        formats: ``csv`` is always written; ``h5`` and ``coco`` beside it where named.
         boxes: The table of the boxes that were looked at, or None.
         beside: The sources of all views, where they are predicted together.
     """
@@ -49,8 +49,14 @@ class Job:
     def outputs(self) -> list[Path]:
         """All files that a finished job leaves."""
         more = [self.table.with_suffix(".h5")] if "h5" in self.formats else []
+        more += [self.coco] if "coco" in self.formats else []
         more += [path for path in (self.boxes, self.labeled_video) if path is not None]
         return [self.table, *more]
+
+    @property
+    def coco(self) -> Path:
+        """COCO's json."""
+        return self.table.with_suffix(".json")
 
     @property
     def part(self) -> Path:
@@ -87,7 +93,7 @@ def jobs_for(
         sources: Videos and images. All images of one folder fill one table named after it; a single one has its own.
         video_folder: Where tables of videos go; drawn videos go to ``labeled_videos`` in it.
         image_folder: Where tables of images go.
-        formats: ``csv``, ``h5``.
+        formats: Of :data:`FORMATS`.
         labeled_video: Draw videos.
 
     Returns:
@@ -98,7 +104,7 @@ def jobs_for(
     """
     for name in formats:
         if name not in FORMATS:
-            raise InputError(f"--format {name}: not known; predictions are written as {' and '.join(FORMATS)}")
+            raise InputError(f"--format {name}: not known; predictions are written as {', '.join(FORMATS)}")
     jobs: list[Job] = []
     images: dict[Path, list[Path]] = {}
     for source in sources:

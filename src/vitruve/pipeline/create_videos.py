@@ -14,7 +14,7 @@ from vitruve.formats.calibration import read_cameras
 from vitruve.formats.coordinates_3d import FILE_NAMES, INFO, PredictionInfo, read_coordinates, read_info
 from vitruve.formats.skeleton_file import FILE_NAME as SKELETON
 from vitruve.formats.skeleton_file import read_skeleton
-from vitruve.inference.files import Look, draw_points
+from vitruve.inference.drawing import Look, draw_points
 from vitruve.media.recordings import videos_of_cameras
 from vitruve.pipeline.predict_3d import CALIBRATION
 from vitruve.pipeline.rig_recording import find_cameras, frames_of, open_recording

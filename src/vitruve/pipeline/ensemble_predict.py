@@ -12,7 +12,8 @@ from vitruve.atomic import atomic_json
 from vitruve.config.schema import Config
 from vitruve.errors import InputError, RunError
 from vitruve.formats.table import write_h5
-from vitruve.inference.files import Done, draw_video
+from vitruve.inference.drawing import draw_video
+from vitruve.inference.files import Done
 from vitruve.inference.jobs import Job, same_note
 from vitruve.pipeline.diagnostics import subspaces_of, write_for_video
 from vitruve.pipeline.ensemble_tables import write_median, write_smoothed

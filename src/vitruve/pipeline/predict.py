@@ -17,7 +17,8 @@ from vitruve.formats.bbox_file import boxes_file
 from vitruve.formats.hub import read_labels
 from vitruve.formats.table import to_frame, write_h5
 from vitruve.geometry.warp import use_one_thread
-from vitruve.inference.files import Done, Look, predict_views
+from vitruve.inference.drawing import Look
+from vitruve.inference.files import Done, predict_views
 from vitruve.inference.jobs import Job, is_finished, stamp_of
 from vitruve.inference.open import Opened, open_run
 from vitruve.inference.settings import EvalSettings

@@ -18,6 +18,8 @@ _SHIFT = 4
 _UNIT = 1 << _SHIFT
 _OUTLINE = (20, 20, 20)
 _SHEET = 24
+# Multiples of the golden ratio are spread evenly over the circle, however many there are.
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 def keypoint_colors(skeleton: Skeleton, colormap: str = "cool") -> UInt8[np.ndarray, "K 3"]:
@@ -36,6 +38,19 @@ def keypoint_colors(skeleton: Skeleton, colormap: str = "cool") -> UInt8[np.ndar
     if skeleton.colors is not None:
         return np.array(skeleton.colors, np.uint8).reshape(-1, 3)
     return np.array(_spread(colormap, len(skeleton)), np.uint8).reshape(-1, 3)
+
+
+def instance_colors(numbers: Sequence[int]) -> UInt8[np.ndarray, "N 3"]:
+    """One colour an instance; neighbouring numbers are far apart on the circle of hues.
+
+    Args:
+        numbers: Tracks, or any other numbers of instances.
+
+    Returns:
+        ``(N, 3)`` RGB, 0 to 255.
+    """
+    hues = np.asarray(numbers, np.float64).reshape(-1, 1) * _GOLDEN + np.array([0.0, 2 / 3, 1 / 3])
+    return np.asarray(np.rint(255 * np.clip(np.abs((hues % 1) * 6 - 3) - 1, 0, 1)), np.uint8)
 
 
 def draw_instances(
