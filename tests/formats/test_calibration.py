@@ -194,7 +194,7 @@ def test_errors_of_jarvis_files_name_the_key(old: str, new: str, words: str | No
     [
         ({"K": np.eye(2)}, "params of Camera1.K: has 2x2 numbers; give 3x3"),
         ({"t": np.zeros((1, 4))}, "params of Camera1.t: has 1x4 numbers"),
-        ({"params": None}, "params: has 0 cameras"),
+        ({"params": None}, "holds neither params and labelData of DANNCE"),
         ({"params": np.zeros((2, 1))}, "params: must be a cell array"),
         ({"camnames": np.array([["a"]], object)}, "camnames: a for 2 cameras"),
     ],

@@ -23,6 +23,7 @@ from vitruve.config.explain import place
 from vitruve.config.schema import Config, Remarks
 from vitruve.config.yaml_file import nearest_file, read_yaml, yaml_error
 from vitruve.errors import ConfigError
+from vitruve.structures.skeletons import KNOWN
 
 _PATHS = (
     "data.data_dir",
@@ -267,7 +268,12 @@ def _settings(composed: DictConfig, source: Path | None, overrides: Sequence[Ove
         data_dir = _holder(values, "data.data_dir").get("data_dir")
         if key in _VIDEOS and isinstance(data_dir, str):
             folders.insert(1, Path(data_dir))
-        _make_absolute(values, key, folders)
+        # A known skeleton is named, any other is a file.
+        if key != "data.skeleton" or str(_holder(values, key).get("skeleton")) not in KNOWN:
+            _make_absolute(values, key, folders)
+    for each in _holder(values, "data.sets").get("sets") or ():
+        if isinstance(each, dict):
+            _make_absolute({"data": each}, "data.data_dir", [*([source.parent] if source else []), Path.cwd()])
     for key in _OUTPUTS:
         _make_absolute(values, key, [Path.cwd()])
     data_dir = _holder(values, "data.data_dir").get("data_dir")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictFloat, StrictInt, model_validator
 
+from vitruve.data.source_settings import DataSet, FilterSettings
 from vitruve.settings import Section
 
 _Name = Annotated[str, Field(coerce_numbers_to_str=True, min_length=1)]
@@ -51,6 +52,15 @@ class DataSettings(Section):
         default=None,
         description="Name of the label file's format (`vitruve list formats`); null to recognise it.",
     )
+    sets: tuple[DataSet, ...] = Field(
+        default=(), description="Several data sets in place of csv_file, each with its own file, folder and format."
+    )
+    filter: FilterSettings = Field(
+        default=FilterSettings(), description="What is left out; a text is the function that decides."
+    )
+    missing_images: Literal["error", "skip"] = Field(
+        default="error", description="What happens when labels name images that are not there."
+    )
     downsample_factor: Literal[1, 2, 3] = Field(
         default=2,
         description="Heatmaps are 2 to this power times smaller than the network's input; 1, 2 or 3.",
@@ -70,7 +80,8 @@ class DataSettings(Section):
     skeleton: str | dict[str, Any] | None = Field(
         default=None,
         description="Limbs to draw and left/right partners: a YAML file, or a mapping with edges and swaps "
-        "as pairs of keypoint names; null to find the partners by name.",
+        "as pairs of keypoint names; null to find the partners by name. Or the name of a known skeleton (coco17, "
+        "openpose18, mpii16, ..) that labels are converted to.",
     )
     mirrored_column_matches: tuple[tuple[_Index, ...], ...] | tuple[_Index, ...] | None = Field(
         default=None,
@@ -104,6 +115,8 @@ class DataSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> DataSettings:
+        if self.sets and self.csv_file != type(self).model_fields["csv_file"].default:
+            raise ValueError(f"csv_file={self.csv_file} beside sets: list all label files in sets")
         names, count = self.keypoint_names, self.num_keypoints
         if names is not None:
             doubled = next((name for name in names if names.count(name) > 1), None)
@@ -140,6 +153,8 @@ class DataSettings(Section):
                 raise ValueError(f"{key}: index {max(indices)} for {count} keypoints; indices go to {count - 1}")
 
     def label_files(self) -> tuple[Path, ...]:
-        """The label files with ``data_dir`` before them, one a view."""
+        """The label files with ``data_dir`` before them: one a view, or one a data set."""
+        if self.sets:
+            return tuple((each.data_dir or self.data_dir or Path()) / each.csv_file for each in self.sets)
         files = (self.csv_file,) if isinstance(self.csv_file, str) else self.csv_file
         return tuple((self.data_dir or Path()) / file for file in files)

@@ -13,6 +13,7 @@ from vitruve.algorithms import registry
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
 from vitruve.data.dataset import checked
+from vitruve.data.filters import filtered
 from vitruve.errors import ConfigError, InputError
 from vitruve.evaluation.report import Report, evaluate
 from vitruve.evaluation.subspace import Subspace
@@ -110,12 +111,12 @@ def unseen_labels(config: Config, labels: Labels) -> Iterator[tuple[str, Labels]
         labels: Those of training.
 
     Yields:
-        The stem of the tables of their predictions, and the labels.
+        The stem of the tables of their predictions, and the labels; nothing where there are several data sets.
 
     Raises:
         InputError: They are damaged, have other keypoints, or a view has no such file.
     """
-    for ending in _UNSEEN:
+    for ending in () if config.data.sets else _UNSEEN:
         files = [file.with_name(f"{file.stem}_{ending}{file.suffix}") for file in config.data.label_files()]
         if not any(file.is_file() for file in files):
             continue
@@ -124,7 +125,8 @@ def unseen_labels(config: Config, labels: Labels) -> Iterator[tuple[str, Labels]
             raise InputError(f"{missing}: missing, although other views have such a file; add it, or remove those")
         source = files[0] if len(files) == 1 else files
         found = read_labels(source, config.data.label_format, config.data.data_dir, labels.view_names)
-        yield f"predictions_{ending}", checked(with_keypoints_of(found, labels.skeleton, str(files[0])))
+        found = checked(with_keypoints_of(found, labels.skeleton, str(files[0])))
+        yield f"predictions_{ending}", filtered(found, config.data.filter)
 
 
 def predict_videos(

@@ -29,8 +29,10 @@ from vitruve.pipeline.heatmaps import write_heatmaps
 from vitruve.pipeline.plan import Plan, PredictOptions, make_plan
 from vitruve.pipeline.views import in_view_order, views_of
 from vitruve.run import RunFiles
+from vitruve.structures.conversion import convert
 from vitruve.structures.labels import Labels
 from vitruve.structures.skeleton import Skeleton
+from vitruve.structures.skeletons import recognised
 
 
 def predict_sources(directory: Path, sources: Sequence[Path], options: PredictOptions) -> list[Done]:
@@ -224,7 +226,9 @@ def _predict_labels(opened: Opened, run: RunFiles, jobs: Sequence[Job], options:
     return [Done(job.table, None, tuple(job.outputs), len(labels), seconds, False) for job in jobs]
 
 
-def labels_for(run: Path, record: Mapping[str, Any], skeleton: Skeleton, tables: Path | Sequence[Path]) -> Labels:
+def labels_for(
+    run: Path, record: Mapping[str, Any], skeleton: Skeleton, tables: Path | Sequence[Path], *, as_known: bool = False
+) -> Labels:
     """Labels from a file, or from one a view, which must have a run's keypoints and views.
 
     Args:
@@ -232,6 +236,7 @@ def labels_for(run: Path, record: Mapping[str, Any], skeleton: Skeleton, tables:
         record: Its ``model.json``.
         skeleton: Its keypoints.
         tables: The files.
+        as_known: Leave labels of another known skeleton as they are: the predictions are to be converted to theirs.
 
     Returns:
         Checked labels.
@@ -240,20 +245,25 @@ def labels_for(run: Path, record: Mapping[str, Any], skeleton: Skeleton, tables:
         InputError: A file or an image is not as it should be, or the keypoints or views are others.
     """
     from vitruve.data.dataset import checked
+    from vitruve.data.sources import without_missing
 
     files = [tables] if isinstance(tables, Path) else list(tables)
     views = views_of(record) if len(files) > 1 else ()
-    root = _root_of(files[0], Config.load(RunFiles(run).config))
+    config = Config.load(RunFiles(run).config)
+    root = _root_of(files[0], config)
     labels = read_labels(files[0] if len(files) == 1 else files, root=root, view_names=views)
     labels = in_view_order(labels, views_of(record), str(files[0]))
-    return checked(with_keypoints_of(labels, skeleton, str(files[0])))
+    if not (as_known and _are_known(labels.skeleton, skeleton)):
+        labels = with_keypoints_of(labels, skeleton, str(files[0]))
+    return checked(without_missing(labels, config.data.missing_images))
 
 
 def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels:
     """Labels in which a skeleton's keypoints stand in its order.
 
     Args:
-        labels: Must have the same keypoints, in any order; any keypoints where the skeleton is the centre alone.
+        labels: Must have the same keypoints, in any order, or be of a known skeleton as the other is; any keypoints
+            where the skeleton is the centre alone.
         skeleton: The run's.
         source: The file, for messages.
 
@@ -266,6 +276,8 @@ def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels
     names = skeleton.names
     if names == CENTER.names and labels.skeleton.names != names:
         return center_labels(labels)
+    if _are_known(labels.skeleton, skeleton):
+        return convert(labels, skeleton)
     if set(labels.skeleton.names) != set(names):
         extra = [name for name in labels.skeleton.names if name not in names]
         missing = [name for name in names if name not in labels.skeleton.names]
@@ -285,6 +297,12 @@ def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels
         for frame in labels
     )
     return replace(labels, frames=frames, skeleton=skeleton)
+
+
+def _are_known(some: Skeleton, other: Skeleton) -> bool:
+    """Whether labels of one skeleton can become those of the other although their joints differ."""
+    differ = set(some.names) != set(other.names)
+    return differ and recognised(some.names) is not None and recognised(other.names) is not None
 
 
 def _root_of(table: Path, config: Config) -> Path | None:

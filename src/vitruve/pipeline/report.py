@@ -12,6 +12,8 @@ from jaxtyping import Float
 
 from vitruve.algorithms import registry
 from vitruve.config.schema import Config
+from vitruve.data.filters import filtered
+from vitruve.data.sources import own_skeleton_labels
 from vitruve.errors import ConfigError
 from vitruve.evaluation.page import write_report
 from vitruve.evaluation.report import Report, evaluate
@@ -86,12 +88,13 @@ def _predicted(
         opened = open_run(member.path, frames_expected=0, locator=locator, boxes=boxes)
         algorithm = opened.predictor.algorithm
         if truth is None:
-            truth = labels_for(member.path, opened.record, algorithm.task.skeleton, file)
+            truth = labels_for(member.path, opened.record, algorithm.task.skeleton, file, as_known=True)
+            truth = filtered(truth, opened.config.data.filter)
             if locator is None and boxes is None:
                 truth = Cropping(opened.config).unseen(truth)
         found.append(replace(opened.predictor.predict_labels(truth), scorer=str(opened.record["scorer"])))
     assert truth is not None
-    predictions = median_labels(found)
+    predictions = with_keypoints_of(median_labels(found), truth.skeleton, str(file))
     return truth, predictions, windows_of(predictions, algorithm.task.input_size, algorithm.likelihood_reach)
 
 
@@ -128,8 +131,10 @@ def own_labels(config: Config, run: RunFiles) -> Labels:
     """
     files = config.data.label_files()
     copies = [run.path / f"{file.stem}.csv" for file in files]
-    found = copies if all(copy.is_file() for copy in copies) else list(files)
-    return read_labels(found[0] if len(found) == 1 else found, None, config.data.data_dir, config.data.view_names or ())
+    if config.data.sets or not all(copy.is_file() for copy in copies):
+        return own_skeleton_labels(config.data)
+    source = copies[0] if len(copies) == 1 else copies
+    return read_labels(source, None, config.data.data_dir, config.data.view_names or ())
 
 
 def own_predictions(run: RunFiles, labels: Labels, stem: str = "predictions") -> Labels:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,15 +14,13 @@ from vitruve.data import splits
 from vitruve.data.calibrations import with_cameras
 from vitruve.data.centers import center_labels
 from vitruve.data.context import check_context, check_neighbours
-from vitruve.data.dataset import checked
 from vitruve.data.images import ImageCache
+from vitruve.data.limbs import with_limbs
 from vitruve.data.reconstruction import reconstructed
-from vitruve.errors import ConfigError, nearest
-from vitruve.formats.hub import read_labels
-from vitruve.formats.skeleton_file import read_skeleton
+from vitruve.data.sources import load_labels
+from vitruve.errors import ConfigError
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Frame, Labels
-from vitruve.structures.skeleton import Skeleton
 from vitruve.training.crops import Cropping
 from vitruve.training.settings import TrainingSettings
 from vitruve.training.supervised_terms import check_views
@@ -68,19 +64,20 @@ def prepare(config: Config, run: RunFiles | None = None) -> Prepared:
     """
     kind = registry.get(config.model.model_type)
     files = config.data.label_files()
-    labels = read_labels(
-        files[0] if len(files) == 1 else files,
-        config.data.label_format,
-        config.data.data_dir,
-        config.data.view_names or (),
-    )
-    labels = checked(_with_names(labels, config))
+    labels = load_labels(config.data)
     if config.data.target == "center":
         labels = center_labels(labels)
     if kind.needs.views or kind.needs.cameras:
         labels = with_cameras(labels, config.data.data_dir, config.data.camera_params_file)
     if kind.needs.truth_3d:
         labels = reconstructed(labels)
+    if any(each.split for each in config.data.sets) and config.training.split.method != "given":
+        raise ConfigError(
+            f"training.split.method={config.training.split.method}: data.sets say themselves what they are for; "
+            "set it to given, or leave their split out"
+        )
+    if kind.needs.limbs:
+        labels = with_limbs(labels)
     labels = labels.with_splits(draw_split(labels, config.training))
     _check_splits(labels)
     views = len(labels[0].images)
@@ -186,35 +183,6 @@ def check_needs(labels: Labels, kind: type[Algorithm], name: str) -> None:
                 f"model.model_type={name}: learns from points in millimetres, but {frame.name} has none; "
                 "give labels with points in space, or choose an algorithm for images"
             )
-
-
-def _with_names(labels: Labels, config: Config) -> Labels:
-    """Labels whose skeleton is the one the settings describe."""
-    data, names = config.data, labels.skeleton.names
-    if data.num_keypoints is not None and data.num_keypoints != len(names):
-        raise ConfigError(f"data.num_keypoints={data.num_keypoints}: the label file has {len(names)} keypoints")
-    for name in data.keypoint_names or ():
-        if name not in names:
-            raise ConfigError(f"data.keypoint_names: '{name}' is not in the label file{nearest(name, names)}")
-    if data.keypoint_names is not None and Counter(data.keypoint_names) != Counter(names):
-        missing = next(name for name in names if name not in data.keypoint_names)
-        raise ConfigError(f"data.keypoint_names: '{missing}' of the label file is missing")
-    try:
-        data.check_columns(len(names))
-    except ValueError as error:
-        raise ConfigError(f"data.{error}") from None
-    if data.skeleton is None:
-        return labels
-    if isinstance(data.skeleton, str):
-        skeleton = read_skeleton((data.data_dir or Path()) / data.skeleton)
-    else:
-        skeleton = Skeleton.from_dict({"names": list(names), **data.skeleton})
-    if skeleton.names != names:
-        raise ConfigError(
-            f"data.skeleton: names {', '.join(skeleton.names)}, but the label file has {', '.join(names)}; "
-            "list the same keypoints in the same order"
-        )
-    return replace(labels, skeleton=skeleton)
 
 
 def _input_size(labels: Labels, config: Config) -> tuple[int, int]:
