@@ -16,7 +16,7 @@ SKELETON = Skeleton.from_names(("nose", "left_ear", "right_ear"))
 SIDE = 64
 _FOCAL, _DISTANCE = 400.0, 1000.0
 # What an algorithm has to be told about the dots, where it asks for it.
-_MEASURES = {"roi_cube_size": 256.0, "grid_spacing": 8.0}
+_MEASURES = {"roi_cube_size": 256.0, "grid_spacing": 8.0, "num_stages": 2, "head_channels": 32}
 
 
 def _cameras(count: int) -> Camera:

@@ -31,6 +31,7 @@ class Needs:
         context: Frames before and after each one to be predicted.
         instances: It finds any number of instances; otherwise exactly one a view. It is shown images in their own
             proportions, and the parts in which nothing is known (:attr:`Batch.ignore`).
+        limbs: It learns what connects keypoints: a skeleton whose edges do not reach all of them is given more.
         masking: It learns from images in which ``training.patch_mask`` blanks squares.
     """
 
@@ -39,6 +40,7 @@ class Needs:
     truth_3d: bool = False
     context: int = 0
     instances: bool = False
+    limbs: bool = False
     masking: bool = False
 
 
