@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from vitruve.atomic import atomic_files
 from vitruve.evaluation import tables
 from vitruve.evaluation.matching import labelled_keypoints
+from vitruve.evaluation.people import precision_curves
 from vitruve.evaluation.report import Report
 from vitruve.evaluation.windows import WINDOW_GAP
 from vitruve.structures.instances import VISIBLE
@@ -30,6 +31,7 @@ from vitruve.visualize.overlay import overlay
 _NONE = "\N{EN DASH}"
 
 _PLOTS = {
+    "precision_recall": "A prediction is right where it is alike enough (OKS). Higher and further right is better.",
     "pck_curve": "Higher and further left is better. Missed keypoints never count as within.",
     "error_distribution": "One dot a keypoint of an image.",
     "error_against_confidence": "Where errors fall as confidence rises, a threshold on confidence helps.",
@@ -61,7 +63,9 @@ def write_report(
     Returns:
         The files by the stem of their names: ``summary``, ``per_keypoint``, ``error_by_confidence``,
         ``error_vs_threshold``, ``calibration`` and ``pixel_error`` (``pixel_error_<view>`` where there
-        are several) as CSV, the plots and worst frames as PNG, and ``report`` as HTML.
+        are several) as CSV, the plots and worst frames as PNG, and ``report`` as HTML. Where any number of people is
+        found also ``average_precision``, ``average_precision_by_threshold`` and, where there are figures, ``pckh`` and
+        ``identities``.
 
     Raises:
         InputError: The folder cannot be written or the disk is full.
@@ -76,6 +80,14 @@ def write_report(
             "calibration",
         )
     }
+    if report.people is not None:
+        found = {
+            "average_precision": report.people.average_precision,
+            "average_precision_by_threshold": report.people.by_threshold,
+            "pckh": report.people.pckh,
+            "identities": report.people.identities,
+        }
+        content |= {f"{name}.csv": table.to_csv(index=False) for name, table in found.items() if len(table)}
     views = list(report.errors["view"].unique())
     for view in views:
         # The name of a view is the user's; in the name of a file it must not lead to another folder.
@@ -119,6 +131,8 @@ def plots_of(report: Report) -> dict[str, bytes]:
         "error_over_threshold": plots.error_over_threshold(tabled(report.error_vs_threshold)),
         "calibration_curve": plots.calibration_curve(tabled(report.calibration), report.near),
     }
+    if report.people is not None:
+        figures["precision_recall"] = plots.precision_recall(precision_curves(report.people))
     return {name: plots.png_bytes(figure) for name, figure in figures.items()}
 
 
@@ -170,7 +184,8 @@ def render(report: Report, pictures: Mapping[str, bytes], about: Mapping[str, st
         headline=_headline(report),
         per_keypoint=_keypoint_rows(report),
         splits=report.splits,
-        plots=[(encoded[name], caption) for name, caption in _PLOTS.items()],
+        plots=[(encoded[name], caption) for name, caption in _PLOTS.items() if name in encoded],
+        people=_people(report),
         worst=[(encoded[f"worst_{n}"], row) for n, row in enumerate(worst, 1) if f"worst_{n}" in encoded],
         near=report.near,
         stated=report.gap == WINDOW_GAP,
@@ -178,6 +193,14 @@ def render(report: Report, pictures: Mapping[str, bytes], about: Mapping[str, st
         occluded=bool(report.summary["occluded"].any()),
         missed=bool(report.summary["missed"].any()),
     )
+
+
+def _people(report: Report) -> dict[str, list[dict[Hashable, Any]]] | None:
+    people = report.people
+    if people is None:
+        return None
+    listed = {"found": people.average_precision, "heads": people.pckh, "identities": people.identities}
+    return {name: table.to_dict("records") for name, table in listed.items()}
 
 
 def _headline(report: Report) -> dict[str, Any]:

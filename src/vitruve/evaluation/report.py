@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from vitruve.errors import InputError
 from vitruve.evaluation import metrics, tables
-from vitruve.evaluation.matching import align, labelled_keypoints
+from vitruve.evaluation.matching import align, labelled_keypoints, paired
+from vitruve.evaluation.people import People, measure_people
 from vitruve.evaluation.windows import WINDOW_GAP, in_words
 from vitruve.structures.instances import VISIBLE
 from vitruve.structures.labels import Labels
@@ -50,6 +51,7 @@ class Report:
             the label``.
         gap: Name of the summary's column with the calibration error: ``calibration_error_window_percent`` for the
             window that the likelihood of a run speaks of, or such as ``calibration_error_5px_percent`` for a distance.
+        people: How well people were found, where any number of them is; errors are then of those that were found.
     """
 
     truth: Labels
@@ -62,6 +64,7 @@ class Report:
     calibration: pd.DataFrame
     near: str
     gap: str
+    people: People | None = None
 
     @property
     def keypoints(self) -> tuple[str, ...]:
@@ -133,6 +136,8 @@ def evaluate(
     *,
     tolerance_px: float = 5.0,
     windows: Float[np.ndarray, "F V 2"] | None = None,
+    several: bool = False,
+    tracked: Labels | None = None,
 ) -> Report:
     """Compare predictions with labels, in original pixels.
 
@@ -147,6 +152,9 @@ def evaluate(
             counts as right in its calibration, in pixels.
         windows: Where it is known: in each image of the labels, the distance in x and the one in y within which both
             coordinates then lie, in original pixels (see :mod:`vitruve.evaluation.windows`).
+        several: Any number of instances is found an image: errors are of those that are alike, and
+            :attr:`Report.people` says how well they were found.
+        tracked: The predictions with tracks, where the labels have some.
 
     Returns:
         The report.
@@ -155,7 +163,7 @@ def evaluate(
         InputError: Frames are missing, extra or there twice, keypoints, views or dimensions differ, or there
             is no frame or keypoint at all.
     """
-    aligned = align(truth, predictions)
+    aligned = align(truth, predictions, several=several)
     keypoints = truth.skeleton.names
     views, joints = len(truth[0].images), len(keypoints)
     view_names = truth.view_names or (("",) if views == 1 else tuple(f"view{n}" for n in range(views)))
@@ -187,6 +195,10 @@ def evaluate(
     gap = f"calibration_error_{tolerance_px:g}px_percent" if windows is None else WINDOW_GAP
     frames = pd.Series(frame_splits).value_counts()
     order = sorted(frames.index, key=lambda name: (*_SPLIT_ORDER, name).index(name))
+    people = None
+    if several:
+        followed = [] if tracked is None else paired(truth, tracked)
+        people = measure_people(truth, paired(truth, predictions), frame_splits, order, followed)
     return Report(
         truth=truth,
         predictions=aligned,
@@ -198,6 +210,7 @@ def evaluate(
         calibration=tables.by_split(table, order, metrics.calibration, "inside"),
         near=f"within {tolerance_px:g} px of the label" if windows is None else in_words(windows),
         gap=gap,
+        people=people,
     )
 
 

@@ -274,6 +274,42 @@ def calibration_curve(tables: Mapping[str, pd.DataFrame], near: str, title: str 
     return figure
 
 
+def precision_recall(
+    curves: Mapping[str, Mapping[str, Float[np.ndarray, " R"]]], title: str = "Precision and recall"
+) -> Figure:
+    """Precision against recall of people found.
+
+    Args:
+        curves: For each group, by name of what counts as found, precision (0 to 1) at R recalls evenly from 0 to 1; NaN
+            where there is none.
+        title: Above the plot.
+
+    Returns:
+        The figure; the stricter, the fainter the line.
+    """
+    figure, axes = new_figure(title, height=4.6)
+    drawn = 0
+    for group, lines in curves.items():
+        style = _style(group, list(curves))
+        for place, (name, precision) in enumerate(lines.items()):
+            if np.isfinite(precision).all():
+                recall = np.linspace(0, 1, len(precision))
+                label = f"{group}, {name}"
+                alpha = 1 - 0.35 * place
+                axes.plot(recall, precision, color=style.color, linestyle=style.line, alpha=alpha, label=label)
+                drawn += 1
+    if not drawn:
+        return nothing(figure, axes, "nobody is labelled")
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("Recall: people found (%)")
+    axes.set_ylabel("Precision: predictions that are of somebody (%)")
+    _percent(axes.xaxis)
+    _percent(axes.yaxis)
+    legend(figure, drawn)
+    return figure
+
+
 def png_bytes(figure: Figure) -> bytes:
     """A figure as the content of a PNG file.
 
