@@ -35,6 +35,9 @@ class EpochBatches(Sampler[Picks]):
         at_least: Begin the frames anew, in another order, until an epoch has this many batches.
         windows: Windows of unlabelled video that each batch holds as well.
         windows_from: First epoch in which it does.
+        rank: Number of the process that these batches are for, among those that share each epoch out.
+        ranks: How many they are. Each has as many batches, all frames are in one of them, and the n-th batches of all
+            processes are what one process would have as the n-th if its batches were that much larger.
     """
 
     def __init__(
@@ -48,6 +51,8 @@ class EpochBatches(Sampler[Picks]):
         at_least: int = 1,
         windows: int = 0,
         windows_from: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
         self._count = count
         self._batch_size = batch_size
@@ -57,6 +62,8 @@ class EpochBatches(Sampler[Picks]):
         self._at_least = at_least
         self._windows = windows
         self._windows_from = windows_from
+        self._rank = rank
+        self._ranks = ranks
         self.epoch = 0
 
     @property
@@ -79,21 +86,33 @@ class EpochBatches(Sampler[Picks]):
             frames = frames[: max(1, keep)]
         windows = self._windows if epoch >= self._windows_from else 0
         return [
-            [*batch, *(WindowPick(epoch, step, window) for window in range(windows))]
+            [*batch, *(WindowPick(epoch, step, self._rank * windows + window) for window in range(windows))]
             for step, batch in enumerate(frames)
         ]
 
     def _round(self, epoch: int, turn: int) -> list[list[Pick]]:
-        """Every frame once."""
+        """Every frame once, in this process or in another."""
         order = np.arange(self._count)
         if self._shuffle:
             seed = [self._seed, epoch, turn] if turn else [self._seed, epoch]
             order = np.random.default_rng(seed).permutation(self._count)
+        if self._ranks > 1:
+            return [[Pick(epoch, int(i), turn) for i in part] for part in self._shares(order)]
         starts = range(0, self._count, self._batch_size)
         batches = [[Pick(epoch, int(i), turn) for i in order[start : start + self._batch_size]] for start in starts]
         if self._shuffle and self._batch_size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
             batches.pop()
         return batches
+
+    def _shares(self, order: np.ndarray) -> list[np.ndarray]:
+        """This process's part of each batch of all processes."""
+        starts = list(range(0, len(order), self._batch_size * self._ranks))
+        if self._shuffle and len(starts) > 1 and len(order) - starts[-1] < 2 * self._ranks:
+            # Too few for batch normalisation to learn from: the last two batches share their frames, or become one.
+            half = (starts[-2] + len(order) + 1) // 2
+            starts[-1:] = [half] if len(order) - half >= 2 * self._ranks else []
+        shares = [np.array_split(part, self._ranks)[self._rank] for part in np.split(order, starts[1:])]
+        return [share for share in shares if len(share)]
 
     def _per_round(self) -> int:
         return len(self._round(0, 0))

@@ -20,6 +20,7 @@ from vitruve.pipeline.ensemble_predict import finished_members, predict_ensemble
 from vitruve.pipeline.ensemble_tables import write_median
 from vitruve.pipeline.predict import with_keypoints_of
 from vitruve.pipeline.report import evaluate_run, own_labels, own_predictions
+from vitruve.pipeline.together import together
 from vitruve.pipeline.train import check_new, train_run
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Labels
@@ -27,6 +28,7 @@ from vitruve.structures.labels import Labels
 _log = logging.getLogger(__name__)
 
 
+@together
 def train_networks(config: Config, directory: Path, *, quiet: bool = False) -> Path:
     """Train one network, or the networks of an ensemble, as ``ensemble`` says.
 
@@ -61,6 +63,7 @@ def train_networks(config: Config, directory: Path, *, quiet: bool = False) -> P
         raise
 
 
+@together
 def resume_networks(directory: Path, *, quiet: bool = False) -> Path:
     """Go on with a training that was interrupted, of one network or of an ensemble.
 

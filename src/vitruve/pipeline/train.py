@@ -26,6 +26,8 @@ from vitruve.pipeline.after_training import check_before, predict_videos, unseen
 from vitruve.pipeline.diagnostics import subspaces_of
 from vitruve.pipeline.predict import predict_sources
 from vitruve.pipeline.report import describe_run
+from vitruve.pipeline.supervise import supervise
+from vitruve.pipeline.together import call_others, with_processes
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Frame, Labels
 from vitruve.training.crops import Cropping
@@ -53,10 +55,17 @@ def train_run(config: Config, directory: Path, *, resume: bool = False, quiet: b
         Interrupted: Ctrl-C, or a request to end.
         VitruveError: Settings, labels or images are not as they should be.
     """
-    run = RunFiles(directory)
+    from vitruve.training.team import Team, processes_of
+
+    run, team = RunFiles(directory), Team.of_environment()
     if not resume:
         check_new(run)
     try:
+        if team.size > 1:
+            config = with_processes(config, team.size)
+        elif processes_of(config.training) > 1:
+            config = with_processes(config, processes_of(config.training))
+            return supervise(config, run, resume=resume, quiet=quiet)
         return _train_run(config, run, resume=resume, quiet=quiet)
     except KeyboardInterrupt:
         raise _stopped(run) from None
@@ -81,6 +90,7 @@ def _train_run(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> P
     if not trained:
         # Before the images are read, which may take minutes.
         unlabelled_recordings(config)
+        call_others(config, run, resume=resume)
     prepared = prepare(config, run)
     check_before(config, prepared.labels.view_names)
 

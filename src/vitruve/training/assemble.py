@@ -17,6 +17,7 @@ from vitruve.data.augment import augmentation
 from vitruve.data.crops import jittered
 from vitruve.data.dataset import Pick, PoseDataset
 from vitruve.data.loaders import EpochBatches, TrainingSet, loader, training_loader
+from vitruve.errors import ConfigError
 from vitruve.evaluation.subspace import Subspace
 from vitruve.inference.device import pick_device
 from vitruve.networks.weights import load_matching, read_weights
@@ -26,6 +27,7 @@ from vitruve.training.optim import Plan
 from vitruve.training.prepare import Prepared
 from vitruve.training.settings import TrainingSettings
 from vitruve.training.supervised_terms import term_weights
+from vitruve.training.team import Team, check_team
 from vitruve.training.unsupervised import (
     FEWEST_STEPS,
     UnsupervisedTerms,
@@ -34,6 +36,8 @@ from vitruve.training.unsupervised import (
     fit_subspaces,
     unlabelled_recordings,
 )
+
+_ALONE = Team()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,7 @@ class Assembled:
         subspaces: What poses are measured against.
         device: ``cpu``, ``cuda`` or ``mps``.
         settings: The section ``training``.
+        team: The processes that train together.
     """
 
     module: PoseModule
@@ -59,18 +64,30 @@ class Assembled:
     subspaces: Mapping[str, Subspace]
     device: str
     settings: TrainingSettings
+    team: Team = _ALONE
 
     def train_loader(self) -> DataLoader[TrainingBatch]:
         """Batches in the order of training."""
         return training_loader(self.training_set, self.batches, _workers(self.settings, self.device))
 
     def validation_loader(self) -> DataLoader[Batch]:
-        """The validation frames in their own order."""
-        order = EpochBatches(len(self.validation_set), self.settings.val_batch_size, shuffle=False)
+        """The validation frames in their own order; of several processes, each has a part of them.
+
+        Where there are fewer frames than processes, each has all of them.
+        """
+        count, team = len(self.validation_set), self.team
+        shared = count >= team.size
+        order = EpochBatches(
+            count,
+            self.settings.val_batch_size,
+            shuffle=False,
+            rank=team.rank if shared else 0,
+            ranks=team.size if shared else 1,
+        )
         return loader(self.validation_set, order, min(_workers(self.settings, self.device), 2))
 
 
-def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assembled:
+def assemble(config: Config, prepared: Prepared, *, fresh: bool = True, team: Team = _ALONE) -> Assembled:
     """Build what is trained, and everything that can show that it cannot be.
 
     Args:
@@ -78,6 +95,7 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assem
         prepared: Labels, task and algorithm.
         fresh: Start from published weights or a checkpoint where the settings say so; a training that goes on
             replaces all weights anyway.
+        team: The processes that train together.
 
     Returns:
         The parts.
@@ -87,6 +105,10 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assem
         InputError: An image or a video cannot be read.
     """
     settings, labels = config.training, prepared.labels
+    device = pick_device(settings.device, "training.device")
+    if team.size > 1:
+        check_team(team, settings, device)
+        _check_shares(team, settings, len(labels.split("train")))
     recordings = unlabelled_recordings(config)
     torch.manual_seed(settings.rng_seed_model_pt)
     algorithm = prepared.kind(config.model, prepared.task, pretrained=settings.backbone_pretrained and fresh)
@@ -100,19 +122,18 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assem
         prepared.cache.fill(part, [image for frame in part for image in frame.images])
     size, needs, seed = prepared.task.input_size, algorithm.needs, settings.rng_seed_data_pt
     frames = PoseDataset(train, size, needs, prepared.cache, changes, seed, settings.imgaug_3d)
-    subspaces = fit_subspaces(config, labels)
+    subspaces = fit_subspaces(config, labels, needs.instances)
     terms = build_terms(config, labels, algorithm, subspaces)
     windows, per_batch = None, 0
     if terms is not None:
         # As labelled frames are: a network that never sees a view turned by itself must not be judged by such views.
         seen = frames.augmentation or changes
         windows, per_batch = build_windows(config, recordings, size, algorithm, seen, prepared.cropping)
-    batches = _order(settings, len(train), terms, per_batch)
+    batches = _order(settings, len(train), terms, per_batch, team)
 
     def describe(epoch: int, batch: int) -> Sequence[str]:
         return [train[pick.index].name for pick in batches.picks(epoch)[batch] if isinstance(pick, Pick)]
 
-    device = pick_device(settings.device, "training.device")
     if channels_last(settings, device):
         for parameter in algorithm.parameters():
             # Not Module.to(): that refuses networks with three-dimensional convolutions, whose weights have five axes.
@@ -121,18 +142,31 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True) -> Assem
     plan = Plan.of(settings, len(batches), pretrained=weights != "random")
     weights_of = partial(term_weights, config, algorithm)
     return Assembled(
-        PoseModule(algorithm, settings, plan, changes, describe, terms, weights_of, weights),
+        PoseModule(algorithm, settings, plan, changes, describe, terms, weights_of, weights, team),
         TrainingSet(frames, windows),
         PoseDataset(validation, size, needs, prepared.cache),
         PoseDataset(train, size, needs, prepared.cache),
         batches,
-        subspaces,
+        # What is reported of predictions without labels is of one animal.
+        {} if needs.instances else subspaces,
         device,
         settings,
+        team,
     )
 
 
-def _order(settings: TrainingSettings, count: int, terms: UnsupervisedTerms | None, per_batch: int) -> EpochBatches:
+def _check_shares(team: Team, settings: TrainingSettings, count: int) -> None:
+    least = 2 if settings.train_batch_size > 1 else 1
+    if count < least * team.size:
+        raise ConfigError(
+            f"training.parallel.processes: {team.size} processes cannot share {count} training frames out; each needs "
+            f"{least} at least, so take {max(1, count // least)}"
+        )
+
+
+def _order(
+    settings: TrainingSettings, count: int, terms: UnsupervisedTerms | None, per_batch: int, team: Team
+) -> EpochBatches:
     first = None if terms is None else terms.first_epoch
     return EpochBatches(
         count,
@@ -144,6 +178,8 @@ def _order(settings: TrainingSettings, count: int, terms: UnsupervisedTerms | No
         # While the terms do not count, no video is decoded for them.
         windows=0 if first is None else per_batch,
         windows_from=first or 0,
+        rank=team.rank,
+        ranks=team.size,
     )
 
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -46,14 +47,15 @@ class Keeper(pl.Callback):  # type: ignore[misc]
         loss = trainer.callback_metrics.get("val_supervised_loss")
         if loss is not None and float(loss) < self._best:
             self._best = float(loss)
-            save_weights(module.algorithm, self._run.best)
+            self._keep(trainer, module, self._run.best)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Keep numbered weights where asked, and, when it is time, everything."""
         epoch = trainer.current_epoch + 1
         if self._every and epoch % self._every == 0:
-            save_weights(module.algorithm, self._run.best.with_name(f"epoch={epoch}.safetensors"))
-        if time.monotonic() - self._saved >= self._seconds:
+            self._keep(trainer, module, self._run.best.with_name(f"epoch={epoch}.safetensors"))
+        # All processes take part in a checkpoint, and their clocks differ: the first one decides.
+        if trainer.strategy.broadcast(time.monotonic() - self._saved >= self._seconds):
             self._save(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -67,6 +69,10 @@ class Keeper(pl.Callback):  # type: ignore[misc]
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
         self._best, self._stop = state_dict["best"], state_dict["stop"]
+
+    def _keep(self, trainer: pl.Trainer, module: pl.LightningModule, path: Path) -> None:
+        if trainer.is_global_zero:
+            save_weights(module.algorithm, path)
 
     def _save(self, trainer: pl.Trainer) -> None:
         self._stop = bool(trainer.should_stop)
@@ -133,6 +139,8 @@ class Ending(pl.Callback):  # type: ignore[misc]
 class Reporter(pl.Callback):  # type: ignore[misc]
     """Says how training goes: ``status.json``, ``metrics.csv``, and a display.
 
+    Of several processes the first one writes; the others are needed for numbers over all.
+
     Args:
         run: Where the files are.
         plan: How long training takes.
@@ -166,7 +174,7 @@ class Reporter(pl.Callback):  # type: ignore[misc]
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count images, and refresh the display a few times a second at the most."""
-        self._images += len(batch)
+        self._images += len(batch) * trainer.world_size
         now = time.monotonic()
         self._rate = self._images / max(1e-9, now - self._mark)
         if now - self._shown > 0.25:
@@ -183,7 +191,8 @@ class Reporter(pl.Callback):  # type: ignore[misc]
         row = {key: value for key, value in numbers.items() if self._validated or not key.startswith("val_")}
         row["epoch"] = trainer.current_epoch
         self._rows.append({key: _short(value) for key, value in row.items() if value == value})
-        self._run.write_metrics(self._rows)
+        if trainer.is_global_zero:
+            self._run.write_metrics(self._rows)
         self._write(trainer, "TRAINING", done=trainer.current_epoch + 1)
         self._show(numbers)
 
@@ -195,6 +204,8 @@ class Reporter(pl.Callback):  # type: ignore[misc]
         """Say that training ended early, and why."""
         asked = isinstance(exception, (Interrupted, KeyboardInterrupt, SystemExit))
         status = "INTERRUPTED" if asked else "FAILED"
+        if not trainer.is_global_zero:
+            return
         # On a full disk this fails as well; what is to be reported is the first error.
         with suppress(VitruveError):
             self._run.write_status(status, trainer.current_epoch, self._plan.epochs, message=str(exception))
@@ -214,7 +225,8 @@ class Reporter(pl.Callback):  # type: ignore[misc]
     def _write(self, trainer: pl.Trainer, status: str, done: int | None = None) -> None:
         numbers = {k: v for k, v in self._numbers(trainer).items() if math.isfinite(v)}
         completed = trainer.current_epoch if done is None else done
-        self._run.write_status(status, completed, self._plan.epochs, metrics=numbers)
+        if trainer.is_global_zero:
+            self._run.write_status(status, completed, self._plan.epochs, metrics=numbers)
 
 
 class Interruption(pl.Callback):  # type: ignore[misc]
@@ -223,15 +235,19 @@ class Interruption(pl.Callback):  # type: ignore[misc]
     A context manager as well: it listens while its block runs. Lightning's own hooks would not do to give the signal
     back, because Lightning restores its handlers after them.
 
+    Of several processes all end after the same batch, whichever was asked.
+
     Args:
         run: What the message says can be gone on with.
+        writes: Whether this process is the one that writes the run's files.
 
     Attributes:
         asked: Whether Ctrl-C was pressed.
     """
 
-    def __init__(self, run: RunFiles) -> None:
+    def __init__(self, run: RunFiles, writes: bool = True) -> None:
         self._run = run
+        self._writes = writes
         self.asked = False
         self._epoch = 0
         self._before: Any = None
@@ -250,8 +266,9 @@ class Interruption(pl.Callback):  # type: ignore[misc]
             self._before = None
         # A signal to the whole process group ends the loader's workers too, which breaks off the batch at hand.
         if self.asked and error is not None and not isinstance(error, VitruveError):
-            status = self._run.read_status()
-            self._run.write_status("INTERRUPTED", status.completed, status.total)
+            if self._writes:
+                status = self._run.read_status()
+                self._run.write_status("INTERRUPTED", status.completed, status.total)
             self._stop()
 
     def _ask(self, number: int, frame: Any) -> None:
@@ -264,6 +281,7 @@ class Interruption(pl.Callback):  # type: ignore[misc]
     ) -> None:
         """End here if asked to."""
         self._epoch = trainer.current_epoch
+        self.asked = trainer.strategy.reduce_boolean_decision(self.asked, all=False)
         if self.asked:
             self._stop()
 
@@ -276,8 +294,8 @@ class Interruption(pl.Callback):  # type: ignore[misc]
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """End here if asked to."""
-        if self.asked:
+        """End here if asked to; several processes, which may validate different numbers of batches, go on."""
+        if self.asked and trainer.world_size == 1:
             self._stop()
 
     def _stop(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from vitruve.algorithms.base import Algorithm, Task
 from vitruve.atomic import remove_leftovers
 from vitruve.config.schema import Config
 from vitruve.data.images import ImageCache
+from vitruve.errors import TrainingError
 from vitruve.evaluation.subspace import Subspace
 from vitruve.inference.samples import save_samples
 from vitruve.networks.weights import load_exactly, read_weights
@@ -32,6 +34,8 @@ from vitruve.training.crops import crop_record
 from vitruve.training.display import Display
 from vitruve.training.prepare import Prepared
 from vitruve.training.settings import TrainingSettings
+from vitruve.training.strategies import Consensus, strategy_for
+from vitruve.training.team import Team, lost
 
 # A checkpoint holds the network three times over: one after each short epoch would cost more than it saves.
 _CHECKPOINT_SECONDS = 60.0
@@ -62,6 +66,8 @@ def fit(
 ) -> Fitted:
     """Train an algorithm and write what prediction needs into the run.
 
+    Of several processes that ``torchrun`` started, each calls this; the first one writes.
+
     Args:
         config: All settings.
         prepared: Labels, task and algorithm.
@@ -80,19 +86,24 @@ def fit(
         Interrupted: The user pressed Ctrl-C.
         KeyboardInterrupt: The user did so when the last batch was done; the run is written.
     """
-    settings = config.training
+    settings, team = config.training, Team.of_environment()
+    team.join()
     going_on = resume and run.last.is_file()
-    parts = assemble(config, prepared, fresh=not going_on)
+    parts = assemble(config, prepared, fresh=not going_on, team=team)
     device, plan = parts.device, parts.module.plan
-    begin()
-    for folder in (run.path, run.last.parent):
-        remove_leftovers(folder)
-    save_samples(run.samples, {"train": parts.frames_to_keep, "validation": parts.validation_set})
+    if team.first:
+        begin()
+        for folder in (run.path, run.last.parent):
+            remove_leftovers(folder)
+        save_samples(run.samples, {"train": parts.frames_to_keep, "validation": parts.validation_set})
     unit = "mm" if parts.module.algorithm.needs.truth_3d else "px"
-    with Display(plan, unit) as display, _silence(), Interruption(run) as interruption:
+    with Display(plan, unit) as display, _silence(), Interruption(run, team.first) as interruption, _company(team, run):
         trainer = pl.Trainer(
             accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[device],
-            devices=max(1, settings.num_gpus) if device == "cuda" else 1,
+            devices=team.local_size,
+            num_nodes=team.machines,
+            strategy=strategy_for(settings) if team.size > 1 else "auto",
+            use_distributed_sampler=False,
             precision=precision(settings, device),
             max_epochs=plan.epochs,
             min_epochs=settings.min_epochs,
@@ -109,12 +120,13 @@ def fit(
             logger=TensorBoardLogger(str(run.tensorboard), name=config.model.model_name, version=0),
             plugins=[SafetensorsCheckpoints()],
             callbacks=[
+                *([Consensus(settings)] if team.size > 1 else []),
                 interruption,
                 Order(parts.batches),
                 Ending(plan),
                 *_early_stopping(settings),
                 # A row is written before the checkpoint that builds on it: what is there twice is cut off again.
-                Reporter(run, plan, (lambda numbers: None) if quiet else display.show),
+                Reporter(run, plan, (lambda numbers: None) if quiet or not team.first else display.show),
                 Keeper(run, settings.ckpt_every_n_epochs, checkpoint_seconds),
             ],
         )
@@ -125,6 +137,8 @@ def fit(
             ckpt_path=str(run.last) if going_on else None,
         )
     algorithm = parts.module.algorithm
+    if not team.first:
+        return Fitted(algorithm, prepared.cache)
     if run.best.is_file():
         load_exactly(algorithm, read_weights(run.best), run.best)
     algorithm.eval().to("cpu")
@@ -213,6 +227,20 @@ def _early_stopping(settings: TrainingSettings) -> list[pl.Callback]:
             check_on_train_epoch_end=False,
         )
     ]
+
+
+@contextmanager
+def _company(team: Team, run: RunFiles) -> Iterator[None]:
+    """Say in one line that another process of the team is gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        if team.size == 1 or not lost(error):
+            raise
+        raise TrainingError(
+            f"another of the {team.size} processes that train together is gone; the last checkpoint is kept, and "
+            f"training goes on with: vitruve train resume={run.path}"
+        ) from error
 
 
 class _silence:

@@ -14,20 +14,23 @@ from vitruve.algorithms.base import Algorithm
 from vitruve.data.augment import Augmentation
 from vitruve.data.patch_mask import mask_patches
 from vitruve.data.photometric import augment_batch
-from vitruve.errors import TrainingError
+from vitruve.errors import RunError, TrainingError
 from vitruve.evaluation.matching import match_instances
 from vitruve.structures.batch import Batch, TrainingBatch
 from vitruve.structures.instances import OCCLUDED, Instances
 from vitruve.training.optim import Plan, PlateauFactor, align_state, build_optimizer, freeze, learning_rate_factor
 from vitruve.training.settings import TrainingSettings
+from vitruve.training.team import Team
 from vitruve.training.unsupervised import UnsupervisedTerms
+
+_ALONE = Team()
 
 
 class PoseModule(pl.LightningModule):  # type: ignore[misc]
     """Trains an algorithm.
 
-    Every random number depends on seed, epoch and step alone, never on what happened before: an interrupted training
-    that goes on ends with the same weights as one that was not.
+    Every random number depends on seed, epoch, step and process alone, never on what happened before: an interrupted
+    training that goes on ends with the same weights as one that was not.
 
     Args:
         algorithm: What is trained.
@@ -38,6 +41,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         terms: What is learned from unlabelled video, or None.
         term_weights: The weights in an epoch of the supervised terms that the algorithm may add to its own loss.
         backbone_weights: What the backbone started from, as ``Backbone.origin`` says.
+        team: The processes that train together.
 
     Attributes:
         plan: The plan in use.
@@ -54,6 +58,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         terms: UnsupervisedTerms | None = None,
         term_weights: Callable[[int], Mapping[str, float]] = lambda epoch: {},
         backbone_weights: str = "random",
+        team: Team = _ALONE,
     ) -> None:
         super().__init__()
         self.algorithm = algorithm
@@ -64,6 +69,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         self._describe = describe
         self._terms = terms
         self._term_weights = term_weights
+        self._team = team
         self._errors: list[np.ndarray] = []
         self._plateau: PlateauFactor | None = None
         if settings.lr_scheduler == "plateau":
@@ -91,13 +97,11 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         step = self.trainer.global_step
         if self.algorithm.backbone is not None:
             freeze(self.algorithm.backbone, step < self.plan.unfreeze)
-        torch.manual_seed(self._settings.rng_seed_model_pt * 1_000_003 + self._batches_before() + batch_idx)
+        torch.manual_seed(self._settings.rng_seed_model_pt * 1_000_003 + self._draw(batch_idx))
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> torch.Tensor:
         """The sum of the algorithm's losses, and of the terms on unlabelled video in their weights."""
-        generator = torch.Generator().manual_seed(
-            self._settings.rng_seed_data_pt * 1_000_003 + self._batches_before() + batch_idx
-        )
+        generator = torch.Generator().manual_seed(self._settings.rng_seed_data_pt * 1_000_003 + self._draw(batch_idx))
         labelled = self._changed(batch.labelled, generator)
         if self.algorithm.needs.masking:
             share = self._settings.patch_mask.share(self.current_epoch)
@@ -135,21 +139,21 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
     def _log_mean(self, values: Mapping[str, torch.Tensor | float], batch_size: int) -> None:
         for name, value in values.items():
             shown = value.detach() if isinstance(value, torch.Tensor) else value
-            self.log(name, shown, on_step=False, on_epoch=True, batch_size=batch_size)
+            self.log(name, shown, on_step=False, on_epoch=True, batch_size=batch_size, sync_dist=self._team.size > 1)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses and distance in original pixels (or millimetres) on validation frames."""
         outputs = self.algorithm(batch)
         losses = self.algorithm.loss(outputs, self.algorithm.encode(batch))
         total = torch.stack(list(losses.values())).sum().float()
-        for name, value in losses.items():
-            self.log(f"val_{name}_loss", value.float(), batch_size=len(batch))
-        self.log("val_supervised_loss", total, batch_size=len(batch))
+        shown = {f"val_{name}_loss": value.float() for name, value in losses.items()}
+        self._log_mean({**shown, "val_supervised_loss": total}, len(batch))
         self._errors.append(distances(self.algorithm.decode(outputs, batch), batch))
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean distance, and Lightning Pose's RMSE a coordinate (the distance over the square root of two)."""
-        errors = np.concatenate([error.ravel() for error in self._errors]) if self._errors else np.zeros(0)
+        errors = np.concatenate([np.zeros(0), *(error.ravel() for error in self._errors)])
+        errors = np.concatenate(self._team.gather(errors))
         self._errors.clear()
         known = errors[np.isfinite(errors)]
         if len(known):
@@ -167,13 +171,24 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the settings alone do not tell: how the backbone began and joins, how long the loss has stalled."""
+        checkpoint["processes"] = self._team.size
         checkpoint["unfreeze"] = self.plan.unfreeze
         checkpoint["backbone_weights"] = self.backbone_weights
         if self._plateau is not None:
             checkpoint["plateau"] = self._plateau.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up what :meth:`on_save_checkpoint` kept."""
+        """Take up what :meth:`on_save_checkpoint` kept.
+
+        Raises:
+            RunError: Another number of processes wrote it: steps of its schedule were shares of other epochs.
+        """
+        before = checkpoint.get("processes", 1)
+        if before != self._team.size:
+            raise RunError(
+                f"this run was trained by {before} processes together, and its learning rate follows their steps; go "
+                f"on with as many (training.parallel.processes={before}), not with {self._team.size}"
+            )
         self.plan = replace(self.plan, unfreeze=checkpoint["unfreeze"])
         self.backbone_weights = checkpoint.get("backbone_weights", self.backbone_weights)
         if self._plateau is not None:
@@ -187,8 +202,10 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
 
         return factor
 
-    def _batches_before(self) -> int:
-        return self.current_epoch * int(self.trainer.num_training_batches)
+    def _draw(self, batch: int) -> int:
+        """A number that no other batch of this training has, of this process or of another."""
+        before = self.current_epoch * int(self.trainer.num_training_batches)
+        return (before + batch) * self._team.size + self._team.rank
 
 
 def distances(decoded: Instances, batch: Batch) -> np.ndarray:

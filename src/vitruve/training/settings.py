@@ -113,6 +113,22 @@ class PatchMask(Section):
         return self.init_ratio + done * (self.final_ratio - self.init_ratio)
 
 
+class Parallel(Section):
+    """Several processes that train one network together."""
+
+    processes: StrictInt | None = Field(
+        default=None,
+        ge=1,
+        description="Processes that train together, each on images of its own; null for one an accelerator that "
+        "num_gpus allows, or as many as torchrun starts.",
+    )
+    strategy: Literal["sync_sgd", "sync_avg", "pair_avg"] = Field(
+        default="sync_sgd",
+        description="sync_sgd averages gradients; sync_avg averages all weights before each step, pair_avg those of "
+        "random pairs, and both apply a process's own gradient then.",
+    )
+
+
 class TrainingSettings(Section):
     """Batches, schedule, optimiser, split and precision."""
 
@@ -129,7 +145,9 @@ class TrainingSettings(Section):
         description="Move what calibrated cameras see in space, in place of geometric changes of single views; "
         "several cameras only.",
     )
-    train_batch_size: StrictInt = Field(default=16, ge=1, description="Labelled images a training batch.")
+    train_batch_size: StrictInt = Field(
+        default=16, ge=1, description="Labelled images a training batch, in each process where there are several."
+    )
     val_batch_size: StrictInt = Field(default=32, ge=1, description="Labelled images a validation batch.")
     test_batch_size: StrictInt = Field(default=32, ge=1, description="Labelled images a batch of the final prediction.")
     train_prob: StrictFloat = Field(default=0.95, gt=0, le=1, description="Share of labelled frames for training.")
@@ -219,6 +237,7 @@ class TrainingSettings(Section):
         gt=0,
         description="Batches (whole number) or share of an epoch's batches to train on; null for all.",
     )
+    parallel: Parallel = Field(default=Parallel(), description="Several processes that train together.")
     profiler: Literal["simple", "advanced", "pytorch"] | None = Field(
         default=None, description="Lightning profiler whose report is printed at the end."
     )

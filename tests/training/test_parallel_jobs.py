@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from safetensors.torch import load_file
+
+from tiny_project import settings
+from vitruve.config.schema import Config
+from vitruve.errors import TrainingError
+from vitruve.pipeline.train import train_run
+from vitruve.run import RunFiles
+from vitruve.training.checkpoint import load_checkpoint
+
+Start = Callable[[Path, RunFiles, Path], "subprocess.Popen[bytes]"]
+
+
+def written(project: Path, folder: Path, **training: Any) -> Path:
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings(project, **training)))
+    return folder / "config.yaml"
+
+
+def environment() -> dict[str, str]:
+    path = os.pathsep.join(part for part in sys.path if part)
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts ``vitruve train`` with two processes."""
+    jobs = []
+
+    def one(file: Path, run: RunFiles, log: Path) -> subprocess.Popen[bytes]:
+        command = ["train", str(file), f"hydra.run.dir={run.path}", "training.parallel.processes=2"]
+        with log.open("w") as stream:
+            jobs.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "vitruve.cli.main", *command],
+                    env=environment(),
+                    stdout=stream,
+                    stderr=stream,
+                )
+            )
+        return jobs[-1]
+
+    yield one
+    for job in jobs:
+        job.kill()
+        job.wait()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.05)
+
+
+def test_a_killed_process_ends_the_job_in_one_line_and_it_goes_on(start: Start, project: Path, tmp_path: Path) -> None:
+    file, run, log = (
+        written(project, tmp_path, max_epochs=400, num_workers=1),
+        RunFiles(tmp_path / "run"),
+        tmp_path / "log",
+    )
+    job = start(file, run, log)
+    wait_for(lambda: run.last.is_file())
+    started = psutil.Process(job.pid).children(recursive=True)
+    ranks = psutil.Process(job.pid).children()
+    assert len(ranks) == 2 and len(started) > 2, "two processes, each with a process that prepares images"
+    second = next(child for child in ranks if child.environ()["RANK"] == "1")
+    second.send_signal(signal.SIGKILL)
+    began = time.monotonic()
+    assert job.wait(60) == 2
+    assert time.monotonic() - began < 20
+    _, alive = psutil.wait_procs(started, 10)
+    assert not alive
+    lines = [line for line in log.read_text().splitlines() if not line.startswith("epoch ")]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: process 1 of the 2 that train together was killed")
+    assert lines[0].endswith(f"vitruve train resume={run.path}")
+    assert run.read_status().status == "FAILED" and run.read_status().message in lines[0]
+    assert not list(run.path.rglob(".*"))
+    saved = load_checkpoint(run.last)
+    assert saved["processes"] == 2 and saved["epoch"] >= 0
+    load_file(run.best)
+    assert "processes: 2" in run.config.read_text()
+
+
+def test_ctrl_c_ends_all_after_the_batch_at_hand(start: Start, project: Path, tmp_path: Path) -> None:
+    file, run, log = written(project, tmp_path, max_epochs=4000), RunFiles(tmp_path / "run"), tmp_path / "log"
+    job = start(file, run, log)
+    wait_for(lambda: run.last.is_file())
+    started = psutil.Process(job.pid).children(recursive=True)
+    job.send_signal(signal.SIGINT)
+    assert job.wait(60) == 130
+    assert not psutil.wait_procs(started, 10)[1]
+    last = log.read_text().splitlines()[-1]
+    assert last.startswith("stopped in epoch") and last.endswith(f"vitruve train resume={run.path}")
+    assert run.read_status().status == "INTERRUPTED"
+
+
+def test_torchrun_starts_them_as_well(project: Path, tmp_path: Path) -> None:
+    file, run = written(project, tmp_path, max_epochs=2), RunFiles(tmp_path / "run")
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "vitruve.cli.main"]
+    done = subprocess.run(
+        [sys.executable, *launcher, "train", str(file), f"hydra.run.dir={run.path}"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"run: {run.path}") == 1
+    assert json.loads(run.status.read_text())["status"] == "COMPLETED"
+    assert len(run.read_metrics()) == 2 and "processes: 2" in run.config.read_text()
+    assert float(run.read_metrics()[-1]["step"]) == 4, "12 frames, 2 processes, batches of 4: two steps an epoch"
+
+
+def test_what_is_wrong_with_settings_is_told_once(project: Path, tmp_path: Path) -> None:
+    config = Config.from_mapping(settings(project, parallel={"processes": 2}, train_frames=3))
+    with pytest.raises(Exception, match="2 processes cannot share 3 training frames out") as raised:
+        train_run(config, tmp_path / "run", quiet=True)
+    assert not isinstance(raised.value, TrainingError) and not (tmp_path / "run").exists()
