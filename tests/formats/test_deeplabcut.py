@@ -17,7 +17,9 @@ from vitruve.errors import InputError
 from vitruve.formats import deeplabcut
 from vitruve.formats.hub import read_labels, recognise, write_labels
 from vitruve.formats.notes import LabelsWarning
-from vitruve.structures.labels import ImageRef
+from vitruve.structures.instances import Instances
+from vitruve.structures.labels import Frame, ImageRef, Labels
+from vitruve.structures.skeleton import Skeleton
 
 pytestmark = pytest.mark.filterwarnings("ignore::vitruve.formats.notes.LabelsWarning")
 
@@ -81,6 +83,17 @@ def test_several_animals_and_single(kind: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(instances.keypoints[0, 2, 2], frame.to_numpy()[2, 8:])
     np.testing.assert_array_equal(instances.visible[0], [[2, 2, 0], [2, 2, 0], [0, 0, 2]])
     np.testing.assert_array_equal(labels[1].instances.tracks, [[0, -1, 2]])
+
+
+def test_an_identity_that_has_only_a_box_is_left_out(tmp_path: Path) -> None:
+    points = np.full((1, 3, 2, 2), np.nan)
+    points[:, :2] = np.arange(8).reshape(1, 2, 2, 2)
+    boxes = np.array([[[0.0, 0, 9, 9]] * 3])
+    people = replace(Instances.from_keypoints(points), boxes=boxes, tracks=np.array([[4, 1, 9]]))
+    frames = tuple(Frame((ImageRef(Path("v.mp4"), index),), people) for index in range(2))
+    write_labels(Labels(Skeleton(("a", "b")), frames, tmp_path), tmp_path / "t.csv", format="deeplabcut")
+    found = read_labels(tmp_path / "t.csv")
+    np.testing.assert_array_equal(found.keypoints()[0, 0], points[0, [1, 0]])
 
 
 def test_predictions_of_a_video(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from vitruve.formats.hdf5_table import KEY, holds_pandas_table, is_hdf5, read_hd
 from vitruve.formats.keypoint_table import LABELED_DATA, KeypointTable, identity_name, table_labels
 from vitruve.formats.notes import LabelsWarning
 from vitruve.formats.skeleton_file import read_yaml
+from vitruve.structures.instances import UNLABELLED
 from vitruve.structures.labels import Frame, Labels
 
 NAME = "deeplabcut"
@@ -132,11 +133,16 @@ def _tracks(frame: Frame) -> list[int]:
     return [-1] * frame.instances.keypoints.shape[1] if tracks is None else [int(track) for track in tracks[0]]
 
 
+def _labelled(frame: Frame) -> np.ndarray:
+    """Which instances a table can hold: a box alone it cannot."""
+    return np.asarray((frame.instances.visible[0] > UNLABELLED).any(-1))
+
+
 def _numbers(labels: Labels) -> list[int]:
     """All identities, or none of them where an instance has none or an image has one twice."""
     found: set[int] = set()
     for frame in labels.frames:
-        there = [track for track, is_there in zip(_tracks(frame), frame.instances.present[0], strict=True) if is_there]
+        there = [track for track, is_there in zip(_tracks(frame), _labelled(frame), strict=True) if is_there]
         if -1 in there or len(set(there)) < len(there):
             return []
         found.update(there)
@@ -153,7 +159,7 @@ def _by_identity(labels: Labels) -> Labels:
         keypoints = np.full((1, len(numbers), *whole.keypoints.shape[2:]), np.nan, whole.keypoints.dtype)
         visible = np.zeros(keypoints.shape[:-1], np.int8)
         scores = None if whole.keypoint_scores is None else np.full(visible.shape, np.nan)
-        for n in np.flatnonzero(whole.present[0]):
+        for n in np.flatnonzero(_labelled(frame)):
             place = numbers.index(_tracks(frame)[n])
             keypoints[0, place], visible[0, place] = whole.keypoints[0, n], whole.visible[0, n]
             if scores is not None and whole.keypoint_scores is not None:
