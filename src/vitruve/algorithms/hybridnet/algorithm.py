@@ -31,6 +31,8 @@ from vitruve.structures.instances import Instances
 _SHRINKS = 4
 # Added to the likelihoods that views are weighed by: where no view is sure, all of them count.
 _LEAST_WEIGHT = 0.01
+# A map's value that a view which sees nothing may have anywhere: no view alone rules out what the others agree on.
+_LEAST_SEEN = 0.01
 
 
 class HybridNetSettings(EfficientTrackSettings):
@@ -99,13 +101,18 @@ class HybridNet(EfficientTrackTargets):
             found = self.network(batch.images[:, :, 0].flatten(0, 1))
         maps: Outputs = {name: value.float().reshape(count, views, *value.shape[1:]) for name, value in found.items()}
         with torch.autocast(batch.images.device.type, enabled=False):
-            seen, middle = self._volume(maps["heatmaps"], batch)
-        return {**maps, "volume": self.space(seen).float(), "middle": middle}
+            seen, agreed, middle = self._volumes(maps["heatmaps"], batch)
+        return {**maps, "volume": self.space(seen, agreed).float(), "middle": middle}
 
-    def _volume(
+    def _volumes(
         self, maps: Float[torch.Tensor, "B V K h w"], batch: Batch
-    ) -> tuple[Float[torch.Tensor, "B K g g g"], Float[torch.Tensor, "B 3"]]:
-        """What all views say of each voxel, from 0 to about 1, and where the cube is."""
+    ) -> tuple[Float[torch.Tensor, "B K g g g"], Float[torch.Tensor, "B K h h h"], Float[torch.Tensor, "B 3"]]:
+        """What the views say of each voxel, and where the cube is.
+
+        Returns:
+            The mean of the maps, from 0 to about 1: high where some views see the keypoint. At half the resolution, the
+            mean of their logarithms above the least: high where all views may. And the middle of the cube.
+        """
         assert batch.cameras is not None
         with torch.no_grad():
             points, likelihoods = self.read_maps(maps)
@@ -120,10 +127,15 @@ class HybridNet(EfficientTrackTargets):
             else:
                 pixels = self.instances(points, likelihoods, batch).keypoints[:, :, 0]
                 middle = body_middle(batch.cameras, pixels, likelihoods, self._edge)
-            voxels = volume.grid(self.side, self.spacing, maps.device) + torch.nan_to_num(middle)[:, None]
+            center, to_map = torch.nan_to_num(middle)[:, None], self._to_map(batch)
         scaled = maps.flatten(-2).softmax(-1).reshape(maps.shape) / heatmap.PEAK
-        seen = sample_views(scaled, weights, batch.cameras, self._to_map(batch), voxels)
-        return seen.reshape(*seen.shape[:2], self.side, self.side, self.side), middle
+        volumes = []
+        for each, halved in ((scaled, 1), (torch.log(scaled / _LEAST_SEEN + 1), 2)):
+            side = self.side // halved
+            voxels = volume.grid(side, halved * self.spacing, maps.device) + center
+            found = sample_views(each, weights, batch.cameras, to_map, voxels)
+            volumes.append(found.reshape(*found.shape[:2], side, side, side))
+        return volumes[0], volumes[1], middle
 
     def encode(self, batch: Batch) -> Targets:
         """Maps of each view, and ``points`` ``(B, K, 3)`` in mm, NaN where a keypoint has none."""
