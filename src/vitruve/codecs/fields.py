@@ -170,7 +170,8 @@ def _nearest_wins(
     nearest = distance == least[place]
     winner = torch.full_like(least, len(place), dtype=torch.long)
     winner = winner.scatter_reduce(0, place[nearest], number[nearest], "amin")
-    empty = torch.full_like(values[:1], torch.nan) if len(values) else values.new_full((1, values.shape[-1]), torch.nan)
-    empty = empty.index_fill(1, torch.zeros(1, dtype=torch.long, device=place.device), 0.0)
+    channels = values.shape[-1]
+    empty = values.new_full((1, channels), torch.nan)
+    empty[0, 0] = 0
     found = torch.cat([values, empty])[winner]
-    return found.reshape(count, height, width, -1).permute(0, 3, 1, 2)
+    return found.reshape(count, height, width, channels).permute(0, 3, 1, 2)
