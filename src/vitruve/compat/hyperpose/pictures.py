@@ -1,0 +1,72 @@
+"""Pictures of maps and people, as HyperPose leaves them in its folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from vitruve.compat.hyperpose.custom import array
+from vitruve.geometry.affine import resize
+from vitruve.geometry.warp import Warp
+from vitruve.media.images import write_image
+from vitruve.visualize.draw import contact_sheet
+
+_MOST = 4
+"""Kinds of maps that are drawn."""
+
+
+def pixels(image: Any) -> UInt8[np.ndarray, "H W 3"]:
+    """An image of any of HyperPose's kinds as one of 0 to 255 with its channels last; a copy."""
+    values = array(image)
+    values = values.transpose(1, 2, 0) if values.shape[0] == 3 and values.shape[-1] != 3 else values
+    whole = np.asarray(image).dtype.kind in "iu" if isinstance(image, np.ndarray) else False
+    return np.clip(np.rint(values * (1 if whole else 255)), 0, 255).astype(np.uint8)
+
+
+def map_sheet(
+    image: Any, rows: Sequence[Mapping[str, np.ndarray]], humans: Any
+) -> tuple[list[UInt8[np.ndarray, "_ _ 3"]], int]:
+    """What is drawn of one image.
+
+    Args:
+        image: In any of HyperPose's kinds.
+        rows: Maps by name; those of the first row, then their targets.
+        humans: People in pixels of the image, or None.
+
+    Returns:
+        Panels row by row, and how many stand in a row.
+    """
+    plain = pixels(image)
+    drawn = plain.copy()
+    for human in humans or ():
+        drawn = human.draw(drawn)
+    size = (plain.shape[1], plain.shape[0])
+    names = [name for name in rows[0] if name in rows[-1]][:_MOST]
+    panels = []
+    for row in rows:
+        panels += [plain if row is not rows[0] else drawn]
+        panels += [_colored(row[name], size, name == "conf_map") for name in names]
+    return panels, 1 + len(names)
+
+
+def save_sheet(panels: Sequence[UInt8[np.ndarray, "_ _ 3"]], columns: int, path: str | Path) -> None:
+    """Write panels as one picture, in a folder that is made where there is none."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, contact_sheet(panels, columns))
+
+
+def _colored(values: np.ndarray, size: tuple[int, int], background: bool) -> UInt8[np.ndarray, "H W 3"]:
+    """The strongest of all channels in each cell, in the size of the image."""
+    from matplotlib import colormaps
+
+    channels = np.nan_to_num(np.abs(values.reshape(-1, *values.shape[-2:])))
+    # The last of the confidence maps says where nothing is.
+    strongest = (channels[:-1] if background and len(channels) > 1 else channels).max(0)
+    shown = (255 * np.clip(strongest / max(1.0, float(strongest.max())), 0, 1)).astype(np.uint8)
+    small = (shown.shape[1], shown.shape[0])
+    large = Warp(resize(small, size), size).image(shown[..., None])[..., 0]
+    return np.asarray(colormaps["viridis"](large, bytes=True)[..., :3])

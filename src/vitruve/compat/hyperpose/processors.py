@@ -1,0 +1,391 @@
+"""Pre-processors, post-processors, visualisers and augmentors: the classes that users derive from, and our own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from vitruve.compat.hyperpose.anatomy import as_rows, extra_part
+from vitruve.compat.hyperpose.custom import array, tensors
+from vitruve.compat.hyperpose.dialect import Prediction, dialect_of
+from vitruve.compat.hyperpose.enums import MODEL
+from vitruve.compat.hyperpose.human import Human, humans_of
+from vitruve.compat.hyperpose.translate import bare_batch, codec
+from vitruve.data.augment import augmentation, draw
+from vitruve.errors import InputError
+from vitruve.geometry.affine import about_center, letterbox, rotation, scaling
+from vitruve.geometry.warp import Warp
+from vitruve.structures.instances import Instances
+from vitruve.structures.skeleton import Skeleton
+
+
+class BasicPreProcessor:
+    """Makes targets of annotations.
+
+    Args:
+        parts: Enumeration of the keypoints.
+        limbs: Pairs of keypoint numbers.
+        hin: Height of the input in pixels.
+        win: Width of the input in pixels.
+        hout: Height of the maps in cells.
+        wout: Width of the maps in cells.
+        colors: One a part.
+        data_format: How maps are laid out.
+        *args: Not looked at.
+        **more: Not looked at.
+    """
+
+    def __init__(
+        self,
+        parts: Any,
+        limbs: Any,
+        hin: int,
+        win: int,
+        hout: int,
+        wout: int,
+        colors: Any = None,
+        data_format: str = "channels_first",
+        *args: Any,
+        **more: Any,
+    ) -> None:
+        self.parts, self.limbs, self.colors = parts, limbs, colors
+        self.hin, self.win, self.hout, self.wout = hin, win, hout, wout
+        self.data_format = data_format
+
+    def process(self, annos: Any, mask: Any, bbxs: Any) -> dict[str, Any]:
+        """Targets of one image; to be given by the class that derives from this one.
+
+        Args:
+            annos: ``(N, parts, 2)`` keypoints in pixels of the input, -1000 where missing.
+            mask: ``(hin, win)`` 1 where something is known, 0 where it is not.
+            bbxs: ``(N, 4)`` boxes ``x y w h``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no process")
+
+
+class BasicPostProcessor:
+    """Makes people of maps.
+
+    Args:
+        parts: Enumeration of the keypoints.
+        limbs: Pairs of keypoint numbers.
+        colors: One a part.
+        data_format: How maps are laid out.
+        *args: Not looked at.
+        **more: Not looked at.
+    """
+
+    def __init__(
+        self,
+        parts: Any,
+        limbs: Any,
+        colors: Any = None,
+        data_format: str = "channels_first",
+        *args: Any,
+        **more: Any,
+    ) -> None:
+        self.parts, self.limbs, self.colors, self.data_format = parts, limbs, colors, data_format
+
+    def process(self, predict_x: Any) -> list[list[Human]]:
+        """People of each image, in pixels of the input; to be given by the class that derives from this one."""
+        raise NotImplementedError(f"{type(self).__name__} has no process")
+
+
+def skeleton_of(parts: type[Enum], limbs: Sequence[Sequence[int]], model_type: MODEL) -> Skeleton:
+    """The keypoints of an enumeration, without what is none, and the limbs between them."""
+    extra = extra_part(model_type)
+    order = sorted(parts, key=lambda member: member.value)
+    names = tuple(each.name for each in order if extra is None or each.name.lower() != extra.lower())
+    count = len(names)
+    return Skeleton.from_names(names, tuple((int(a), int(b)) for a, b in limbs if max(a, b) < count))
+
+
+class PreProcessor(BasicPreProcessor):
+    """Targets as the core's algorithm makes them; arguments as for the class it derives from."""
+
+    TYPE: ClassVar[MODEL]
+
+    def process(self, annos: Any, mask: Any = None, bbxs: Any = None) -> dict[str, Any]:
+        """Targets of one image.
+
+        Args:
+            annos: Keypoints of each person in pixels of the input, ``(parts, 2)`` or ``(parts, 3)``.
+            mask: ``(hin, win)`` 0 where nothing is known, or None.
+            bbxs: ``(N, 4)`` boxes ``x y w h``, or None.
+
+        Returns:
+            Maps by name.
+
+        Raises:
+            InputError: A person has another number of keypoints.
+        """
+        algorithm = codec(self.TYPE, skeleton_of(self.parts, self.limbs, self.TYPE))
+        dialect = dialect_of(self.TYPE)
+        joints, stride = len(algorithm.task.skeleton), dialect.stride(algorithm)
+        # Maps of any size: what a cell is wide there decides how the image is scaled.
+        size = (self.wout * stride, self.hout * stride)
+        scale = np.array([size[0] / self.win, size[1] / self.hin])
+        rows = [as_rows(person) for person in annos]
+        if any(len(row) < joints for row in rows):
+            raise InputError(f"process: a person has {min(map(len, rows))} keypoints; {joints} are expected")
+        values = np.array([row[:joints] for row in rows]).reshape(-1, joints, 3)
+        there = values[..., 2] > 0
+        places = (values[..., :2] + 0.5) * scale - 0.5
+        points = np.where(there[..., None], places, np.nan).astype(np.float32)
+        boxes = None if bbxs is None else np.asarray(bbxs, np.float32).reshape(-1, 4) * np.tile(scale, 2)
+        if boxes is not None:
+            boxes = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1).astype(np.float32)
+        people = Instances.from_keypoints(points, **({} if boxes is None else {"boxes": boxes}))
+        truth = people.map(lambda value: torch.from_numpy(np.ascontiguousarray(value))[None])
+        targets = algorithm.encode(bare_batch(1, size, truth))
+        maps = dialect.targets(algorithm, {name: value.flatten(0, 1) for name, value in targets.items()})
+        found = {name: array(value[0]) for name, value in maps.items()}
+        if self.data_format == "channels_last":
+            return {name: np.moveaxis(value, (-2, -1), (0, 1)) for name, value in found.items()}
+        return found
+
+
+class PostProcessor(BasicPostProcessor):
+    """People as the core's algorithm finds them; arguments as for the class it derives from."""
+
+    TYPE: ClassVar[MODEL]
+
+    def process(self, predict_x: Any) -> list[list[Human]]:
+        """People of each image.
+
+        Args:
+            predict_x: What a model's ``forward`` gave, or the same as a mapping.
+
+        Returns:
+            In pixels of the input, the surest first.
+        """
+        algorithm = codec(self.TYPE, skeleton_of(self.parts, self.limbs, self.TYPE))
+        dialect = dialect_of(self.TYPE)
+        maps = tensors(predict_x, type(self).__name__)
+        if self.data_format == "channels_last":
+            maps = {
+                name: value.movedim((1, 2), (-2, -1)) for name, value in maps.items() if isinstance(value, torch.Tensor)
+            }
+        dialect.check(algorithm, maps, type(self).__name__, target=False)
+        first = maps[dialect.main[0]]
+        stride = dialect.stride(algorithm)
+        batch = bare_batch(len(first), (first.shape[-1] * stride, first.shape[-2] * stride))
+        core = dialect.outputs(algorithm, maps)
+        with torch.no_grad():
+            found = algorithm.decode({name: value[:, None] for name, value in core.items()}, batch)
+        edges = algorithm.task.skeleton.edges
+        return [humans_of(found[n, 0], self.parts, edges, self.colors) for n in range(len(first))]
+
+
+class BasicVisualizer:
+    """Draws maps and people.
+
+    Args:
+        save_dir: Folder of the pictures.
+        *args: Not looked at.
+        **more: Not looked at.
+    """
+
+    def __init__(self, save_dir: str | Path = "./save_dir", *args: Any, **more: Any) -> None:
+        self.save_dir = save_dir
+
+    def set_save_dir(self, save_dir: str | Path) -> None:
+        """Choose another folder."""
+        self.save_dir = save_dir
+
+    def visualize_result(self, image: Any, humans: Sequence[Human], save_path: str | Path) -> None:
+        """An image beside itself with the people drawn in it.
+
+        Args:
+            image: ``(H, W, 3)`` from 0 to 255 or, with fractions, from 0 to 1.
+            humans: In pixels of the image.
+            save_path: The picture.
+        """
+        from vitruve.compat.hyperpose.pictures import pixels, save_sheet
+
+        plain = pixels(image)
+        drawn = plain.copy()
+        for human in humans:
+            drawn = human.draw(drawn)
+        save_sheet([plain, drawn], 2, save_path)
+
+    def visualize(
+        self, image_batch: Any, predict_x: Any, mask_batch: Any = None, humans_list: Any = None, name: str = "vis"
+    ) -> None:
+        """Pictures of maps, one an image; to be given by the class that derives from this one."""
+        raise NotImplementedError(f"{type(self).__name__} has no visualize")
+
+    def visualize_compare(
+        self,
+        image_batch: Any,
+        predict_x: Any,
+        target_x: Any,
+        mask_batch: Any = None,
+        humans_list: Any = None,
+        name: str = "vis",
+    ) -> None:
+        """Pictures of maps beside their targets; to be given by the class that derives from this one."""
+        raise NotImplementedError(f"{type(self).__name__} has no visualize_compare")
+
+
+class Visualizer(BasicVisualizer):
+    """Image, people, and the highest of all maps of a kind: ``<name>_<number>.png``."""
+
+    def visualize(
+        self, image_batch: Any, predict_x: Any, mask_batch: Any = None, humans_list: Any = None, name: str = "vis"
+    ) -> None:
+        """One picture an image.
+
+        Args:
+            image_batch: ``(N, 3, H, W)`` or ``(N, H, W, 3)`` from 0 to 1.
+            predict_x: Maps by name.
+            mask_batch: ``(N, H, W)`` 0 where nothing is known, or None.
+            humans_list: People of each image, or None.
+            name: How the files begin.
+        """
+        self._draw(image_batch, [predict_x], humans_list, name)
+
+    def visualize_compare(
+        self,
+        image_batch: Any,
+        predict_x: Any,
+        target_x: Any,
+        mask_batch: Any = None,
+        humans_list: Any = None,
+        name: str = "vis",
+    ) -> None:
+        """The same with the targets in a row of their own; arguments as for :meth:`visualize`."""
+        self._draw(image_batch, [predict_x, target_x], humans_list, name)
+
+    def _draw(self, image_batch: Any, rows: Sequence[Any], humans_list: Any, name: str) -> None:
+        from vitruve.compat.hyperpose.pictures import map_sheet, save_sheet
+
+        for n, image in enumerate(image_batch):
+            humans = None if humans_list is None else humans_list[n]
+            panels, columns = map_sheet(image, [_of_image(row, n) for row in rows], humans)
+            save_sheet(panels, columns, Path(self.save_dir) / f"{name}_{n}.png")
+
+
+def _of_image(maps: Any, n: int) -> dict[str, np.ndarray]:
+    """The maps of one image; lists of stages are left out."""
+    values = {name: maps[name] for name in maps.keys()}  # noqa: SIM118  a Prediction unpacks as a tuple
+    return {name: array(value)[n] for name, value in values.items() if not isinstance(value, (list, tuple))}
+
+
+class BasicAugmentor:
+    """Changes images at random; users derive from it.
+
+    Args:
+        hin: Height of the result in pixels.
+        win: Width of the result in pixels.
+        angle_min: Least angle, in degrees.
+        angle_max: Greatest angle, in degrees.
+        zoom_min: Least zoom.
+        zoom_max: Greatest zoom.
+        flip_list: For each keypoint its partner in a mirror image; None for no mirror images.
+        *args: Not looked at.
+        **more: ``seed`` of the chance.
+    """
+
+    def __init__(
+        self,
+        hin: int,
+        win: int,
+        angle_min: float = -30,
+        angle_max: float = 30,
+        zoom_min: float = 0.5,
+        zoom_max: float = 0.8,
+        flip_list: Sequence[int] | None = None,
+        *args: Any,
+        **more: Any,
+    ) -> None:
+        self.hin, self.win = hin, win
+        self.angles, self.zooms, self.flip_list = (angle_min, angle_max), (zoom_min, zoom_max), flip_list
+        self._rng = np.random.default_rng(more.get("seed"))
+
+    def process(self, image: Any, annos: Any, mask: Any, bbxs: Any = None) -> tuple[Any, ...]:
+        """Change an image with what is known of it.
+
+        Args:
+            image: ``(H, W, 3)`` from 0 to 1.
+            annos: ``(N, parts, 2)`` in pixels, -1000 where missing.
+            mask: ``(H, W)`` 1 where something is known.
+            bbxs: ``(N, 4)`` boxes ``x y w h``, or None.
+
+        Returns:
+            The same four of ``hin`` by ``win`` pixels. What was missing stays so.
+        """
+        height, width = np.shape(image)[:2]
+        size = (self.win, self.hin)
+        drawn = draw(augmentation("none"), letterbox((width, height), size), size, self._rng)
+        turn, zoom = self._rng.uniform(*self.angles), self._rng.uniform(*self.zooms)
+        matrix = about_center(rotation(turn) @ scaling(1 / zoom, 1 / zoom), size) @ drawn.warp.matrix
+        mirrored = self.flip_list is not None and self._rng.random() < 0.5
+        if mirrored:
+            matrix = np.array([[-1, 0, self.win - 1], [0, 1, 0], [0, 0, 1.0]]) @ matrix
+        warp = Warp(matrix, size)
+        pixels = warp.image(np.clip(np.rint(np.asarray(image) * 255), 0, 255).astype(np.uint8))
+        known = warp.image(np.asarray(mask, np.uint8).reshape(height, width, 1) * 255)[..., 0] > 127
+        people = np.asarray(annos, np.float64)
+        people = people.reshape(len(people), -1, people.shape[-1]) if people.size else np.zeros((0, 1, 2))
+        moved, boxes = _moved(people, matrix), None
+        if mirrored and self.flip_list is not None:
+            moved = moved[:, list(self.flip_list)]
+        if bbxs is not None:
+            corners = np.asarray(bbxs, np.float64).reshape(-1, 4)
+            corners = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], 1)
+            ends = Instances(np.zeros((len(corners), 1, 2)), np.zeros((len(corners), 1)), boxes=corners)
+            found = np.asarray(ends.transformed(matrix).boxes)
+            boxes = np.concatenate([found[:, :2], found[:, 2:] - found[:, :2]], 1)
+        return pixels.astype(np.float32) / 255, moved, known.astype(np.uint8), boxes
+
+    def process_only_image(self, image: Any) -> Any:
+        """Change an image of which nothing is known."""
+        none = np.zeros((0, 1, 2))
+        return self.process(image, none, np.ones(np.shape(image)[:2], np.uint8))[0]
+
+
+def _moved(people: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Keypoints elsewhere; those that are missing stay as they are, and so do further columns."""
+    there = people[..., 0] > -500
+    points = people[..., :2] @ matrix[:2, :2].T + matrix[:2, 2]
+    return np.concatenate([np.where(there[..., None], points, people[..., :2]), people[..., 2:]], -1)
+
+
+def preprocessor_of(model_type: MODEL) -> type[PreProcessor]:
+    """Our own pre-processor for an algorithm."""
+    return type("PreProcessor", (PreProcessor,), {"TYPE": model_type})
+
+
+def postprocessor_of(model_type: MODEL) -> type[PostProcessor]:
+    """Our own post-processor for an algorithm."""
+    return type("PostProcessor", (PostProcessor,), {"TYPE": model_type})
+
+
+def named(values: Sequence[Any], model_type: MODEL) -> Prediction:
+    """Maps of HyperPose's first generation, given one after another, by their names.
+
+    Args:
+        values: As many as the algorithm has, with or without the axis of images.
+        model_type: The algorithm.
+
+    Returns:
+        With the axis of images.
+
+    Raises:
+        InputError: There are not as many.
+    """
+    dialect = dialect_of(model_type)
+    if len(values) != len(dialect.main):
+        raise InputError(f"{len(values)} maps; {model_type.name} has {len(dialect.main)}: {', '.join(dialect.main)}")
+    shapes = dialect.shapes(codec(model_type, Skeleton(("a", "b"), ((0, 1),))), target=False)
+    maps = {}
+    for name, value in zip(dialect.main, values, strict=True):
+        whole = value if isinstance(value, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(value))
+        maps[name] = whole[None] if whole.ndim == len(shapes[name]) + 2 else whole
+    return Prediction(maps, dialect.main, {})
