@@ -130,6 +130,8 @@ def fake(monkeypatch: pytest.MonkeyPatch, home: Path) -> dict[str, Any]:
 
     def resume(directory: Path, *, quiet: bool) -> Path:
         calls["resumed"].append(directory)
+        if RunFiles(directory).config.is_file():
+            calls["configs"].append(Config.load(RunFiles(directory).config))
         return finished(directory)
 
     monkeypatch.setattr(work, "train_networks", train)
@@ -153,6 +155,29 @@ def test_a_training_that_was_stopped_goes_on_where_it_was(new: Project, fake: di
     assert new.run("hybridnet").name == f"{name}-finetune"
     with pytest.raises(RunError, match="nothing to go on with"):
         vitruve.train_project(new, finetune=True, resume=True, quiet=True)
+
+
+def test_a_training_that_was_stopped_goes_on_where_the_project_has_moved(
+    fake: dict[str, Any], home: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(home / "rig", tmp_path / "rig")
+    new = vitruve.create_project(tmp_path / "projects" / "own", tmp_path / "rig").project
+    fake["stop"] = "KeypointDetect"
+    with pytest.raises(Interrupted):
+        vitruve.train_project(new, quiet=True)
+    begun = fake["configs"][-1]
+    stopped = new.models(Stage.KEYPOINT) / new.runs(Stage.KEYPOINT)[0].name
+    RunFiles(stopped).config.write_text(begun.to_yaml())
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("rig", "projects"):
+        (tmp_path / name).rename(tmp_path / "elsewhere" / name)
+    fake["stop"] = None
+    moved = Project.open(tmp_path / "elsewhere" / "projects" / "own")
+    vitruve.train_project(moved, resume=True, quiet=True)
+    resumed = fake["configs"][-2]
+    assert resumed.data.data_dir == tmp_path / "elsewhere" / "rig"
+    assert resumed.crop.locator == moved.run("center")
+    assert resumed.model == begun.model and resumed.training == begun.training
 
 
 def test_a_project_named_from_the_current_folder_trains_all_networks(

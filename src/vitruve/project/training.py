@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 import yaml
 
+from vitruve.atomic import atomic_write
 from vitruve.config.compose import compose
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, InputError, Interrupted, RunError, nearest
@@ -136,6 +137,7 @@ def train_project(
         with _logged(project, step):
             try:
                 if options.resume and RunFiles(step.run).status.is_file():
+                    _follow_move(RunFiles(step.run), config)
                     resume_networks(step.run, quiet=options.quiet)
                 else:
                     train_networks(config, step.run, quiet=options.quiet)
@@ -144,6 +146,21 @@ def train_project(
                     f"stopped; it goes on with: vitruve project train {project.name} {what} --resume"
                 ) from None
     return [step.run for step in steps]
+
+
+def _follow_move(run: RunFiles, config: Config) -> None:
+    """Let a run that was begun elsewhere find the set and the runs that have moved with its project."""
+    if not run.config.is_file():
+        return
+    begun = moved = Config.load(run.config)
+    for section, key in (("data", "data_dir"), ("crop", "locator"), ("model", "checkpoint")):
+        own = getattr(moved, section)
+        place = getattr(own, key)
+        if place is not None and not place.exists():
+            there = own.model_copy(update={key: getattr(getattr(config, section), key)})
+            moved = moved.model_copy(update={section: there})
+    if moved != begun:
+        atomic_write(run.config, moved.to_yaml())
 
 
 def _steps(project: Project, only: Stage | None, options: _Options) -> list[_Step]:
