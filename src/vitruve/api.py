@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from vitruve.pipeline.animate_3d import animate_3d as animate_3d
     from vitruve.pipeline.compare_3d import plot_error_histogram as plot_error_histogram
     from vitruve.pipeline.compare_3d import plot_error_per_keypoint as plot_error_per_keypoint
+    from vitruve.pipeline.track import track as track
     from vitruve.pipeline.view_dataset import view_dataset as view_dataset
     from vitruve.project.create import create_project as create_project
     from vitruve.project.training import train_project as train_project
@@ -53,6 +54,7 @@ _LATER = {
     "create_project": "vitruve.project.create",
     "plot_error_histogram": "vitruve.pipeline.compare_3d",
     "plot_error_per_keypoint": "vitruve.pipeline.compare_3d",
+    "track": "vitruve.pipeline.track",
     "train_project": "vitruve.project.training",
     "view_dataset": "vitruve.pipeline.view_dataset",
 }
@@ -263,7 +265,7 @@ def predict(
             them, one label file a view, or a folder with one subfolder of images a view, in which images of one name
             show one instant.
         output: Folder of the files; by default ``video_preds`` or ``image_preds`` in the run.
-        formats: ``csv`` and ``h5``.
+        formats: ``csv``, ``h5`` and ``coco``, COCO's json.
         labeled_video: Also draw the keypoints into a copy of each video.
         threshold: Likelihood, 0 to 1, from which keypoints are drawn; None as the run's settings say.
         overwrite: Predict again what is there already.
@@ -318,6 +320,7 @@ def evaluate(
     *,
     locator: str | Path | None = None,
     boxes: str | Path | None = None,
+    pictures: int = 0,
 ) -> Evaluation:
     """Measure how far predictions are from labels, in pixels of the original images.
 
@@ -329,6 +332,7 @@ def evaluate(
         locator: As for :func:`load_run`; goes with ``labels``.
         boxes: As for :func:`load_run`; goes with ``labels``. The boxes of images are rows of a table that names them,
             or of ``bbox.csv`` (``bboxes_<view>.csv`` for several views) in a folder.
+        pictures: Of how many images the predictions are drawn, into ``eval_vis_dir`` in the folder of the report.
 
     Returns:
         Errors, tables, and where the page lies.
@@ -341,7 +345,9 @@ def evaluate(
     from vitruve.pipeline.report import evaluate_run
 
     return Evaluation(
-        *evaluate_run(Path(run), _path(labels), _path(output), locator=_path(locator), boxes=_path(boxes))
+        *evaluate_run(
+            Path(run), _path(labels), _path(output), locator=_path(locator), boxes=_path(boxes), pictures=pictures
+        )
     )
 
 

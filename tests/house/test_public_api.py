@@ -32,6 +32,7 @@ OFFERED = {
     "crop",
     "remap",
     "status",
+    "track",
     "create_project",
     "list_projects",
     "train_project",

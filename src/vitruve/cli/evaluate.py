@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitruve.cli.options import Locator
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
 
 # The columns that fit on a terminal; the tables and the page hold all of them.
 _SHOWN = {
@@ -20,6 +25,7 @@ _SHOWN = {
     "pck_5px_percent": "PCK 5 px",
     "pck_10px_percent": "PCK 10 px",
 }
+_PEOPLE = ("split", "images", "people", "AP", "AP50", "AP75", "APm", "APl", "AR")
 
 
 def command(
@@ -39,26 +45,36 @@ def command(
         Path | None,
         typer.Option(metavar="PATH", help="Table of boxes of the labelled images, or a folder with bbox.csv."),
     ] = None,
+    pictures: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Draw the predictions on so many of the images.")
+    ] = 0,
 ) -> None:
     """Measure how far predictions are from labels."""
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
 
     from vitruve import api
 
-    report = api.evaluate(run, labels=labels, output=output, locator=locator, boxes=boxes)
-    summary = report.summary
-    # Narrow enough for a terminal of 80 columns, in which no heading may be cut.
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for heading in _SHOWN.values():
-        table.add_column(heading, justify="right")
-    for _, row in summary.iterrows():
-        table.add_row(*(_cell(row[column]) for column in _SHOWN))
-    Console().print(table)
+    report = api.evaluate(run, labels=labels, output=output, locator=locator, boxes=boxes, pictures=pictures)
+    people = report.report.people
+    if people is not None:
+        Console().print(_table(people.average_precision, dict(zip(_PEOPLE, _PEOPLE, strict=True))))
+    Console().print(_table(report.summary, _SHOWN))
     page = report.files["report"]
     typer.echo(f"report: {page}")
     typer.echo(f"tables and pictures: {page.parent}")
+
+
+def _table(rows: pd.DataFrame, columns: Mapping[str, str]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    # Narrow enough for a terminal of 80 columns, in which no heading may be cut.
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for heading in columns.values():
+        table.add_column(heading, justify="right")
+    for _, row in rows.iterrows():
+        table.add_row(*(_cell(row[column]) for column in columns))
+    return table
 
 
 def _cell(value: object) -> str:

@@ -24,7 +24,7 @@ def command(
         list[str] | None,
         typer.Option(
             "--format",
-            metavar="csv|h5",
+            metavar="csv|h5|coco",
             help="File format; repeat it or write csv,h5 for both. [default: csv]",
         ),
     ] = None,

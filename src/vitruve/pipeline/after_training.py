@@ -66,6 +66,8 @@ def write_errors(
     windows: Float[np.ndarray, "F V 2"] | None,
     subspaces: Mapping[str, Subspace],
     stem: str,
+    *,
+    several: bool = False,
 ) -> Report:
     """``<stem>_pixel_error.csv``, ``<stem>_pca_singleview_error.csv`` and its like; one of each a view.
 
@@ -76,6 +78,7 @@ def write_errors(
         windows: See :func:`vitruve.evaluation.report.evaluate`.
         subspaces: What poses are measured against.
         stem: Such as ``predictions``.
+        several: Any number of instances is found an image; poses are not measured against subspaces then.
 
     Returns:
         The errors.
@@ -83,11 +86,12 @@ def write_errors(
     Raises:
         InputError: The predictions are not of these labels.
     """
-    report = evaluate(labels, predictions, windows=windows)
+    report = evaluate(labels, predictions, windows=windows, several=several)
     for end, view in view_endings(labels):
         errors = report.pixel_error_table(view or None)
         atomic_write(run.path / f"{stem}{end}_pixel_error.csv", errors.to_csv(float_format="%.4f"))
-    write_for_labels(run, predictions, subspaces, stem)
+    if not several:
+        write_for_labels(run, predictions, subspaces, stem)
     return report
 
 

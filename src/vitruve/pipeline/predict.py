@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vitruve.atomic import atomic_json, atomic_write
+from vitruve.atomic import atomic_json
 from vitruve.config.schema import Config
 from vitruve.data.centers import CENTER, center_labels
 from vitruve.data.crops import keep_boxes
 from vitruve.errors import InputError
 from vitruve.formats.bbox_file import boxes_file
 from vitruve.formats.hub import read_labels
-from vitruve.formats.table import to_frame, write_h5
 from vitruve.geometry.warp import use_one_thread
 from vitruve.inference.drawing import Look
 from vitruve.inference.files import Done, predict_views
@@ -26,6 +25,7 @@ from vitruve.media.recordings import Recording
 from vitruve.media.video import VideoReader
 from vitruve.pipeline.diagnostics import subspaces_of, write_for_video
 from vitruve.pipeline.heatmaps import write_heatmaps
+from vitruve.pipeline.label_predictions import write_coco_results, write_table
 from vitruve.pipeline.plan import Plan, PredictOptions, make_plan
 from vitruve.pipeline.views import in_view_order, views_of
 from vitruve.run import RunFiles
@@ -158,7 +158,8 @@ def _predict_together(opened: Opened, jobs: Sequence[Job], options: PredictOptio
         overwrite=options.overwrite,
         data_dir=opened.config.data.data_dir,
     )
-    if not jobs[0].of_video:
+    if not jobs[0].of_video or opened.predictor.algorithm.needs.instances:
+        # What moves how far is asked of tracks, which several instances do not have yet.
         return made
     tables = [one.table for one in made]
     made = with_outputs(made, write_for_video(tables, subspaces_of(opened.record)))
@@ -216,14 +217,16 @@ def _predict_labels(opened: Opened, run: RunFiles, jobs: Sequence[Job], options:
     predictions = replace(opened.predictor.predict_labels(labels), scorer=str(opened.record["scorer"]))
     if options.boxes is None:
         keep_boxes(predictions, jobs[0].table.parent)
+    results: list[Path] = []
     for view, (job, stamp) in enumerate(zip(jobs, stamps, strict=True)):
-        frame = to_frame(predictions, likelihood=True, split=False, view=view)
-        atomic_write(job.table, frame.to_csv(float_format="%.4f"))
-        if "h5" in job.formats:
-            write_h5(job.table, job.table.with_suffix(".h5"))
+        several = opened.predictor.algorithm.needs.instances
+        write_table(predictions, job.table, several=several, view=view, formats=job.formats)
+        if "coco" in job.formats:
+            name = opened.config.model.model_name
+            results += write_coco_results(predictions, job.table.parent, files[view].stem, name)
         atomic_json(job.finished, stamp)
     seconds = time.monotonic() - began
-    return [Done(job.table, None, tuple(job.outputs), len(labels), seconds, False) for job in jobs]
+    return [Done(job.table, None, (*job.outputs, *results), len(labels), seconds, False) for job in jobs]
 
 
 def labels_for(

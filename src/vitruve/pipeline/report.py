@@ -13,6 +13,7 @@ from jaxtyping import Float
 from vitruve.algorithms import registry
 from vitruve.config.schema import Config
 from vitruve.data.filters import filtered
+from vitruve.data.images import ImageCache
 from vitruve.data.sources import own_skeleton_labels
 from vitruve.errors import ConfigError
 from vitruve.evaluation.page import write_report
@@ -20,13 +21,14 @@ from vitruve.evaluation.report import Report, evaluate
 from vitruve.evaluation.windows import read_windows, windows_of
 from vitruve.formats.hub import read_labels
 from vitruve.inference.open import open_run
-from vitruve.media.images import read_image
 from vitruve.pipeline.ensemble_predict import finished_members
 from vitruve.pipeline.ensemble_tables import median_labels
 from vitruve.pipeline.known_images import with_splits_of
+from vitruve.pipeline.label_predictions import write_coco_results, write_pictures
 from vitruve.pipeline.predict import labels_for, with_keypoints_of
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Frame, Labels
+from vitruve.tracking.track import track_labels
 from vitruve.training.crops import Cropping
 
 
@@ -37,6 +39,7 @@ def evaluate_run(
     *,
     locator: Path | None = None,
     boxes: Path | None = None,
+    pictures: int = 0,
 ) -> tuple[Report, dict[str, Path]]:
     """Compare predictions with labels and write the report; of an ensemble, the medians of its networks' predictions.
 
@@ -46,9 +49,11 @@ def evaluate_run(
         output: Folder of the report, or None.
         locator: Run that says which part of an image is looked at; None for the one that the run keeps, if it does.
         boxes: A table of boxes, or a folder of them, in place of a locator.
+        pictures: Of how many images the predictions are drawn, into ``eval_vis_dir`` of the report's folder.
 
     Returns:
-        The report and its files.
+        The report and its files. Where any number of people is found, with COCO's results where images have numbers;
+        where the labels have tracks, predictions are followed over time.
 
     Raises:
         ConfigError: A locator or boxes are given without labels to predict.
@@ -73,8 +78,26 @@ def evaluate_run(
         truth = with_splits_of(truth, record, config.data.data_dir, str(labels))
         folder = output or run.evaluation / labels.stem
         about["Labels"] = labels.name
-    report = evaluate(truth, predictions, windows=windows)
-    return report, write_report(report, folder, images=pixels_of(truth), about=about)
+    several = registry.get(config.model.model_type).needs.instances
+    tracked = track_labels(predictions) if several and _has_tracks(truth) else None
+    report = evaluate(truth, predictions, windows=windows, several=several, tracked=tracked)
+    read = pixels_of(truth)
+    files = write_report(report, folder, images=read, about=about)
+    if several:
+        source = (labels or config.data.label_files()[0]).stem
+        results = write_coco_results(predictions, folder, source, config.model.model_name)
+        files |= {file.stem: file for file in results}
+    if pictures and read is not None:
+        drawn = write_pictures(
+            predictions, folder / "eval_vis_dir", read, pictures, config.eval.confidence_thresh_for_vid
+        )
+        files |= {file.stem: file for file in drawn}
+    return report, files
+
+
+def _has_tracks(labels: Labels) -> bool:
+    """Whether who is who over time is known: in frames of videos."""
+    return all(frame.instances.tracks is not None and frame.first_image.index is not None for frame in labels)
 
 
 def _predicted(
@@ -110,8 +133,10 @@ def pixels_of(labels: Labels) -> Callable[[Frame], np.ndarray] | None:
     if not all(image.missing or labels.path(image).is_file() for frame in labels for image in frame.images):
         return None
 
+    cache = ImageCache(0)
+
     def read(frame: Frame) -> np.ndarray:
-        return read_image(labels.path(frame.images[0]))
+        return cache.read(labels, frame.images[0])
 
     return read
 
@@ -151,6 +176,9 @@ def own_predictions(run: RunFiles, labels: Labels, stem: str = "predictions") ->
     Raises:
         InputError: A table is damaged or missing.
     """
+    several = run.path / f"{stem}.json"
+    if several.is_file():
+        return read_labels(several, "coco", labels.root)
     names = [f"{stem}_{name}.csv" for name in labels.view_names] if len(labels[0].images) > 1 else [f"{stem}.csv"]
     paths = [run.path / name for name in names]
     return read_labels(paths[0] if len(paths) == 1 else paths, "lightning_pose", labels.root, labels.view_names)

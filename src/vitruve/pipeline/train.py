@@ -18,12 +18,12 @@ from vitruve.evaluation.page import write_report
 from vitruve.evaluation.report import Report
 from vitruve.evaluation.windows import windows_of, write_windows
 from vitruve.formats.hub import write_labels
-from vitruve.formats.table import to_frame
 from vitruve.inference.load import load_run
 from vitruve.inference.open import open_locator
 from vitruve.inference.predictor import Predictor
 from vitruve.pipeline.after_training import check_before, predict_videos, unseen_labels, view_endings, write_errors
 from vitruve.pipeline.diagnostics import subspaces_of
+from vitruve.pipeline.label_predictions import write_table
 from vitruve.pipeline.predict import predict_sources
 from vitruve.pipeline.report import describe_run
 from vitruve.pipeline.supervise import supervise
@@ -157,11 +157,14 @@ def _measure(
     windows = windows_of(predictions, algorithm.task.input_size, algorithm.likelihood_reach)
     if windows is not None and stem == run.predictions.stem:
         write_windows(run.windows, predictions, windows)
-    split = any(frame.split for frame in labels)
+    split, several = any(frame.split for frame in labels), algorithm.needs.instances
     for view, (end, _) in enumerate(view_endings(labels)):
-        table = to_frame(predictions, likelihood=True, split=split, view=view)
-        atomic_write(run.path / f"{stem}{end}.csv", table.to_csv(float_format="%.4f"))
-    return write_errors(run, labels, predictions, windows, subspaces_of(run.read_model()), stem)
+        table = run.path / f"{stem}{end}.csv"
+        # The table of several instances has no room for their scores and splits.
+        formats = ("csv", "coco") if several else ("csv",)
+        write_table(predictions, table, several=several, view=view, split=split, formats=formats)
+    subspaces = subspaces_of(run.read_model())
+    return write_errors(run, labels, predictions, windows, subspaces, stem, several=several)
 
 
 def _keep_labels(labels: Labels, config: Config, run: RunFiles) -> None:

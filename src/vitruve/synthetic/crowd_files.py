@@ -104,7 +104,8 @@ def crowd_images(root: str | Path, extent: CrowdExtent, *, new: bool = False) ->
         path = Path(folder, f"{first + number + 1:012d}.jpg")
         write_image(Path(root) / path, seen.image)
         # Nobody is followed from one image to another.
-        frames.append(_frame(ImageRef(path, size=scene.size), replace(seen, people=replace(seen.people, tracks=None))))
+        frame = _frame(ImageRef(path, size=scene.size), replace(seen, people=replace(seen.people, tracks=None)))
+        frames.append(replace(frame, id=first + number + 1))
     return Labels(extent.scene(first).skeleton, tuple(frames), Path(root), ("person",), scorer="rendered")
 
 

@@ -1,0 +1,118 @@
+"""Predictions of labelled images as files: tables, COCO's json, its results and submissions, pictures."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from vitruve.atomic import atomic_path, atomic_write
+from vitruve.formats.coco_results import results_name, write_results
+from vitruve.formats.hub import write_labels
+from vitruve.formats.table import to_frame, write_h5
+from vitruve.media.images import write_image
+from vitruve.structures.labels import Frame, Labels
+from vitruve.visualize.draw import draw_instances, instance_colors
+
+_IMAGES = re.compile(r"(?:train|val|test-dev|test)20\d\d")
+_USUAL = "val2017"
+
+
+def write_table(
+    predictions: Labels,
+    table: Path,
+    *,
+    several: bool,
+    view: int = 0,
+    split: bool = False,
+    formats: Sequence[str] = ("csv",),
+) -> None:
+    """Write the predictions of one view.
+
+    Args:
+        predictions: The frames.
+        table: The CSV file; HDF5 and COCO's json go beside it.
+        several: Any number of instances is found an image.
+        view: Which of the views.
+        split: Add the split of each image, where one instance is found.
+        formats: ``csv`` is always written; ``h5`` and ``coco`` where named.
+
+    Raises:
+        InputError: A file cannot be written.
+    """
+    one = predictions if len(predictions[0].images) == 1 else predictions.views([view])
+    if several:
+        write_labels(one, table, "deeplabcut")
+    else:
+        frame = to_frame(predictions, likelihood=True, split=split, view=view)
+        atomic_write(table, frame.to_csv(float_format="%.4f"))
+    if "h5" in formats and several:
+        write_labels(one, table.with_suffix(".h5"), "deeplabcut")
+    elif "h5" in formats:
+        write_h5(table, table.with_suffix(".h5"))
+    if "coco" in formats:
+        write_labels(replace(one, view_names=()), table.with_suffix(".json"), "coco")
+
+
+def write_coco_results(predictions: Labels, folder: Path, source: str, algorithm: str) -> list[Path]:
+    """Write what COCO's evaluation takes, and of ``test-dev`` what its server does.
+
+    Args:
+        predictions: With the numbers of their images; of others nothing is written.
+        folder: Where to.
+        source: The label file, whose name says the set of images; ``val2017`` where it does not.
+        algorithm: What made them.
+
+    Returns:
+        ``person_keypoints_<set>_<algorithm>_results.json``, and for ``test-dev`` the zip file with it alone.
+
+    Raises:
+        InputError: A file cannot be written.
+    """
+    if any(frame.id is None for frame in predictions):
+        return []
+    found = _IMAGES.search(source)
+    images = found.group() if found else _USUAL
+    file = folder / results_name(images, algorithm)
+    write_results(predictions, file)
+    if not images.startswith("test-dev"):
+        return [file]
+    archive = file.with_suffix(".zip")
+    with atomic_path(archive) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as out:
+        out.write(file, file.name)
+    return [file, archive]
+
+
+def write_pictures(
+    predictions: Labels, folder: Path, read: Callable[[Frame], np.ndarray], count: int, threshold: float
+) -> list[Path]:
+    """Draw predictions of the first images, each instance in a colour of its own.
+
+    Args:
+        predictions: The frames.
+        folder: Where ``<image>_result.png`` go.
+        read: Gives the pixels of the first view of a frame.
+        count: How many at most.
+        threshold: Likelihood from which keypoints are drawn, 0 to 1.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: An image cannot be read or written.
+    """
+    files = []
+    for frame in predictions.frames[:count]:
+        people = frame.instances[0]
+        numbers = range(len(people.keypoints))
+        colors = np.repeat(instance_colors(numbers)[:, None], people.num_keypoints, 1)
+        drawn = draw_instances(read(frame), people, predictions.skeleton, threshold=threshold, colors=colors)
+        image = frame.first_image
+        name = image.path.stem if image.index is None else f"{image.path.stem}_{image.index:06d}"
+        files.append(folder / f"{name}_result.png")
+        write_image(files[-1], drawn)
+    return files
