@@ -35,3 +35,12 @@ def test_runs_that_do_not_fill_the_image_are_refused() -> None:
 def test_a_union_of_several(seed: int) -> None:
     parts = np.random.default_rng(seed).random((4, 5, 7)) < np.random.default_rng(seed).choice([0, 0.1, 0.5, 1])
     np.testing.assert_array_equal(Mask.union([Mask.from_array(part) for part in parts]).array(), parts.any(0))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_what_belongs_to_both_and_to_neither(share: float) -> None:
+    one, other = np.random.default_rng(1).random((2, 6, 9)) < share
+    mask = Mask.from_array(one)
+    np.testing.assert_array_equal((mask & Mask.from_array(other)).array(), one & other)
+    np.testing.assert_array_equal((~mask).array(), ~one)
+    assert mask.area == one.sum()

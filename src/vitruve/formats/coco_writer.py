@@ -119,7 +119,7 @@ def _annotations(frame: Frame, image_id: int) -> list[dict[str, Any]]:
                 "category_id": 1,
                 "iscrowd": 1,
                 "bbox": _corner_and_size(box),
-                "area": int(rest.runs[1::2].sum()),
+                "area": rest.area,
                 "num_keypoints": 0,
                 "keypoints": [0] * (3 * people.num_keypoints),
                 "segmentation": write_segmentation(rest),
@@ -151,8 +151,7 @@ def _annotation(people: Instances, n: int, image_id: int, ignored: Mask | None) 
         "keypoints": whole_or_not(np.concatenate([points, seen[:, None]], 1).ravel()),
     }
     if ignored is not None and (crowd or not seen.any()):
-        inside = Mask.from_array(ignored.array() & box_region(box[None] + _RIM, ignored.size).array())
-        entry["segmentation"] = write_segmentation(inside)
+        entry["segmentation"] = write_segmentation(ignored & box_region(box[None] + _RIM, ignored.size))
     if people.tracks is not None and people.tracks[n] >= 0:
         entry["track_id"] = int(people.tracks[n])
     head, score = _known(people.head_boxes, n), _known(people.scores, n)
@@ -178,8 +177,8 @@ def _without(mask: Mask, boxes: Sequence[Sequence[float]]) -> Mask | None:
     """The part of a mask that no box covers, if there is any."""
     corners = np.array(boxes, np.float64).reshape(-1, 4)
     corners[:, 2:] += corners[:, :2]
-    rest = mask.array() & ~box_region(corners + _RIM, mask.size).array()
-    return Mask.from_array(rest) if rest.any() else None
+    rest = mask & ~box_region(corners + _RIM, mask.size)
+    return rest if rest.area else None
 
 
 def _extent(mask: Mask) -> np.ndarray:

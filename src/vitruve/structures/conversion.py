@@ -111,16 +111,19 @@ def _converted(instances: Instances, sources: list[tuple[int, ...]]) -> Instance
     visible = np.full((*lead, len(sources)), UNLABELLED, instances.visible.dtype)
     given = instances.keypoint_scores
     scores = None if given is None else np.full(visible.shape, np.nan, given.dtype)
+    kept = [joint for joint, parts in enumerate(sources) if len(parts) == 1]
+    origin = [sources[joint][0] for joint in kept]
+    keypoints[..., kept, :], visible[..., kept] = instances.keypoints[..., origin, :], instances.visible[..., origin]
+    if scores is not None and given is not None:
+        scores[..., kept] = given[..., origin]
     for joint, parts in enumerate(sources):
-        if not parts:
+        if len(parts) < 2:
             continue
         index = list(parts)
         points, seen = instances.keypoints[..., index, :].mean(-2), instances.visible[..., index].min(-1)
-        if len(parts) > 1:
-            there = (seen > UNLABELLED) & np.isfinite(points).all(-1)
-            points, seen = np.where(there[..., None], points, np.nan), np.where(there, seen, UNLABELLED)
-        keypoints[..., joint, :], visible[..., joint] = points, seen
+        there = (seen > UNLABELLED) & np.isfinite(points).all(-1)
+        keypoints[..., joint, :] = np.where(there[..., None], points, np.nan)
+        visible[..., joint] = np.where(there, seen, UNLABELLED)
         if scores is not None and given is not None:
-            least = given[..., index].min(-1)
-            scores[..., joint] = least if len(parts) == 1 else np.where(seen > UNLABELLED, least, np.nan)
+            scores[..., joint] = np.where(there, given[..., index].min(-1), np.nan)
     return replace(instances, keypoints=keypoints, visible=visible, keypoint_scores=scores)

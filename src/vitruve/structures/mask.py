@@ -76,6 +76,20 @@ class Mask:
         belongs = np.arange(len(self.runs)) % 2 == 1
         return np.repeat(belongs, self.runs).reshape(width, height).T
 
+    @property
+    def area(self) -> int:
+        """How many pixels belong to it."""
+        return int(self.runs[1::2].sum())
+
     def __or__(self, other: Mask) -> Mask:
         """What belongs to one or the other, of the same image."""
         return Mask.union([self, other])
+
+    def __and__(self, other: Mask) -> Mask:
+        """What belongs to both, of the same image."""
+        return ~(~self | ~other)
+
+    def __invert__(self) -> Mask:
+        """What does not belong to it."""
+        runs = self.runs[1:] if len(self.runs) > 1 and self.runs[0] == 0 else np.concatenate([[0], self.runs])
+        return Mask(self.size, runs)
