@@ -79,7 +79,7 @@ def write_example(name: str = "mouse", directory: str | Path | None = None, **ex
 
     ``crowd`` is people who walk about in front of a camera: labelled images as COCO has them (``labels.json``), more
     of them for testing (``labels_new.json``), and unlabelled videos in ``videos/``, beside each the truth of its frames
-    with who is who (``<stem>_truth.csv``). See :func:`vitruve.synthetic.crowd_files.write_crowd`.
+    with who is who (``<stem>_truth.csv`` and ``.json``). See :func:`vitruve.synthetic.crowd_files.write_crowd`.
 
     ``rig`` is a rodent between calibrated cameras: a JARVIS training set, the calibration, a recording of one video a
     camera, and the truth in space. See :func:`vitruve.synthetic.rig_files.write_rig`.

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import vitruve
-from vitruve.errors import InputError
+from vitruve.errors import ConfigError, InputError
 from vitruve.formats.hub import read_labels, write_labels
 from vitruve.media.images import read_image
 
@@ -57,6 +57,12 @@ def test_from_training_to_tracks(
     assert read_image(pictures[0]).shape == (96, 128, 3)
     assert new.report.people.average_precision["images"].tolist() == [3]
 
+    # Frames of a video whose true tracks are known.
+    followed = vitruve.evaluate(run, root / "videos" / "crowd00_truth.json", output=tmp_path / "followed")
+    kept = followed.report.people.identities
+    assert kept["video"].tolist() == ["videos/crowd00.mp4"] and kept["labelled"].iloc[0] > 10
+    assert (tmp_path / "followed" / "identities.csv").is_file()
+
     # The images of a label file, as COCO's server takes them.
     test_dev = root / "image_info_test-dev2017.json"
     test_dev.write_bytes((root / "labels_new.json").read_bytes())
@@ -74,6 +80,13 @@ def test_from_training_to_tracks(
     )
     assert tracked.individuals <= 2 and all(path.is_file() for path in tracked.outputs)
     assert {path.suffix for path in tracked.outputs} == {".csv", ".h5", ".json", ".mp4"}
+
+
+def test_an_ensemble_of_them_is_refused(tmp_path: Path, outside_package: Callable[[str, str], None]) -> None:
+    outside_package("worms", "bottom_up:BottomUp")
+    with pytest.raises(ConfigError, match="ensemble=2: worms finds any number of instances"):
+        vitruve.train({"model": {"model_type": "worms"}, "ensemble": 2}, run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def labels_of(root: Path) -> Path:

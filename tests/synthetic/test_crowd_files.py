@@ -26,7 +26,7 @@ def test_images_show_few_and_many_people(tmp_path):
 
 def test_a_video_comes_with_who_is_who(tmp_path):
     truth = crowd_video(tmp_path, 0, CrowdExtent(**SMALL))
-    with VideoReader(tmp_path / truth[0].images[0].path) as video:
+    with VideoReader(truth.path(truth[0].images[0])) as video:
         assert video.count() == len(truth) == 4
     write_labels(truth, tmp_path / "truth.csv", "deeplabcut")
     again = read_labels(tmp_path / "truth.csv", "deeplabcut")

@@ -11,9 +11,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from vitruve.algorithms import registry
 from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
-from vitruve.errors import Interrupted, RunError, VitruveError
+from vitruve.errors import ConfigError, Interrupted, RunError, VitruveError
 from vitruve.pipeline.after_training import check_before, predict_videos, unseen_labels, view_endings, write_errors
 from vitruve.pipeline.diagnostics import subspaces_of
 from vitruve.pipeline.ensemble_predict import finished_members, predict_ensemble
@@ -46,6 +47,11 @@ def train_networks(config: Config, directory: Path, *, quiet: bool = False) -> P
     """
     if config.ensemble == 1:
         return train_run(config, directory, quiet=quiet)
+    if registry.get(config.model.model_type).needs.instances:
+        raise ConfigError(
+            f"ensemble={config.ensemble}: {config.model.model_type} finds any number of instances, of which there is "
+            "no median; set ensemble=1"
+        )
     run = RunFiles(directory)
     check_new(run)
     check_before(config, config.data.view_names or ())

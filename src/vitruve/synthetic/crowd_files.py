@@ -118,23 +118,26 @@ def crowd_video(root: str | Path, number: int, extent: CrowdExtent) -> Labels:
         extent: How much.
 
     Returns:
-        The truth of its frames, with tracks.
+        The truth of its frames, with tracks; paths start from ``videos/``.
 
     Raises:
         InputError: The video cannot be written.
     """
-    scene, path, frames = extent.scene(_VIDEOS + number), Path("videos", f"crowd{number:02d}.mp4"), []
-    (Path(root) / path).parent.mkdir(parents=True, exist_ok=True)
-    with VideoWriter(Path(root) / path, _FPS, crf=18, preset="superfast") as video:
+    scene, path, frames = extent.scene(_VIDEOS + number), Path(f"crowd{number:02d}.mp4"), []
+    folder = Path(root) / "videos"
+    folder.mkdir(parents=True, exist_ok=True)
+    with VideoWriter(folder / path, _FPS, crf=18, preset="superfast") as video:
         for index in range(extent.frames):
             seen = scene.look(20 + index / _FPS)
             video.write(seen.image)
             frames.append(_frame(ImageRef(path, index, scene.size), seen))
-    return Labels(scene.skeleton, tuple(frames), Path(root), ("person",), scorer="rendered")
+    return Labels(scene.skeleton, tuple(frames), folder, ("person",), scorer="rendered")
 
 
 def write_crowd(root: Path, extent: CrowdExtent) -> None:
-    """Fill a folder: images with COCO annotations, videos, and beside each ``<video>_truth.csv``, a table of tracks.
+    """Fill a folder: images with COCO annotations, videos, and beside each ``<video>_truth``, its tracks.
+
+    The truth of a video is there twice: as a table, and, with boxes, areas and what is hidden, as COCO's json.
 
     Args:
         root: An empty folder.
@@ -148,8 +151,9 @@ def write_crowd(root: Path, extent: CrowdExtent) -> None:
         write_labels(crowd_images(root, extent, new=True), root / NEW_LABELS, format="coco")
     for number in range(extent.videos):
         truth = crowd_video(root, number, extent)
-        path = truth[0].images[0].path
-        write_labels(truth, root / path.with_name(f"{path.stem}_truth.csv"), format="deeplabcut")
+        stem = truth[0].images[0].path.stem
+        write_labels(truth, truth.root / f"{stem}_truth.csv", format="deeplabcut")
+        write_labels(truth, truth.root / f"{stem}_truth.json", format="coco")
 
 
 def _frame(image: ImageRef, seen: Seen) -> Frame:
