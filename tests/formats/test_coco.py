@@ -315,3 +315,23 @@ def test_masks_of_the_real_file_are_cocos(data_dir: Path) -> None:
             warnings.simplefilter("ignore", DeprecationWarning)
             theirs = np.any([official.annToMask(entry) for entry in entries], 0)
         assert (frame.ignore[0].array() != theirs).sum() <= 0.05 * theirs.sum()
+
+
+def test_coco_itself_takes_results_and_what_is_written(data_dir: Path, tmp_path: Path) -> None:
+    api = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
+    from pycocotools.cocoeval import COCOeval
+
+    truth = read_labels(data_dir / "coco_mini" / "test_coco.json")
+    frames = [
+        replace(f, instances=replace(f.instances, scores=np.linspace(1, 0.5, f.instances.keypoints.shape[1])[None]))
+        for f in truth
+    ]
+    write_results(replace(truth, frames=tuple(frames)), tmp_path / "results.json")
+    write_labels(truth, tmp_path / "truth.json", "coco")
+    official = api.COCO(str(tmp_path / "truth.json"))
+    measured = COCOeval(official, official.loadRes(str(tmp_path / "results.json")), "keypoints")
+    measured.evaluate()
+    measured.accumulate()
+    measured.summarize()
+    assert measured.stats[0] == pytest.approx(1.0)
+    assert read_results(tmp_path / "results.json", truth)[1].instances.scores.shape == (1, 2)

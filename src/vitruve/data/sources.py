@@ -127,14 +127,13 @@ def _read(data: DataSettings, one: DataSet) -> Labels:
 
 
 def _as(labels: Labels, skeleton: Skeleton) -> Labels:
-    lacking = [
-        name for name, parts in zip(skeleton.names, sources_of(labels.skeleton, skeleton), strict=True) if not parts
-    ]
+    found, sources = convert(labels, skeleton), sources_of(labels.skeleton, skeleton)
+    lacking = [name for name, parts in zip(skeleton.names, sources, strict=True) if not parts]
     if lacking:
         warnings.warn(
             f"{', '.join(lacking)}: not labelled below {labels.root}, so nothing is learned of them there", stacklevel=2
         )
-    return convert(labels, skeleton)
+    return found
 
 
 def _merged(parts: Sequence[Labels]) -> Labels:
