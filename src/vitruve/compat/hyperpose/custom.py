@@ -41,6 +41,37 @@ def construct(thing: Any, where: str, **values: Any) -> Any:
         ) from (error)
 
 
+def of_config(thing: Any, where: str, config: Any) -> Any:
+    """An object of the user's class or function, called with the configuration.
+
+    Args:
+        thing: A class or function of one argument or none, or an object, which is taken as it is.
+        where: Names the setting.
+        config: The argument.
+
+    Returns:
+        The object.
+
+    Raises:
+        ConfigError: It asks for something else.
+    """
+    if not isinstance(thing, type) and not inspect.isroutine(thing):
+        return thing
+    try:
+        inspect.signature(thing).bind(config)
+        arguments = [config]
+    except TypeError:
+        arguments = []
+    except ValueError:
+        arguments = [config]
+    try:
+        inspect.signature(thing).bind(*arguments)
+    except TypeError as error:
+        reason = f"must be called with the configuration alone ({error})"
+        raise ConfigError(f"{where}: {name_of(thing)} {reason}") from error
+    return thing(*arguments)
+
+
 def call(function: Any, **values: Any) -> Any:
     """Call a user's function with those of the arguments that it takes by name."""
     return function(**_accepted(function, values))

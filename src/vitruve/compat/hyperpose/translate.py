@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -132,6 +133,9 @@ def core_config(config: Configuration, processes: int = 1) -> Config:
         values["model"]["backbone_checkpoint"] = str(pretrained_file(config))
     if width % 32 == 0 and height % 32 == 0:
         values["data"] = {"image_resize_dims": {"width": width, "height": height}}
+    if config.data.domainadapt_paths:
+        values["model"]["losses_to_use"] = ["domain"]
+        values.setdefault("data", {})["target_dir"] = str(target_folder(config))
     for name, value in config.core.items():
         *sections, last = name.split(".")
         inner = values
@@ -150,10 +154,15 @@ def backbone_name(config: Configuration) -> str:
     return str(backbone.value if isinstance(backbone, BACKBONE) else backbone)
 
 
-def pretrained_file(config: Configuration) -> Any:
+def pretrained_file(config: Configuration) -> Path:
     """Where ``Model.get_pretrain`` leaves the weights of the configuration's backbone, as the core reads them."""
     folder = config.model.save_root / "pretrain_backbone"
     return folder / f"newest_{backbone_name(config)}.safetensors"
+
+
+def target_folder(config: Configuration) -> Path:
+    """Where the images that are adapted to are linked from."""
+    return config.model.model_dir / "domainadapt_images"
 
 
 def task_of(config: Configuration) -> Task:
