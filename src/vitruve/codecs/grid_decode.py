@@ -67,7 +67,9 @@ def decode(
     ends = np.array(layout.limbs, np.int64).reshape(-1, 2)
     overlap = np.full(layout.kinds, part_overlap)
     overlap[layout.root] = person_overlap
-    return Persons(*_persons(*maps, ends, float(layout.stride), threshold, limb_threshold, overlap))
+    with np.errstate(divide="ignore"):
+        least = float(np.log(limb_threshold) - np.log1p(-limb_threshold))
+    return Persons(*_persons(*maps, ends, float(layout.stride), threshold, least, overlap))
 
 
 @njit(cache=True)
@@ -123,9 +125,42 @@ def _boxes(kind, response, iou, place, size, stride, threshold, overlap):
 
 @njit(cache=True)
 @no_type_check
-def _persons(response, iou, place, size, limbs, ends, stride, threshold, limb_threshold, overlap):
+def _dealt(cells, strength, boxes, limbs, begins, least, width):
+    """Which boxes of a kind go to which persons, along the limbs that end in it: pairs, the surest first."""
+    side = limbs.shape[1]
+    pairs = np.zeros((len(cells), len(boxes)), np.float64)
+    for limb in range(len(limbs)):
+        for person in range(len(cells)):
+            begin = cells[person, begins[limb]]
+            if begin < 0:
+                continue
+            y, x = begin // width, begin % width
+            for box in range(len(boxes)):
+                cell = int(boxes[box, 5])
+                i, j = cell // width - y + side // 2, cell % width - x + side // 2
+                if 0 <= i < side and 0 <= j < side and limbs[limb, i, j, y, x] > least:
+                    total = strength[person, begins[limb]] * _sigmoid(limbs[limb, i, j, y, x]) * boxes[box, 4]
+                    pairs[person, box] = max(pairs[person, box], total)
+    persons, columns = np.nonzero(pairs)
+    scores = np.empty(len(persons), np.float64)
+    for i in range(len(persons)):
+        scores[i] = pairs[persons[i], columns[i]]
+    found = np.empty((min(len(cells), len(boxes)), 2), np.int64)
+    served, taken = np.zeros(len(cells), np.bool_), np.zeros(len(boxes), np.bool_)
+    count = 0
+    for i in np.argsort(-scores, kind="mergesort"):
+        if not served[persons[i]] and not taken[columns[i]]:
+            served[persons[i]] = taken[columns[i]] = True
+            found[count, 0], found[count, 1] = persons[i], columns[i]
+            count += 1
+    return found[:count]
+
+
+@njit(cache=True)
+@no_type_check
+def _persons(response, iou, place, size, limbs, ends, stride, threshold, least, overlap):
     kinds, _, width = response.shape
-    root, reach = kinds - 1, limbs.shape[1] // 2
+    root = kinds - 1
     roots = _boxes(root, response, iou, place, size, stride, threshold, overlap[root])
     count = len(roots)
     cells = np.full((count, kinds), -1, np.int64)
@@ -140,31 +175,10 @@ def _persons(response, iou, place, size, limbs, ends, stride, threshold, limb_th
         while last < len(ends) and ends[last, 1] == child:
             last += 1
         boxes = _boxes(child, response, iou, place, size, stride, threshold, overlap[child])
-        pairs = np.zeros((count, len(boxes)), np.float64)
-        for person in range(count):
-            for box in range(len(boxes)):
-                cell = int(boxes[box, 5])
-                for limb in range(first, last):
-                    begin = cells[person, ends[limb, 0]]
-                    if begin < 0:
-                        continue
-                    y, x = begin // width, begin % width
-                    i, j = cell // width - y + reach, cell % width - x + reach
-                    if 0 <= i <= 2 * reach and 0 <= j <= 2 * reach:
-                        value = _sigmoid(limbs[limb, i, j, y, x])
-                        if value > limb_threshold:
-                            total = strength[person, ends[limb, 0]] * value * boxes[box, 4]
-                            pairs[person, box] = max(pairs[person, box], total)
-        taken = np.zeros(len(boxes), np.bool_)
-        for pair in np.argsort(-pairs.ravel(), kind="mergesort"):
-            person, box = pair // len(boxes), pair % len(boxes)
-            if pairs[person, box] == 0:
-                break
-            if not taken[box] and cells[person, child] < 0:
-                taken[box] = True
-                cells[person, child] = int(boxes[box, 5])
-                strength[person, child] = boxes[box, 4]
-                points[person, child, 0], points[person, child, 1] = boxes[box, 0], boxes[box, 1]
+        for person, box in _dealt(cells, strength, boxes, limbs[first:last], ends[first:last, 0], least, width):
+            cells[person, child] = int(boxes[box, 5])
+            strength[person, child] = boxes[box, 4]
+            points[person, child, 0], points[person, child, 1] = boxes[box, 0], boxes[box, 1]
         first = last
     around = np.empty((count, 4), np.float64)
     around[:, :2] = roots[:, :2] - roots[:, 2:4] / 2

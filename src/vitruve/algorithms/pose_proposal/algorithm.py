@@ -30,6 +30,7 @@ _SIZE_AT_FIRST = 0.05
 class PoseProposalSettings(ModelSettings):
     """Settings of ``model.model_type: pose_proposal``."""
 
+    backbone: str = Field("resnet18", min_length=1, description="Name of the backbone (`vitruve list backbones`).")
     stride: int = Field(32, ge=1, description="Side of a cell of the grid, in pixels of the network's input.")
     neighbourhood: int = Field(
         9, ge=1, description="A limb ends at most half this many cells from where it begins; an odd number."
