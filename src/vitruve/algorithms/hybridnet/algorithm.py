@@ -105,7 +105,7 @@ class HybridNet(EfficientTrackTargets):
         return {**maps, "volume": self.space(seen, agreed).float(), "middle": middle}
 
     def _volumes(
-        self, maps: Float[torch.Tensor, "B V K h w"], batch: Batch
+        self, maps: Float[torch.Tensor, "B V K H W"], batch: Batch
     ) -> tuple[Float[torch.Tensor, "B K g g g"], Float[torch.Tensor, "B K h h h"], Float[torch.Tensor, "B 3"]]:
         """What the views say of each voxel, and where the cube is.
 
