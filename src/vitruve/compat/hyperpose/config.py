@@ -97,8 +97,8 @@ def set_model_arch(model_arch: Any) -> None:
 def set_input_size(hin: int, win: int) -> None:
     """Height and width of the network's input, in pixels."""
     for name, value in (("hin", hin), ("win", win)):
-        if _whole(value, f"Config.set_input_size: {name}") % 32:
-            raise ConfigError(f"Config.set_input_size: {name}={value} must be a multiple of 32")
+        if _whole(value, f"Config.set_input_size: {name}") % 8:
+            raise ConfigError(f"Config.set_input_size: {name}={value} must be a multiple of 8 (32 for PoseProposal)")
     _set("model", hin=hin, win=win)
 
 
@@ -289,6 +289,11 @@ def set_pretrain(enable: bool) -> None:
 def set_pretrain_dataset_path(dataset_path: str | Path) -> None:
     """Folder of ImageNet-style class folders, ``train`` and ``val``."""
     _set("pretrain", dataset_path=Path(dataset_path))
+
+
+def set_pretrain_step(total_step: int) -> None:
+    """Steps of pretraining in all."""
+    _set("pretrain", total_step=_whole(total_step, "Config.set_pretrain_step"))
 
 
 def set_core(settings: Mapping[str, Any]) -> None:

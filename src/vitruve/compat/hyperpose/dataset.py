@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vitruve.compat.hyperpose.anatomy import NameConverter, learned_skeleton
-from vitruve.compat.hyperpose.base_dataset import Base_dataset, Pairs
+from vitruve.compat.hyperpose.base_dataset import Base_dataset, Pairs, added_data
 from vitruve.compat.hyperpose.custom import has, of_config
 from vitruve.compat.hyperpose.enums import DATA
 from vitruve.compat.hyperpose.metas import CocoMeta, MPIIMeta
@@ -47,7 +47,8 @@ class Multi_dataset(Base_dataset):
             for path, target in member.get_train_dataset():
                 paths.append(path)
                 targets.append(dict(target))
-        return paths, targets
+        more_paths, more_targets = added_data(self.config)
+        return [*paths, *more_paths], [*targets, *(dict(target) for target in more_targets)]
 
     def get_train_dataset(self, in_list: bool = False, need_total_num: bool = False) -> Any:
         """As for the class it derives from; each set has converted its own keypoints."""

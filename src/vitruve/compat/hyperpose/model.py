@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from vitruve.compat.hyperpose.anatomy import colors_of, learned_skeleton, parts_
 from vitruve.compat.hyperpose.custom import name_of, of_config, tensor
 from vitruve.compat.hyperpose.dialect import dialect_of
 from vitruve.compat.hyperpose.enums import BACKBONE, DATA, KUNGFU, MODEL, OPTIM, TRAIN, option
+from vitruve.compat.hyperpose.evaluating import evaluate, export, test
 from vitruve.compat.hyperpose.human import BodyPart, Human
 from vitruve.compat.hyperpose.journal import newest
 from vitruve.compat.hyperpose.network import (
@@ -25,7 +27,6 @@ from vitruve.compat.hyperpose.network import (
     PoseProposal,
     backbone_classes,
 )
-from vitruve.compat.hyperpose.pipelines import evaluate, export, test, train
 from vitruve.compat.hyperpose.processors import (
     BasicAugmentor,
     BasicPostProcessor,
@@ -37,6 +38,7 @@ from vitruve.compat.hyperpose.processors import (
     preprocessor_of,
 )
 from vitruve.compat.hyperpose.sections import Configuration
+from vitruve.compat.hyperpose.training import train
 from vitruve.compat.hyperpose.translate import core_config
 
 __all__ = [
@@ -84,18 +86,19 @@ def get_model(config: Configuration) -> Any:
     arch = config.model.model_arch
     if arch is not None:
         return of_config(arch, "Config.set_model_arch", config)
-    core = core_config(config)
-    begins = not newest(config).is_file() and core.training.backbone_pretrained and core.model.backbone != "vggtiny"
-    return PRESETS[config.model.model_type](config, pretraining=begins)
+    core, kind = core_config(config), PRESETS[config.model.model_type]
+    if newest(config).is_file():
+        return kind(replace(config, pretrain=replace(config.pretrain, enable=False)))
+    return kind(config, pretraining=core.training.backbone_pretrained and core.model.backbone != "vggtiny")
 
 
 def get_train(config: Configuration) -> Callable[..., None]:
-    """A function of model and data set that trains; see :func:`vitruve.compat.hyperpose.pipelines.train`."""
+    """A function of model and data set that trains; see :func:`vitruve.compat.hyperpose.training.train`."""
     return partial(train, config=config)
 
 
 def get_evaluate(config: Configuration) -> Callable[..., Any]:
-    """A function of model and data set that evaluates; see :func:`vitruve.compat.hyperpose.pipelines.evaluate`."""
+    """A function of model and data set that evaluates; see :func:`vitruve.compat.hyperpose.evaluating.evaluate`."""
     return partial(evaluate, config=config)
 
 
@@ -103,12 +106,12 @@ get_eval = get_evaluate
 
 
 def get_test(config: Configuration) -> Callable[..., Any]:
-    """A function of model and data set that tests; see :func:`vitruve.compat.hyperpose.pipelines.test`."""
+    """A function of model and data set that tests; see :func:`vitruve.compat.hyperpose.evaluating.test`."""
     return partial(test, config=config)
 
 
 def get_export(config: Configuration) -> Callable[..., Path]:
-    """A function of a model that writes it as ONNX; see :func:`vitruve.compat.hyperpose.pipelines.export`."""
+    """A function of a model that writes it as ONNX; see :func:`vitruve.compat.hyperpose.evaluating.export`."""
     return partial(export, config=config)
 
 
@@ -237,8 +240,6 @@ def _type(config: Configuration | MODEL) -> MODEL:
 
 def _anatomy(kind: MODEL, dataset_type: DATA | str) -> tuple[Any, Any, Any]:
     """Parts, limbs and colours of an algorithm on a data set."""
-    from dataclasses import replace
-
     data = option(DATA, dataset_type, "dataset_type")
     usual = Configuration()
     config = replace(usual, model=replace(usual.model, model_type=kind), data=replace(usual.data, dataset_type=data))

@@ -49,7 +49,7 @@ def map_sheet(
     panels = []
     for row in rows:
         panels += [plain if row is not rows[0] else drawn]
-        panels += [_colored(row[name], size, name == "conf_map") for name in names]
+        panels += [_colored(_probable(name, row[name]), size, name == "conf_map") for name in names]
     return panels, 1 + len(names)
 
 
@@ -57,6 +57,13 @@ def save_sheet(panels: Sequence[UInt8[np.ndarray, "_ _ 3"]], columns: int, path:
     """Write panels as one picture, in a folder that is made where there is none."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_image(path, contact_sheet(panels, columns))
+
+
+def _probable(name: str, values: np.ndarray) -> np.ndarray:
+    """PifPaf's confidences as probabilities; its network gives their log odds, its targets are 0 and 1."""
+    if name.endswith("_conf") and np.nanmin(values, initial=0.0) < 0:
+        return np.asarray(1 / (1 + np.exp(-values)))
+    return values
 
 
 def _colored(values: np.ndarray, size: tuple[int, int], background: bool) -> UInt8[np.ndarray, "H W 3"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -130,13 +131,26 @@ def core_config(config: Configuration, processes: int = 1) -> Config:
         alone = {MODEL.Pifpaf: "bridges", MODEL.PoseProposal: "spokes"}.get(config.model.model_type)
         values["model"] |= {} if alone is None else {alone: False}
     if config.pretrain.enable:
-        values["model"]["backbone_checkpoint"] = str(pretrained_file(config))
+        values["model"]["backbone_checkpoint"] = str(pretrained_run(config))
     if width % 32 == 0 and height % 32 == 0:
         values["data"] = {"image_resize_dims": {"width": width, "height": height}}
     if config.data.domainadapt_paths:
         values["model"]["losses_to_use"] = ["domain"]
         values.setdefault("data", {})["target_dir"] = str(target_folder(config))
-    for name, value in config.core.items():
+    return checked_settings(values, config.core)
+
+
+def checked_settings(values: dict[str, Any], core: Mapping[str, Any]) -> Config:
+    """Settings of the core with others, given by their full names, in place of some of them.
+
+    Args:
+        values: Sections as nested mappings; they are changed.
+        core: ``{"training.precision": "32"}``.
+
+    Returns:
+        The settings, checked.
+    """
+    for name, value in core.items():
         *sections, last = name.split(".")
         inner = values
         for section in sections:
@@ -154,10 +168,9 @@ def backbone_name(config: Configuration) -> str:
     return str(backbone.value if isinstance(backbone, BACKBONE) else backbone)
 
 
-def pretrained_file(config: Configuration) -> Path:
-    """Where ``Model.get_pretrain`` leaves the weights of the configuration's backbone, as the core reads them."""
-    folder = config.model.save_root / "pretrain_backbone"
-    return folder / f"newest_{backbone_name(config)}.safetensors"
+def pretrained_run(config: Configuration) -> Path:
+    """Where ``Model.get_pretrain`` leaves the run of the configuration's backbone."""
+    return config.model.save_root / "pretrain_backbone" / backbone_name(config)
 
 
 def target_folder(config: Configuration) -> Path:
