@@ -13,9 +13,9 @@ from vitruve.algorithms.base import ImageAlgorithm, Needs, Outputs, Targets, Tas
 from vitruve.algorithms.crowd import gathered, ignored_cells, labelled
 from vitruve.algorithms.settings import ModelSettings
 from vitruve.codecs import paf
-from vitruve.codecs.attached import attached, local_mean
 from vitruve.codecs.heatmap import from_heatmap
 from vitruve.codecs.limb_graph import connected
+from vitruve.codecs.local_mean import local_mean
 from vitruve.structures.batch import Batch
 from vitruve.structures.instances import Instances
 
@@ -123,7 +123,10 @@ class PafTargets(ImageAlgorithm):
                 min_score=reading.min_score,
             )
             keypoints, keypoint_scores, scores = (torch.from_numpy(a).float().to(device) for a in people)
-            points = from_heatmap(attached(keypoints, local_mean(read, keypoints)), self.stride)
+            if read.requires_grad:
+                near = local_mean(read, keypoints)
+                keypoints = keypoints + (near - near.detach())
+            points = from_heatmap(keypoints, self.stride)
             found.append(Instances.from_keypoints(points, keypoint_scores=keypoint_scores, scores=scores))
         return gathered(found, batch)
 

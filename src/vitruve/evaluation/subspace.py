@@ -227,8 +227,8 @@ def gathered(keypoints: Any, columns: Int[np.ndarray, "R G"]) -> Any:
         ``(..., R, 2 G)``.
     """
     lead = keypoints.shape[:-3]
-    flat = keypoints.reshape(*lead, -1, 2)
-    return flat[..., columns, :].reshape(*lead, len(columns), -1)
+    flat = keypoints.reshape(*lead, keypoints.shape[-3] * keypoints.shape[-2], 2)
+    return flat[..., columns, :].reshape(*lead, len(columns), 2 * columns.shape[1])
 
 
 def centers(rows: Float[np.ndarray, "*lead D"], centering: Centering | None) -> np.ndarray:

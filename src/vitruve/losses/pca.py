@@ -44,15 +44,17 @@ class PcaLoss(UnsupervisedLoss):
         self.register_buffer("epsilon", torch.tensor(values, dtype=torch.float32))
 
     def forward(self, predictions: WindowPredictions) -> Float[torch.Tensor, ""]:
-        """Pixels a keypoint."""
+        """Pixels a keypoint, of the points of which every part was found."""
         rows: torch.Tensor = gathered(predictions.keypoints, self.subspace.columns)
-        pairs = rows.reshape(*rows.shape[:-1], -1, 2)
+        found = predictions.scores.isfinite().flatten(-2)[..., self.subspace.columns].all(-1, keepdim=True)
+        pairs = rows.reshape(*rows.shape[:-1], self.subspace.columns.shape[1], 2)
         if self.subspace.centering is not None:
             middle = pairs.mean(-2, True) if self.subspace.centering == "mean" else pairs.median(-2, True).values
             pairs = pairs - middle
         away = pairs.flatten(-2) - self.mean
         away = away - (away @ self.components.T) @ self.components
-        return beyond(distances(away.reshape(pairs.shape)), self.epsilon).mean()
+        excess = torch.where(found, beyond(distances(away.reshape(pairs.shape)), self.epsilon), 0.0)
+        return excess.sum() / (found.sum() * excess.shape[-1]).clamp_min(1)
 
 
 class PcaSingleviewLoss(PcaLoss):

@@ -23,7 +23,8 @@ class WindowPredictions:
 
     Attributes:
         keypoints: ``(S, T, V, K, 2)`` in original pixels, whatever the augmentation was: window, time, view, keypoint.
-        scores: ``(S, T, V, K)`` likelihoods from 0 to 1, without a gradient.
+            Any number where the keypoint was not found.
+        scores: ``(S, T, V, K)`` likelihoods from 0 to 1, without a gradient; NaN where the keypoint was not found.
         heatmaps: ``(S, T, V, K, h, w)`` before the softmax, or None where the algorithm has none.
         in_heatmap: ``(S, T, V, K, 2)`` the keypoints in heatmap pixels, or None where there are none.
     """

@@ -6,7 +6,9 @@ import logging
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import nn
@@ -27,9 +29,11 @@ from vitruve.losses.unsupervised import UnsupervisedLoss, WindowPredictions
 from vitruve.media.readers import reader_class
 from vitruve.media.recordings import Recording, find_recordings
 from vitruve.structures.batch import Batch
-from vitruve.structures.instances import apply_matrix
+from vitruve.structures.instances import Instances, apply_matrix
 from vitruve.structures.labels import Labels
+from vitruve.structures.skeleton import Skeleton
 from vitruve.training.crops import Cropping
+from vitruve.training.following import followed
 
 _log = logging.getLogger(__name__)
 
@@ -86,17 +90,20 @@ def predict_windows(algorithm: Algorithm, windows: Batch, heatmaps: bool) -> Win
     """What an algorithm sees in windows of video, with gradients.
 
     Args:
-        algorithm: Finds one instance a view.
+        algorithm: Whose decoded keypoints have gradients.
         windows: ``(S, V, T, ...)``.
         heatmaps: Also hand out the maps.
 
     Returns:
-        Predictions of the P frames of each window that have their context.
+        Predictions of the P frames of each window that have their context. Where the algorithm finds several instances,
+        a window and view for each that is found in two of the frames at least (:func:`followed`).
     """
     count = len(windows)
     outputs = algorithm(windows)
     found = algorithm.decode(outputs, windows)
     assert found.keypoint_scores is not None
+    if algorithm.needs.instances:
+        return _each_followed(found, count, algorithm.task.skeleton)
     keypoints, scores = found.keypoints[:, :, 0], found.keypoint_scores[:, :, 0].detach()
     if algorithm.gives_heatmaps:
         keypoints = _with_reach(keypoints, scores, outputs["heatmaps"], windows)
@@ -111,6 +118,28 @@ def predict_windows(algorithm: Algorithm, windows: Batch, heatmaps: bool) -> Win
     return WindowPredictions(
         keypoints.float(), scores, maps.unflatten(0, (count, -1)), in_heatmap.unflatten(0, (count, -1))
     )
+
+
+def _each_followed(found: Instances, windows: int, skeleton: Skeleton) -> WindowPredictions:
+    """Each instance's way through its window. As with one animal, a keypoint gives way as far as it is unsure."""
+    assert found.scores is not None and found.keypoint_scores is not None
+    known = found.keypoints.isfinite().all(-1)
+    scores = torch.where(known, found.keypoint_scores.detach().float(), torch.nan)
+    still = found.keypoints.detach().float()
+    # Missing keypoints are numbers, too: a term leaves them out, and not even a gradient of zero may meet NaN.
+    moving = torch.where(known[..., None], found.keypoints.float() - still, 0.0)
+    keypoints = still.nan_to_num() + (1 - scores.nan_to_num())[..., None] * moving
+    shape = (windows, len(still) // windows, *still.shape[1:3])
+    rows = followed(
+        still.cpu().numpy().reshape(*shape, *still.shape[3:]),
+        found.scores.detach().cpu().numpy().reshape(shape),
+        skeleton,
+    )
+    places = torch.from_numpy(rows).to(still.device)
+    there = (places >= 0)[..., None]
+    keypoints = torch.where(there[..., None], keypoints.flatten(0, 2)[places], 0.0)
+    scores = torch.where(there, scores.flatten(0, 2)[places], torch.nan)
+    return WindowPredictions(keypoints[:, :, None], scores[:, :, None])
 
 
 def _with_reach(
@@ -131,13 +160,14 @@ def _with_reach(
     return keypoints.detach() + (1 - scores[..., None]) * (moving - moving.detach())
 
 
-def fit_subspaces(config: Config, labels: Labels) -> dict[str, Subspace]:
+def fit_subspaces(config: Config, labels: Labels, several: bool = False) -> dict[str, Subspace]:
     """The subspaces of the training labels that losses and diagnostics are measured against.
 
     Args:
         config: ``data.columns_for_singleview_pca`` and ``data.mirrored_column_matches`` say which there are;
             ``pca_singleview`` in ``model.losses_to_use`` without columns takes all keypoints.
         labels: All frames; those of the split ``train`` count.
+        several: Each instance of each view is a pose; otherwise there is one in all views of a frame.
 
     Returns:
         Subspaces by the name of their loss.
@@ -146,8 +176,8 @@ def fit_subspaces(config: Config, labels: Labels) -> dict[str, Subspace]:
         ConfigError: A loss that is used cannot be fitted. A diagnostic that cannot is left out with a warning.
     """
     data, named = config.data, config.model.losses_to_use
-    train = labels.split("train")
-    views, joints = len(labels[0].images), len(labels.skeleton)
+    train = _one_by_one(labels.split("train")) if several else labels.split("train")
+    views, joints = 1 if several else len(labels[0].images), len(labels.skeleton)
     single = data.columns_for_singleview_pca
     if single is None and "pca_singleview" in named:
         single = tuple(range(joints))
@@ -182,6 +212,16 @@ def fit_subspaces(config: Config, labels: Labels) -> dict[str, Subspace]:
     return found
 
 
+def _one_by_one(labels: Labels) -> Labels:
+    """A frame for each instance of each view."""
+    frames = tuple(
+        replace(frame, images=frame.images[v : v + 1], instances=frame.instances[v : v + 1, n : n + 1], ignore=())
+        for frame in labels
+        for v, n in np.ndindex(frame.instances.keypoints.shape[:2])
+    )
+    return replace(labels, frames=frames, cameras={}, view_names=())
+
+
 def build_terms(
     config: Config, labels: Labels, algorithm: Algorithm, subspaces: Mapping[str, Subspace]
 ) -> UnsupervisedTerms | None:
@@ -203,10 +243,15 @@ def build_terms(
     if not named:
         return None
     kind = config.model.model_type
-    if algorithm.needs.instances or algorithm.needs.truth_3d:
+    if algorithm.needs.truth_3d:
         raise ConfigError(
-            f"model.losses_to_use={list(named)}: {kind} does not find one animal a view; write [] or choose another "
-            "model.model_type"
+            f"model.losses_to_use={list(named)}: {kind} finds animals in space, not in the views; write [] or choose "
+            "another model.model_type"
+        )
+    if algorithm.needs.instances and PcaMultiviewLoss.name in named:
+        raise ConfigError(
+            "model.losses_to_use: pca_multiview cannot tell which instances of two views are the same, and "
+            f"{kind} finds several; leave it out"
         )
     terms: list[UnsupervisedLoss] = []
     for name in dict.fromkeys(named):
