@@ -33,6 +33,7 @@ class Needs:
             proportions, and the parts in which nothing is known (:attr:`Batch.ignore`).
         limbs: It learns what connects keypoints: a skeleton whose edges do not reach all of them is given more.
         masking: It learns from images in which ``training.patch_mask`` blanks squares.
+        classes: It tells what an image shows, and learns from categories; there are no keypoints.
     """
 
     views: bool = False
@@ -42,6 +43,7 @@ class Needs:
     instances: bool = False
     limbs: bool = False
     masking: bool = False
+    classes: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Task:
         return cls(
             **{
                 **values,
-                "skeleton": Skeleton.from_dict(values["skeleton"]),
+                # One of classes alone has no keypoints, which written by hand would be a slip.
+                "skeleton": Skeleton.from_dict(values["skeleton"]) if values["skeleton"]["names"] else Skeleton(()),
                 "input_size": (int(width), int(height)),
                 "categories": tuple(values["categories"]),
             }
@@ -155,6 +158,10 @@ class Algorithm(nn.Module, ABC):
     def training_losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Named losses of a batch. Algorithms whose targets depend on their outputs override this."""
         return self.loss(self(batch), self.encode(batch))
+
+    def figures(self, outputs: Outputs, batch: Batch) -> dict[str, torch.Tensor]:
+        """What is worth watching in validation beside losses and distances: named means over a batch."""
+        return {}
 
     @property
     def likelihood_reach(self) -> float | None:

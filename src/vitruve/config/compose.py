@@ -28,6 +28,7 @@ from vitruve.structures.skeletons import KNOWN
 _PATHS = (
     "data.data_dir",
     "data.video_dir",
+    "data.target_dir",
     "data.skeleton",
     "eval.test_videos_directory",
     "model.checkpoint",
@@ -35,7 +36,7 @@ _PATHS = (
     "crop.locator",
     "resume",
 )
-_VIDEOS = ("data.video_dir", "eval.test_videos_directory")
+_VIDEOS = ("data.video_dir", "data.target_dir", "eval.test_videos_directory")
 """Of these, what Lightning Pose looks for below ``data.data_dir``."""
 _OUTPUTS = ("eval.saved_vid_preds_dir",)
 

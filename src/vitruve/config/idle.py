@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from vitruve.config.sections import Sections
+from vitruve.losses.settings import DOMAIN
 
 if TYPE_CHECKING:
     from vitruve.algorithms.base import Needs
@@ -37,13 +38,16 @@ def idle_settings(config: Sections, needs: Needs) -> list[str]:
 
 def _idle(config: Sections, needs: Needs) -> Iterator[tuple[str, str]]:
     training, named = config.training, config.model.losses_to_use
+    videos = [loss for loss in named if loss != DOMAIN]
     for loss in type(config.losses).model_fields:
         if loss not in named and not loss.startswith("supervised_"):
             yield f"losses.{loss}", "not in model.losses_to_use"
-    if not named:
+    if not named and not needs.views:
+        yield "callbacks.anneal_weight", "no unsupervised loss"
+    if DOMAIN not in named:
+        yield "data.target_dir", f"{DOMAIN} is not in model.losses_to_use"
+    if not videos:
         yield "dali", "no unlabelled video; batches of prediction are inference.batch_size"
-        if not needs.views:
-            yield "callbacks.anneal_weight", "no unsupervised loss"
     else:
         used, unused = ("context", "base") if needs.context else ("base", "context")
         yield f"dali.{unused}", f"{config.model.model_type} reads dali.{used}"
@@ -52,6 +56,8 @@ def _idle(config: Sections, needs: Needs) -> Iterator[tuple[str, str]]:
         yield from ((key, f"{config.model.model_type} sees views one by one") for key in _SEVERAL_CAMERAS)
         if isinstance(config.data.csv_file, str):
             yield "data.view_names", "one label file"
+    if needs.views or needs.cameras or needs.truth_3d or needs.classes:
+        yield from ((f"inference.{key}", f"{config.model.model_type} sees views together") for key in ("flip", "scales"))
     if not needs.masking:
         yield "training.patch_mask", f"{config.model.model_type} learns from whole images"
     yield "data.image_delimiter", "frame numbers are the last digits of an image's name"

@@ -12,10 +12,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vitruve.data.dataset import Pick, PoseDataset, Sample, collate
+from vitruve.data.targets import TargetImages, TargetPick, TargetSample
 from vitruve.data.windows import VideoWindows, WindowPick
 from vitruve.structures.batch import Batch, TrainingBatch
 
-Picks = list[Pick | WindowPick]
+Picks = list[Pick | WindowPick | TargetPick]
 """What one batch is made of."""
 
 _GRACE_SECONDS = 10
@@ -35,6 +36,7 @@ class EpochBatches(Sampler[Picks]):
         at_least: Begin the frames anew, in another order, until an epoch has this many batches.
         windows: Windows of unlabelled video that each batch holds as well.
         windows_from: First epoch in which it does.
+        targets: Number of images of another domain; each batch holds as many as it holds frames at most.
         rank: Number of the process that these batches are for, among those that share each epoch out.
         ranks: How many they are. Each has as many batches, all frames are in one of them, and the n-th batches of all
             processes are what one process would have as the n-th if its batches were that much larger.
@@ -51,6 +53,7 @@ class EpochBatches(Sampler[Picks]):
         at_least: int = 1,
         windows: int = 0,
         windows_from: int = 0,
+        targets: int = 0,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
@@ -62,6 +65,7 @@ class EpochBatches(Sampler[Picks]):
         self._at_least = at_least
         self._windows = windows
         self._windows_from = windows_from
+        self._targets = targets
         self._rank = rank
         self._ranks = ranks
         self.epoch = 0
@@ -86,9 +90,25 @@ class EpochBatches(Sampler[Picks]):
             frames = frames[: max(1, keep)]
         windows = self._windows if epoch >= self._windows_from else 0
         return [
-            [*batch, *(WindowPick(epoch, step, self._rank * windows + window) for window in range(windows))]
+            [
+                *batch,
+                *(WindowPick(epoch, step, self._rank * windows + window) for window in range(windows)),
+                *(TargetPick(epoch, step, index) for index in self._target_indices(epoch * len(frames) + step)),
+            ]
             for step, batch in enumerate(frames)
         ]
+
+    def _target_indices(self, step: int) -> list[int]:
+        """Each image of the other domain once, in this process or another, before any is taken again."""
+        if not self._targets:
+            return []
+        first = (step * self._ranks + self._rank) * self._batch_size
+        places = np.arange(first, first + self._batch_size)
+        rounds = {
+            turn: np.random.default_rng([self._seed, int(turn)]).permutation(self._targets)
+            for turn in np.unique(places // self._targets)
+        }
+        return [int(rounds[place // self._targets][place % self._targets]) for place in places]
 
     def _round(self, epoch: int, turn: int) -> list[list[Pick]]:
         """Every frame once, in this process or in another."""
@@ -125,27 +145,34 @@ class EpochBatches(Sampler[Picks]):
 
 
 class TrainingSet(Dataset[Sample]):
-    """Labelled frames and windows of unlabelled video, by their picks.
+    """Labelled frames and what is unlabelled, by their picks.
 
     Args:
         frames: The labelled frames.
-        windows: The unlabelled windows, or None.
+        windows: Windows of unlabelled video, or None.
+        targets: Images of another domain, or None.
     """
 
-    def __init__(self, frames: PoseDataset, windows: VideoWindows | None = None) -> None:
+    def __init__(
+        self, frames: PoseDataset, windows: VideoWindows | None = None, targets: TargetImages | None = None
+    ) -> None:
         self.frames = frames
         self.windows = windows
+        self.targets = targets
 
-    def __getitem__(self, pick: Pick | WindowPick) -> Sample:
+    def __getitem__(self, pick: Pick | WindowPick | TargetPick) -> Sample:
         """The sample of a pick."""
         if isinstance(pick, Pick):
             return self.frames[pick]
+        if isinstance(pick, TargetPick):
+            assert self.targets is not None
+            return self.targets[pick]
         assert self.windows is not None
         return self.windows[pick]
 
 
 def collate_training(samples: Sequence[Sample]) -> TrainingBatch:
-    """Samples with and without truth as the two halves of a training batch.
+    """Samples as the parts of a training batch: with truth, windows of video, images of another domain.
 
     Args:
         samples: At least one with truth.
@@ -153,9 +180,10 @@ def collate_training(samples: Sequence[Sample]) -> TrainingBatch:
     Returns:
         The batch, in main memory.
     """
-    unlabelled = [sample for sample in samples if sample.truth is None]
+    target = [sample for sample in samples if isinstance(sample, TargetSample)]
+    windows = [sample for sample in samples if sample.truth is None and not isinstance(sample, TargetSample)]
     labelled = collate([sample for sample in samples if sample.truth is not None])
-    return TrainingBatch(labelled, collate(unlabelled) if unlabelled else None)
+    return TrainingBatch(labelled, *(collate(part) if part else None for part in (windows, target)))
 
 
 def loader(dataset: PoseDataset, batches: EpochBatches, workers: int) -> DataLoader[Batch]:

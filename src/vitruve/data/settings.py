@@ -44,6 +44,11 @@ class DataSettings(Section):
         description="Folder of the unlabelled videos, relative to the settings file's folder or, if it is not there, "
         "to data_dir.",
     )
+    target_dir: Path | None = Field(
+        default=None,
+        description="Folder of unlabelled images or videos of the domain that losses.domain adapts to, relative to the "
+        "settings file's folder or, if it is not there, to data_dir.",
+    )
     csv_file: str | tuple[str, ...] = Field(
         default="CollectedData.csv",
         description="Label file, relative to data_dir or absolute; with several cameras a list, one a view.",

@@ -22,7 +22,7 @@ class Format(Protocol):
     Attributes:
         NAME: Its name, that of the module.
         DESCRIPTION: One line for lists.
-        SUFFIXES: Of its files; the first is the one that is its own.
+        SUFFIXES: Of its files; the first is the one that is its own. None for folders.
         KEEPS: The :func:`vitruve.formats.notes.features` that it can write.
     """
 
@@ -96,7 +96,7 @@ def recognise(path: Path) -> Format:
     formats = available().values()
     found = [item for item in formats if item.sniff(path)]
     if not found and path.is_file():
-        found = [item for item in formats if item.SUFFIXES[0] == path.suffix.lower()]
+        found = [item for item in formats if item.SUFFIXES[:1] == (path.suffix.lower(),)]
     if not found:
         known = "; ".join(f"{item.NAME} ({item.DESCRIPTION})" for item in formats)
         raise InputError(f"{path}: no known label format; known are {known}")

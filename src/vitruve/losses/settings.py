@@ -11,6 +11,9 @@ from pydantic import Field, StrictFloat, StrictInt
 
 from vitruve.settings import Section
 
+DOMAIN = "domain"
+"""The unsupervised term that learns from single images of another domain; the others learn from windows of video."""
+
 UNSUPERVISED: tuple[str, ...] = (
     "temporal",
     "pca_singleview",
@@ -20,6 +23,7 @@ UNSUPERVISED: tuple[str, ...] = (
     "unimodal_mse",
     "unimodal_kl",
     "unimodal_js",
+    DOMAIN,
 )
 """The unsupervised terms that ``model.losses_to_use`` may name."""
 
@@ -99,6 +103,12 @@ class Unimodal(WeightedLoss):
     )
 
 
+class Domain(WeightedLoss):
+    """Features must not tell labelled images from unlabelled ones of another domain (``data.target_dir``)."""
+
+    log_weight: StrictFloat | None = Field(default=1.6, description=_LOG_WEIGHT + " null switches the term off.")
+
+
 class SupervisedReprojection(Section):
     """Labelled heatmaps against keypoints that were triangulated and projected back; several cameras only."""
 
@@ -124,6 +134,7 @@ class LossesSettings(Section):
     unimodal_mse: Unimodal = Field(default=Unimodal(), description="One peak, squared error.")
     unimodal_kl: Unimodal = Field(default=Unimodal(), description="One peak, Kullback-Leibler divergence.")
     unimodal_js: Unimodal = Field(default=Unimodal(), description="One peak, Jensen-Shannon divergence.")
+    domain: Domain = Field(default=Domain(), description="Features that another domain shares.")
     supervised_reprojection_heatmap_mse: SupervisedReprojection = Field(
         default=SupervisedReprojection(), description="Labelled heatmaps after triangulation."
     )

@@ -20,7 +20,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file.
 
     Args:
-        path: The file.
+        path: The file, or a run, whose network is meant.
 
     Returns:
         Tensors by name, in main memory.
@@ -28,6 +28,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         RunError: The file is missing, damaged, or a pickle.
     """
+    if path.is_dir():
+        path = path / "model.safetensors"
     if not path.is_file():
         raise RunError(f"{path}: no such weight file; a safetensors file is needed here")
     with path.open("rb") as stream:

@@ -12,7 +12,7 @@ from vitruve.atomic import atomic_json
 from vitruve.config.schema import Config
 from vitruve.data.centers import CENTER, center_labels
 from vitruve.data.crops import keep_boxes
-from vitruve.errors import InputError
+from vitruve.errors import InputError, RunError
 from vitruve.formats.bbox_file import boxes_file
 from vitruve.formats.hub import read_labels
 from vitruve.geometry.warp import use_one_thread
@@ -50,6 +50,11 @@ def predict_sources(directory: Path, sources: Sequence[Path], options: PredictOp
         VitruveError: The run, a source or an output is not as it should be. Sources that can be predicted are.
     """
     run = RunFiles(directory)
+    if not run.read_model()["task"]["skeleton"]["names"]:
+        raise RunError(
+            f"{directory}: tells classes and finds no keypoints; start a pose network from it instead "
+            f"(model.backbone_checkpoint={directory})"
+        )
     plan = make_plan(run, views_of(run.read_model()), sources, options)
     done, failures = carry_out(run, plan, options)
     say_failures(list(failures.values()), len(plan.files), list(done.values()))

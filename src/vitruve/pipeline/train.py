@@ -14,6 +14,7 @@ from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
 from vitruve.data.images import ImageCache
 from vitruve.errors import Interrupted, RunError, VitruveError
+from vitruve.evaluation.classes import class_table, write_class_report
 from vitruve.evaluation.page import write_report
 from vitruve.evaluation.report import Report
 from vitruve.evaluation.windows import windows_of, write_windows
@@ -80,6 +81,7 @@ def _stopped(run: RunFiles) -> Interrupted:
 
 
 def _train_run(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> Path:
+    from vitruve.training.domain import on_video
     from vitruve.training.fit import Fitted, fit
     from vitruve.training.prepare import prepare
     from vitruve.training.unsupervised import unlabelled_recordings
@@ -89,7 +91,7 @@ def _train_run(config: Config, run: RunFiles, *, resume: bool, quiet: bool) -> P
     trained = resume and run.model.is_file()
     if not trained:
         # Before the images are read, which may take minutes.
-        unlabelled_recordings(config)
+        unlabelled_recordings(on_video(config))
         call_others(config, run, resume=resume)
     prepared = prepare(config, run)
     check_before(config, prepared.labels.view_names)
@@ -141,6 +143,11 @@ def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) ->
     def pixels(frame: Frame) -> np.ndarray:
         return fitted.cache.read(labels, frame.images[0])
 
+    if fitted.algorithm.needs.classes:
+        table = class_table(labels, predictor.predict_labels(labels, fitted.cache))
+        atomic_write(run.predictions, table.to_csv(float_format="%.4f"))
+        write_class_report(table, run.evaluation, config.model.model_name)
+        return
     report = _measure(config, run, predictor, labels, "predictions", fitted.cache)
     write_report(report, run.evaluation, images=pixels, about=describe_run(run, config))
     for stem, unseen in unseen_labels(config, labels):
@@ -169,6 +176,8 @@ def _measure(
 
 def _keep_labels(labels: Labels, config: Config, run: RunFiles) -> None:
     """A copy of what the run learned from, so that it can be evaluated where the data are not."""
+    if not len(labels.skeleton):
+        return  # classes: model.json has their names, predictions.csv those of the images
     single = all(frame.instances.keypoints.shape[:2] == (1, 1) for frame in labels)
     files = config.data.label_files()
     if single:

@@ -92,20 +92,24 @@ class TrainingBatch:
     Attributes:
         labelled: Frames with their truth.
         unlabelled: Windows of video without, or None.
+        target: Images of another domain without, ``(B, 1, 1, 3, H, W)``, or None.
     """
 
     labelled: Batch
     unlabelled: Batch | None = None
+    target: Batch | None = None
 
     def __len__(self) -> int:
         return len(self.labelled)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> TrainingBatch:
         """The same batch on another device."""
-        windows = None if self.unlabelled is None else self.unlabelled.to(device, non_blocking)
-        return TrainingBatch(self.labelled.to(device, non_blocking), windows)
+        return self._each(lambda batch: batch.to(device, non_blocking))
 
     def pin_memory(self) -> TrainingBatch:
         """The same batch in memory that moves to a GPU quickly; data loaders call it."""
-        windows = None if self.unlabelled is None else self.unlabelled.pin_memory()
-        return TrainingBatch(self.labelled.pin_memory(), windows)
+        return self._each(Batch.pin_memory)
+
+    def _each(self, function: Callable[[Batch], Batch]) -> TrainingBatch:
+        rest = [None if part is None else function(part) for part in (self.unlabelled, self.target)]
+        return TrainingBatch(function(self.labelled), *rest)

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from vitruve.algorithms.base import Algorithm
 from vitruve.config.schema import Config
 from vitruve.data.augment import augmentation
 from vitruve.data.crops import jittered
@@ -22,6 +21,7 @@ from vitruve.evaluation.subspace import Subspace
 from vitruve.inference.device import pick_device
 from vitruve.networks.weights import load_matching, read_weights
 from vitruve.structures.batch import Batch, TrainingBatch
+from vitruve.training.domain import build_domain, on_video
 from vitruve.training.module import PoseModule
 from vitruve.training.optim import Plan
 from vitruve.training.prepare import Prepared
@@ -109,12 +109,14 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True, team: Te
     if team.size > 1:
         check_team(team, settings, device)
         _check_shares(team, settings, len(labels.split("train")))
-    recordings = unlabelled_recordings(config)
+    videos = on_video(config)
+    recordings = unlabelled_recordings(videos)
     torch.manual_seed(settings.rng_seed_model_pt)
     algorithm = prepared.kind(config.model, prepared.task, pretrained=settings.backbone_pretrained and fresh)
     weights = str(getattr(algorithm.backbone, "origin", "random"))
     if config.model.checkpoint is not None and fresh:
-        _warm_start(algorithm, Path(config.model.checkpoint))
+        start = Path(config.model.checkpoint)
+        logging.getLogger(__name__).info(load_matching(algorithm, read_weights(start), start))
         weights = str(config.model.checkpoint)
     changes = jittered(augmentation(settings.imgaug, settings.imgaug_hflip), config.crop)
     train, validation = labels.split("train"), labels.split("validation")
@@ -122,14 +124,16 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True, team: Te
         prepared.cache.fill(part, [image for frame in part for image in frame.images])
     size, needs, seed = prepared.task.input_size, algorithm.needs, settings.rng_seed_data_pt
     frames = PoseDataset(train, size, needs, prepared.cache, changes, seed, settings.imgaug_3d)
-    subspaces = fit_subspaces(config, labels, needs.instances)
-    terms = build_terms(config, labels, algorithm, subspaces)
+    subspaces = fit_subspaces(videos, labels, needs.instances)
+    terms = build_terms(videos, labels, algorithm, subspaces)
     windows, per_batch = None, 0
     if terms is not None:
         # As labelled frames are: a network that never sees a view turned by itself must not be judged by such views.
         seen = frames.augmentation or changes
-        windows, per_batch = build_windows(config, recordings, size, algorithm, seen, prepared.cropping)
-    batches = _order(settings, len(train), terms, per_batch, team)
+        windows, per_batch = build_windows(videos, recordings, size, algorithm, seen, prepared.cropping)
+    adapted = build_domain(config, algorithm, frames.augmentation or changes)
+    domain, targets = adapted or (None, None)
+    batches = _order(settings, len(train), terms, per_batch, len(targets or ()), team)
 
     def describe(epoch: int, batch: int) -> Sequence[str]:
         return [train[pick.index].name for pick in batches.picks(epoch)[batch] if isinstance(pick, Pick)]
@@ -142,8 +146,8 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True, team: Te
     plan = Plan.of(settings, len(batches), pretrained=weights != "random")
     weights_of = partial(term_weights, config, algorithm)
     return Assembled(
-        PoseModule(algorithm, settings, plan, changes, describe, terms, weights_of, weights, team),
-        TrainingSet(frames, windows),
+        PoseModule(algorithm, settings, plan, changes, describe, terms, weights_of, weights, team, domain),
+        TrainingSet(frames, windows, targets),
         PoseDataset(validation, size, needs, prepared.cache),
         PoseDataset(train, size, needs, prepared.cache),
         batches,
@@ -165,7 +169,7 @@ def _check_shares(team: Team, settings: TrainingSettings, count: int) -> None:
 
 
 def _order(
-    settings: TrainingSettings, count: int, terms: UnsupervisedTerms | None, per_batch: int, team: Team
+    settings: TrainingSettings, count: int, terms: UnsupervisedTerms | None, per_batch: int, targets: int, team: Team
 ) -> EpochBatches:
     first = None if terms is None else terms.first_epoch
     return EpochBatches(
@@ -178,6 +182,7 @@ def _order(
         # While the terms do not count, no video is decoded for them.
         windows=0 if first is None else per_batch,
         windows_from=first or 0,
+        targets=targets,
         rank=team.rank,
         ranks=team.size,
     )
@@ -193,8 +198,3 @@ def _workers(settings: TrainingSettings, device: str) -> int:
         return settings.num_workers
     # On the processor they would take cores from the network; images are in memory, so one process keeps up.
     return 0 if device == "cpu" else min(8, torch.get_num_threads())
-
-
-def _warm_start(algorithm: Algorithm, source: Path) -> None:
-    file = source / "model.safetensors" if source.is_dir() else source
-    logging.getLogger(__name__).info(load_matching(algorithm, read_weights(file), file))

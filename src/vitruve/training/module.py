@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from vitruve.errors import RunError, TrainingError
 from vitruve.evaluation.matching import match_instances
 from vitruve.structures.batch import Batch, TrainingBatch
 from vitruve.structures.instances import OCCLUDED, Instances
+from vitruve.training.domain import DomainTerm
 from vitruve.training.optim import Plan, PlateauFactor, align_state, build_optimizer, freeze, learning_rate_factor
 from vitruve.training.settings import TrainingSettings
 from vitruve.training.team import Team
@@ -42,6 +44,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         term_weights: The weights in an epoch of the supervised terms that the algorithm may add to its own loss.
         backbone_weights: What the backbone started from, as ``Backbone.origin`` says.
         team: The processes that train together.
+        domain: What is learned from images of another domain, or None.
 
     Attributes:
         plan: The plan in use.
@@ -59,6 +62,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         term_weights: Callable[[int], Mapping[str, float]] = lambda epoch: {},
         backbone_weights: str = "random",
         team: Team = _ALONE,
+        domain: DomainTerm | None = None,
     ) -> None:
         super().__init__()
         self.algorithm = algorithm
@@ -70,6 +74,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         self._terms = terms
         self._term_weights = term_weights
         self._team = team
+        self._domain = domain
         self._errors: list[np.ndarray] = []
         self._plateau: PlateauFactor | None = None
         if settings.lr_scheduler == "plateau":
@@ -106,7 +111,11 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         if self.algorithm.needs.masking:
             share = self._settings.patch_mask.share(self.current_epoch)
             labelled = labelled.with_images(mask_patches(labelled.images, share, generator))
-        losses = self.algorithm.training_losses(labelled)
+        backbone = self.algorithm.backbone
+        seen: list[torch.Tensor] = []
+        watching = nullcontext(seen) if self._domain is None or backbone is None else self._domain.watching(backbone)
+        with watching as seen:
+            losses = self.algorithm.training_losses(labelled)
         total = torch.stack(list(losses.values())).sum()
         self._log_mean({f"train_{name}_loss": value for name, value in losses.items()}, len(batch))
         self._log_mean({"train_supervised_loss": total}, len(batch))
@@ -119,6 +128,14 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
                 losses[name] = value
                 shown = {f"train_{name}_loss": value, f"train_{name}_loss_weighted": weighted}
                 self._log_mean({**shown, f"{name}_weight": weight}, len(batch))
+            self._log_mean({"total_unsupervised_importance": importance}, len(batch))
+        if self._domain is not None and backbone is not None and batch.target is not None:
+            importance = self._domain.importance(self.current_epoch)
+            target = self._changed(batch.target, generator)
+            losses["domain"], right = self._domain(backbone, seen, labelled, target, importance)
+            total = total + losses["domain"]
+            shown = {"train_domain_loss": losses["domain"], "train_domain_accuracy": right}
+            self._log_mean({**shown, "domain_weight": self._domain.weight}, len(batch))
             self._log_mean({"total_unsupervised_importance": importance}, len(batch))
         if not bool(torch.isfinite(total)):
             names = ", ".join(self._describe(self.current_epoch, batch_idx))
@@ -147,7 +164,8 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         losses = self.algorithm.loss(outputs, self.algorithm.encode(batch))
         total = torch.stack(list(losses.values())).sum().float()
         shown = {f"val_{name}_loss": value.float() for name, value in losses.items()}
-        self._log_mean({**shown, "val_supervised_loss": total}, len(batch))
+        figures = {f"val_{name}": value for name, value in self.algorithm.figures(outputs, batch).items()}
+        self._log_mean({**shown, **figures, "val_supervised_loss": total}, len(batch))
         self._errors.append(distances(self.algorithm.decode(outputs, batch), batch))
 
     def on_validation_epoch_end(self) -> None:
@@ -164,7 +182,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser, and its course step by step."""
-        optimizer = build_optimizer(self.algorithm, self._settings)
+        optimizer = build_optimizer(self.algorithm, self._settings, self._domain)
         curves = [self._curve(group["part"] == "backbone") for group in optimizer.param_groups]
         schedule = {"scheduler": torch.optim.lr_scheduler.LambdaLR(optimizer, curves), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": schedule}

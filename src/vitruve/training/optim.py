@@ -76,12 +76,15 @@ class Plan:
         return min(1.0, _FIRST_SHARE * _GROWTH ** ((step - self.unfreeze) // self.steps_per_epoch))
 
 
-def build_optimizer(algorithm: Algorithm, settings: TrainingSettings) -> torch.optim.Optimizer:
+def build_optimizer(
+    algorithm: Algorithm, settings: TrainingSettings, beside: nn.Module | None = None
+) -> torch.optim.Optimizer:
     """An optimiser whose groups tell backbone from head, and weights from biases and norms.
 
     Args:
         algorithm: Its parameters are optimised. Biases and normalisation are not decayed.
         settings: The section ``training``.
+        beside: What learns with it, as the head does, and is no part of it.
 
     Returns:
         The optimiser; each group carries ``part``: ``backbone`` or ``head``.
@@ -89,7 +92,8 @@ def build_optimizer(algorithm: Algorithm, settings: TrainingSettings) -> torch.o
     backbone = set() if algorithm.backbone is None else {id(p) for p in algorithm.backbone.parameters()}
     groups = []
     for part in ("backbone", "head"):
-        own = [p for p in algorithm.parameters() if (id(p) in backbone) == (part == "backbone")]
+        everything = [*algorithm.parameters(), *(() if beside is None else beside.parameters())]
+        own = [p for p in everything if (id(p) in backbone) == (part == "backbone")]
         for decay, members in (
             (settings.weight_decay, [p for p in own if p.ndim > 1]),
             (0.0, [p for p in own if p.ndim <= 1]),
@@ -100,6 +104,8 @@ def build_optimizer(algorithm: Algorithm, settings: TrainingSettings) -> torch.o
     # One fused step over all parameters is several times as fast as one small operation each.
     if settings.optimizer == "SGD":
         return torch.optim.SGD(groups, lr=rate, momentum=settings.optimizer_params.momentum, nesterov=True, fused=True)
+    if settings.optimizer == "RMSprop":
+        return torch.optim.RMSprop(groups, lr=rate)
     kind = torch.optim.AdamW if settings.optimizer == "AdamW" else torch.optim.Adam
     return kind(groups, lr=rate, fused=True)
 

@@ -79,6 +79,7 @@ def prepare(config: Config, run: RunFiles | None = None) -> Prepared:
     if kind.needs.limbs:
         labels = with_limbs(labels)
     labels = labels.with_splits(draw_split(labels, config.training))
+    check_truth(labels, kind, config.model.model_type)
     _check_splits(labels)
     views = len(labels[0].images)
     check_needs(labels, kind, config.model.model_type)
@@ -154,11 +155,34 @@ def _check_splits(labels: Labels) -> None:
         part = labels.split(name)
         if not len(part):
             raise ConfigError(f"training.train_prob, training.val_prob: no labelled frame is left for {name}")
-        if not any(bool((frame.instances.visible > 0).any()) for frame in part):
+        if len(labels.skeleton) and not any(bool((frame.instances.visible > 0).any()) for frame in part):
             raise ConfigError(
                 f"no keypoint is labelled in any of the {len(part)} frames of the {name} split; "
                 "label more frames or change training.rng_seed_data_pt"
             )
+
+
+def check_truth(labels: Labels, kind: type[Algorithm], name: str) -> None:
+    """Compare what an algorithm learns, keypoints or classes, with what is labelled.
+
+    Args:
+        labels: All frames.
+        kind: The algorithm's class.
+        name: Its name, for messages.
+
+    Raises:
+        ConfigError: That is not labelled.
+    """
+    if not kind.needs.classes and not len(labels.skeleton):
+        raise ConfigError(
+            f"model.model_type={name}: learns keypoints, but these labels have classes alone; take "
+            "model.model_type=classifier"
+        )
+    if kind.needs.classes and (len(labels.categories) < 2 or any(f.instances.categories is None for f in labels)):
+        raise ConfigError(
+            f"model.model_type={name}: learns classes, but these labels do not have one each; give a folder with one "
+            "subfolder of images a class, and data.label_format=class_folders"
+        )
 
 
 def check_needs(labels: Labels, kind: type[Algorithm], name: str) -> None:

@@ -11,6 +11,7 @@ from vitruve.data.augment import augmentation
 from vitruve.errors import ConfigError
 from vitruve.formats.anipose import FILE_NAME
 from vitruve.formats.session_cameras import FOLDER
+from vitruve.losses.settings import DOMAIN
 from vitruve.structures.labels import Labels
 
 _log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def check_views(config: Config, labels: Labels, kind: type[Algorithm]) -> None:
             f"training.imgaug_hflip: model.model_type={name} sees several views together, and a mirror image is no "
             "view of the same scene; set it to false"
         )
-    if config.model.losses_to_use and not config.data.view_names:
+    if set(config.model.losses_to_use) - {DOMAIN} and not config.data.view_names:
         raise ConfigError(
             "data.view_names: unlabelled videos of several views are found by them (SESSION_VIEW); list them in the "
             "order of data.csv_file"
