@@ -64,7 +64,7 @@ RECIPES = {
     "lightweight_openpose": Recipe({"backbone": "mobilenetv2", "head_channels": 64}),
     "mobilenet_thin_openpose": Recipe({"backbone": "mobilenetv2", "num_stages": 3, "head_channels": 64}),
     "pose_proposal": Recipe({"backbone": "resnet10t"}, "coco17", (384, 256), 120, 2e-3),
-    "pifpaf": Recipe({"backbone": "resnet10t"}, "coco17", (384, 256), 200, 2e-3),
+    "pifpaf": Recipe({"backbone": "resnet10t"}, "coco17", (384, 256), 120, 2e-3),
 }
 
 
@@ -133,7 +133,8 @@ if __name__ == "__main__":
     recipe = RECIPES[given.algorithm]
     if given.steps:
         recipe = Recipe(recipe.model, recipe.skeleton, recipe.size, given.steps, recipe.rate)
-    kept = RESULTS / "overfit_crowd.json"
+    figures = run(given.algorithm, recipe)
+    kept = RESULTS / "overfit_crowd.json"  # read now: others may have ended meanwhile
     former = json.loads(kept.read_text()) if kept.is_file() else {}
     former.pop("machine", None)
-    record("overfit_crowd", {**former, given.algorithm: run(given.algorithm, recipe)})
+    record("overfit_crowd", {**former, given.algorithm: figures})
