@@ -16,9 +16,8 @@ import yaml
 from safetensors.torch import load_file
 
 from tiny_project import settings
-from vitruve.config.schema import Config
-from vitruve.errors import TrainingError
-from vitruve.pipeline.train import train_run
+from vitruve.errors import ConfigError, Interrupted, TrainingError
+from vitruve.pipeline.supervise import _reason
 from vitruve.run import RunFiles
 from vitruve.training.checkpoint import load_checkpoint
 
@@ -126,8 +125,23 @@ def test_torchrun_starts_them_as_well(project: Path, tmp_path: Path) -> None:
     assert float(run.read_metrics()[-1]["step"]) == 4, "12 frames, 2 processes, batches of 4: two steps an epoch"
 
 
-def test_what_is_wrong_with_settings_is_told_once(project: Path, tmp_path: Path) -> None:
-    config = Config.from_mapping(settings(project, parallel={"processes": 2}, train_frames=3))
-    with pytest.raises(Exception, match="2 processes cannot share 3 training frames out") as raised:
-        train_run(config, tmp_path / "run", quiet=True)
-    assert not isinstance(raised.value, TrainingError) and not (tmp_path / "run").exists()
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({1: ("ConfigError", "training.x: wrong", False)}, ConfigError("training.x: wrong")),
+        ({0: ("TrainingError", "another is gone", True), 1: ("Interrupted", "stopped", False)}, Interrupted("stopped")),
+        (
+            {0: ("TrainingError", "another is gone", True)},
+            TrainingError("process 1 of the 2 that train together was killed"),
+        ),
+        ({0: ("KeyError", "Traceback ...", False)}, RuntimeError("a process that trains failed:\nTraceback ...")),
+    ],
+)
+def test_of_all_that_processes_say_the_cause_is_told(
+    said: dict[int, tuple[str, str, bool]], told: Exception, tmp_path: Path
+) -> None:
+    reports = [tmp_path / f"{rank}.json" for rank in (0, 1)]
+    for rank, (kind, message, lost) in said.items():
+        reports[rank].write_text(json.dumps({"kind": kind, "message": message, "lost": lost}))
+    found = _reason(reports, 1, 2, RunFiles(tmp_path / "run"))
+    assert type(found) is type(told) and str(found).startswith(str(told))

@@ -56,8 +56,6 @@ def _idle(config: Sections, needs: Needs) -> Iterator[tuple[str, str]]:
         yield from ((key, f"{config.model.model_type} sees views one by one") for key in _SEVERAL_CAMERAS)
         if isinstance(config.data.csv_file, str):
             yield "data.view_names", "one label file"
-    if needs.views or needs.cameras or needs.truth_3d or needs.classes:
-        yield from ((f"inference.{key}", f"{config.model.model_type} sees views together") for key in ("flip", "scales"))
     if not needs.masking:
         yield "training.patch_mask", f"{config.model.model_type} learns from whole images"
     yield "data.image_delimiter", "frame numbers are the last digits of an image's name"
