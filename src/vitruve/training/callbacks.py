@@ -28,10 +28,12 @@ class Keeper(pl.Callback):  # type: ignore[misc]
         run: Where they are kept.
         every: Also keep the weights of every n-th epoch, or None.
         seconds: Time between two checkpoints to go on from; the first follows the first epoch.
+        steps: Training steps in all. Ending after them is not remembered: more may be asked for later.
     """
 
-    def __init__(self, run: RunFiles, every: int | None, seconds: float) -> None:
+    def __init__(self, run: RunFiles, every: int | None, seconds: float, steps: int) -> None:
         self._run = run
+        self._steps = steps
         self._every = every
         self._seconds = seconds
         self._best = math.inf
@@ -75,7 +77,7 @@ class Keeper(pl.Callback):  # type: ignore[misc]
             save_weights(module.algorithm, path)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        self._stop = bool(trainer.should_stop)
+        self._stop = bool(trainer.should_stop) and trainer.global_step < self._steps
         trainer.save_checkpoint(self._run.last)
         self._saved = time.monotonic()
 
@@ -121,6 +123,10 @@ class Ending(pl.Callback):  # type: ignore[misc]
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Begin nothing where a checkpoint has all steps behind it."""
+        trainer.should_stop = trainer.should_stop or trainer.global_step >= self._plan.steps
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Ask for a validation in the last epoch."""

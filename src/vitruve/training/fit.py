@@ -127,7 +127,7 @@ def fit(
                 *_early_stopping(settings),
                 # A row is written before the checkpoint that builds on it: what is there twice is cut off again.
                 Reporter(run, plan, (lambda numbers: None) if quiet or not team.first else display.show),
-                Keeper(run, settings.ckpt_every_n_epochs, checkpoint_seconds),
+                Keeper(run, settings.ckpt_every_n_epochs, checkpoint_seconds, plan.steps),
             ],
         )
         trainer.fit(

@@ -39,7 +39,7 @@ from vitruve.compat.hyperpose.processors import (
 )
 from vitruve.compat.hyperpose.sections import Configuration
 from vitruve.compat.hyperpose.training import train
-from vitruve.compat.hyperpose.translate import core_config
+from vitruve.compat.hyperpose.translate import codec, core_config, limbs_of
 
 __all__ = [
     "BACKBONE",
@@ -245,7 +245,7 @@ def _anatomy(kind: MODEL, dataset_type: DATA | str) -> tuple[Any, Any, Any]:
     config = replace(usual, model=replace(usual.model, model_type=kind), data=replace(usual.data, dataset_type=data))
     skeleton = learned_skeleton(config)
     parts = parts_of(config, skeleton)
-    return parts, skeleton.edges, colors_of(skeleton, len(parts))
+    return parts, limbs_of(codec(kind, skeleton), False), colors_of(skeleton, len(parts))
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,7 @@ from vitruve.compat.hyperpose.custom import tensor, tensors
 from vitruve.compat.hyperpose.dialect import Prediction, dialect_of
 from vitruve.compat.hyperpose.enums import BACKBONE, MODEL, option
 from vitruve.compat.hyperpose.sections import Configuration
-from vitruve.compat.hyperpose.translate import core_config, input_size, task_of
+from vitruve.compat.hyperpose.translate import core_config, input_size, limbs_of, task_of
 from vitruve.errors import InputError
 from vitruve.networks.stride_backbone import StrideBackbone
 
@@ -137,7 +137,7 @@ class Preset(BasicModel):
         self.algorithm: Adapted = adapt(kind, core.model, task_of(self.config), self.dialect, pretraining)
         stride = self.dialect.stride(self.algorithm)
         self.hout, self.wout = self.hin // stride, self.win // stride
-        self.limbs = learned_limbs(self.algorithm)
+        self.limbs = limbs_of(self.algorithm, self.config.model.custom_limbs is not None)
         self.n_limbs = len(self.limbs)
         part = self.algorithm.backbone
         assert isinstance(part, StrideBackbone)
@@ -306,6 +306,7 @@ class NamedBackbone(StrideBackbone):
     """
 
     NAME: ClassVar[str]
+    data_format = "channels_first"
 
     def __init__(
         self,
@@ -355,15 +356,6 @@ def as_images(x: Any, device: torch.device, multiple: int) -> torch.Tensor:
     value = value if value.shape[1] == 3 else value.movedim(-1, 1)
     value = (value.float() * 255 if value.is_floating_point() else value.float()).to(device)
     return F.pad(value, (0, -value.shape[-1] % multiple, 0, -value.shape[-2] % multiple))
-
-
-def learned_limbs(algorithm: Any) -> list[tuple[int, int]]:
-    """The limbs that an algorithm has maps of, in the order of its channels."""
-    layout = getattr(algorithm, "layout", None)
-    if layout is not None:
-        return [(int(a), int(b)) for a, b in layout.limbs]
-    ends = getattr(algorithm, "ends", None)
-    return [(int(a), int(b)) for a, b in (algorithm.limbs if ends is None else ends.tolist())]
 
 
 def _moved(value: Any, *, last: bool) -> Any:

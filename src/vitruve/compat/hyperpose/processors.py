@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from vitruve.algorithms.base import Algorithm
 from vitruve.compat.hyperpose.anatomy import as_rows, extra_part
 from vitruve.compat.hyperpose.custom import array, tensors
 from vitruve.compat.hyperpose.dialect import Prediction, dialect_of
 from vitruve.compat.hyperpose.enums import MODEL
 from vitruve.compat.hyperpose.human import Human, humans_of
-from vitruve.compat.hyperpose.translate import bare_batch, codec
+from vitruve.compat.hyperpose.translate import Limbs, bare_batch, codec
 from vitruve.data.augment import augmentation, draw
 from vitruve.errors import InputError
 from vitruve.geometry.affine import about_center, letterbox, rotation, scaling
@@ -96,13 +97,24 @@ class BasicPostProcessor:
         raise NotImplementedError(f"{type(self).__name__} has no process")
 
 
-def skeleton_of(parts: type[Enum], limbs: Sequence[Sequence[int]], model_type: MODEL) -> Skeleton:
-    """The keypoints of an enumeration, without what is none, and the limbs between them."""
+def codec_of(parts: type[Enum], limbs: Sequence[Sequence[int]], model_type: MODEL) -> Algorithm:
+    """The algorithm that makes targets and people.
+
+    Args:
+        parts: Enumeration of the keypoints; what HyperPose counts among them and is none is left out.
+        limbs: Of a model, or the user's own, which are all there are then.
+        model_type: The algorithm.
+
+    Returns:
+        The algorithm.
+    """
+    edges, alone = (limbs.edges, limbs.alone) if isinstance(limbs, Limbs) else (limbs, True)
     extra = extra_part(model_type)
     order = sorted(parts, key=lambda member: member.value)
     names = tuple(each.name for each in order if extra is None or each.name.lower() != extra.lower())
     count = len(names)
-    return Skeleton.from_names(names, tuple((int(a), int(b)) for a, b in limbs if max(a, b) < count))
+    skeleton = Skeleton.from_names(names, tuple((int(a), int(b)) for a, b in edges if max(a, b) < count))
+    return codec(model_type, skeleton, alone)
 
 
 class PreProcessor(BasicPreProcessor):
@@ -124,7 +136,7 @@ class PreProcessor(BasicPreProcessor):
         Raises:
             InputError: A person has another number of keypoints.
         """
-        algorithm = codec(self.TYPE, skeleton_of(self.parts, self.limbs, self.TYPE))
+        algorithm = codec_of(self.parts, self.limbs, self.TYPE)
         dialect = dialect_of(self.TYPE)
         joints, stride = len(algorithm.task.skeleton), dialect.stride(algorithm)
         # Maps of any size: what a cell is wide there decides how the image is scaled.
@@ -164,7 +176,7 @@ class PostProcessor(BasicPostProcessor):
         Returns:
             In pixels of the input, the surest first.
         """
-        algorithm = codec(self.TYPE, skeleton_of(self.parts, self.limbs, self.TYPE))
+        algorithm = codec_of(self.parts, self.limbs, self.TYPE)
         dialect = dialect_of(self.TYPE)
         maps = tensors(predict_x, type(self).__name__)
         if self.data_format == "channels_last":

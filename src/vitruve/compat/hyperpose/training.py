@@ -21,7 +21,7 @@ from vitruve.compat.hyperpose.targets import labels_of, path_of, trained_and_wat
 from vitruve.compat.hyperpose.translate import core_config, steps, target_folder, task_of
 from vitruve.data.dataset import checked
 from vitruve.data.images import ImageCache
-from vitruve.errors import ConfigError, InputError, RunError
+from vitruve.errors import ConfigError, InputError, Interrupted, RunError
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Labels
 
@@ -63,10 +63,11 @@ def train(model: Any, dataset: Any, config: Configuration) -> None:
     cache.fill(labels, [frame.first_image for frame in labels])
     algorithm = prepared_algorithm(model, config)
     visualizer = visualizer_of(config, config.train.vis_dir)
-    done = run.read_status().completed if resume and run.status.is_file() else 0
     if team.first:
-        saved, done = weighed(model), _steps_done(run) if resume else done
-        algorithm.places.watch = Journal(config, saved, model, visualizer, done, team.size)
+        done = _steps_done(run) if resume else 0
+        # What remains is the newest network, not an earlier one whose loss was lower.
+        run.best.unlink(missing_ok=True)
+        algorithm.places.watch = Journal(config, weighed(model), model, visualizer, done, team.size)
         _link(config)
 
     def begin() -> None:
@@ -80,7 +81,10 @@ def train(model: Any, dataset: Any, config: Configuration) -> None:
         atomic_write(run.config, core.to_yaml())
 
     algorithm.train()
-    fit(core, Prepared(labels, task, given(algorithm), cache), run, resume=resume, quiet=True, begin=begin)
+    try:
+        fit(core, Prepared(labels, task, given(algorithm), cache), run, resume=resume, quiet=True, begin=begin)
+    except Interrupted:
+        raise Interrupted(f"{run.path}: training was stopped; the same program goes on with it") from None
     algorithm.places.watch = None
     if team.first:
         run.write_status("COMPLETED", *[run.read_status().completed] * 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -128,8 +128,8 @@ def core_config(config: Configuration, processes: int = 1) -> Config:
     if backbone is not BACKBONE.Default:
         values["model"]["backbone"] = backbone.value if isinstance(backbone, BACKBONE) else backbone
     if config.model.custom_limbs is not None:
-        alone = {MODEL.Pifpaf: "bridges", MODEL.PoseProposal: "spokes"}.get(config.model.model_type)
-        values["model"] |= {} if alone is None else {alone: False}
+        more = {MODEL.Pifpaf: "bridges", MODEL.PoseProposal: "spokes"}.get(config.model.model_type)
+        values["model"] |= {} if more is None else {more: False}
     if config.pretrain.enable:
         values["model"]["backbone_checkpoint"] = str(pretrained_run(config))
     if width % 32 == 0 and height % 32 == 0:
@@ -183,17 +183,48 @@ def task_of(config: Configuration) -> Task:
     return Task(learned_skeleton(config), input_size(config), categories=("person",))
 
 
-def codec(model_type: MODEL, skeleton: Skeleton) -> Algorithm:
+class Limbs(list[tuple[int, int]]):
+    """The limbs that an algorithm has maps of, in the order of its channels.
+
+    Args:
+        learned: Pairs of keypoint numbers.
+        edges: Those of the skeleton among them, which are drawn.
+        alone: They are all: the algorithm adds none of its own.
+    """
+
+    def __init__(self, learned: Iterable[tuple[int, int]], edges: Sequence[tuple[int, int]], alone: bool) -> None:
+        super().__init__(learned)
+        self.edges = tuple(edges)
+        self.alone = alone
+
+
+def limbs_of(algorithm: Any, alone: bool) -> Limbs:
+    """The limbs of an algorithm.
+
+    Args:
+        algorithm: Any of HyperPose's.
+        alone: It has none beside those of its skeleton.
+
+    Returns:
+        The limbs; of Pose Proposal also those that lead from a person's box.
+    """
+    layout, ends = getattr(algorithm, "layout", None), getattr(algorithm, "ends", None)
+    pairs = layout.limbs if layout is not None else algorithm.limbs if ends is None else ends.tolist()
+    return Limbs(((int(a), int(b)) for a, b in pairs), algorithm.task.skeleton.edges, alone)
+
+
+def codec(model_type: MODEL, skeleton: Skeleton, alone: bool = False) -> Algorithm:
     """An algorithm for its targets and its decoding alone, on a network that is as small as can be.
 
     Args:
         model_type: The algorithm.
-        skeleton: The keypoints.
+        skeleton: The keypoints and limbs.
+        alone: The algorithm adds no limbs of its own.
 
     Returns:
         The same object each time; nobody trains it.
     """
-    return _codec(model_type, _Same(skeleton))
+    return _codec(model_type, _Same(skeleton), alone)
 
 
 @dataclass(frozen=True)
@@ -207,10 +238,11 @@ class _Same:
 
 
 @lru_cache(maxsize=8)
-def _codec(model_type: MODEL, same: _Same) -> Algorithm:
+def _codec(model_type: MODEL, same: _Same, alone: bool) -> Algorithm:
     kind = registry.get(model_type.value)
     fields = kind.Config.model_fields
-    least = {"num_stages": 1, "head_channels": 8}
+    least: dict[str, Any] = {"num_stages": 1, "head_channels": 8}
+    least |= dict.fromkeys(("bridges", "spokes"), not alone)
     values: dict[str, Any] = {"model_type": model_type.value, "backbone": "vggtiny"}
     values |= {name: value for name, value in least.items() if name in fields}
     return kind(kind.Config.model_validate(values), Task(same.skeleton, (64, 64), categories=("person",))).eval()

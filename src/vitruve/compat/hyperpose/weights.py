@@ -88,6 +88,8 @@ def read_arrays(path: Path) -> Mapping[str, np.ndarray]:
     """
     if not path.is_file():
         raise RunError(f"{path}: no such weight file; train the model first, or give another file")
+    if not zipfile.is_zipfile(path):
+        raise RunError(f"{path}: no npz file, or not whole; give weights that save_weights wrote")
     try:
         with np.load(path, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
