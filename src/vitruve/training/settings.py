@@ -220,7 +220,7 @@ class TrainingSettings(Section):
         default=0, ge=0, description="Seed of the split, the order and the augmentation."
     )
     rng_seed_model_pt: StrictInt = Field(default=0, ge=0, description="Seed of the weights that are not pretrained.")
-    optimizer: Literal["Adam", "AdamW", "SGD"] = Field(default="AdamW", description="Optimiser.")
+    optimizer: Literal["Adam", "AdamW", "RMSprop", "SGD"] = Field(default="AdamW", description="Optimiser.")
     optimizer_params: OptimizerParams = Field(default=OptimizerParams(), description="Numbers of the optimiser.")
     lr_scheduler: Literal["multisteplr", "cosine", "onecycle", "plateau", "none"] = Field(
         default="onecycle", description="Course of the learning rate."
