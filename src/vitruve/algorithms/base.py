@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -154,6 +154,18 @@ class Algorithm(nn.Module, ABC):
     @abstractmethod
     def example_input(self, count: int) -> torch.Tensor:
         """A uint8 tensor of zeros such as :attr:`network` takes, for ``count`` inputs; used for export."""
+
+    def averaged(self, outputs: Sequence[Outputs], mirrored: Sequence[bool]) -> Outputs | None:
+        """Outputs of several looks at the same frames as those of one; see ``inference.flip`` and ``inference.scales``.
+
+        Args:
+            outputs: Of each look; of looks in other sizes, their maps have other sizes.
+            mirrored: Which looks were at mirror images. The first is at none.
+
+        Returns:
+            Outputs in the size of the largest; None where they cannot be averaged, and what is decoded is to be.
+        """
+        return None
 
     def training_losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Named losses of a batch. Algorithms whose targets depend on their outputs override this."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from vitruve.algorithms.base import Algorithm, Outputs, Targets, Task
 from vitruve.algorithms.settings import ModelSettings
-from vitruve.codecs import heatmap
+from vitruve.codecs import average, heatmap
 from vitruve.losses.heatmap import HEATMAP_LOSSES
 from vitruve.structures.batch import Batch
 from vitruve.structures.instances import OCCLUDED, UNLABELLED, Instances
@@ -82,6 +83,21 @@ class HeatmapTargets(Algorithm):
     def loss(self, outputs: Outputs, targets: Targets) -> dict[str, torch.Tensor]:
         """``heatmap_<kind>``, the distance of predicted and target maps."""
         return {f"heatmap_{self.kind}": self.map_distance(outputs["heatmaps"], targets)}
+
+    def averaged(self, outputs: Sequence[Outputs], mirrored: Sequence[bool]) -> Outputs:
+        """The logarithms of mean probabilities, of every output."""
+        partner = self.task.skeleton.flip_permutation.tolist()
+
+        def probabilities(logits: torch.Tensor, flipped: bool) -> torch.Tensor:
+            maps = logits.float().flatten(-2).softmax(-1).reshape(logits.shape)
+            return maps.flip(-1)[..., partner, :, :] if flipped else maps
+
+        found = {}
+        for name in outputs[0]:
+            looks = [probabilities(each[name], flag) for each, flag in zip(outputs, mirrored, strict=True)]
+            maps = average.enlarged(looks)
+            found[name] = (maps / maps.sum((-2, -1), keepdim=True)).mean(0).clamp_min(1e-30).log()
+        return found
 
     def decode(self, outputs: Outputs, batch: Batch) -> Instances:
         """One instance a view, in original pixels."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from pydantic import Field
 from vitruve.algorithms.base import ImageAlgorithm, Needs, Outputs, Targets, Task
 from vitruve.algorithms.crowd import gathered, ignored_cells, labelled
 from vitruve.algorithms.settings import ModelSettings
-from vitruve.codecs import paf
+from vitruve.codecs import average, paf
 from vitruve.codecs.heatmap import from_heatmap
 from vitruve.codecs.limb_graph import connected
 from vitruve.codecs.local_mean import local_mean
@@ -97,6 +98,29 @@ class PafTargets(ImageAlgorithm):
         """``conf_<stage>`` and ``paf_<stage>``: half the squared distance, summed over maps, a mean over cells."""
         learned = targets["learned"]
         return {name: _distance(maps, targets[name.split("_")[0]], learned) for name, maps in outputs.items()}
+
+    def averaged(self, outputs: Sequence[Outputs], mirrored: Sequence[bool]) -> Outputs:
+        """Mean maps and fields. A field without a counterpart in the mirror image is that of the other looks alone."""
+        last = max(int(name.split("_")[1]) for name in outputs[0])
+        partner = self.task.skeleton.flip_permutation.tolist()
+        limbs = average.mirrored_limbs(self.limbs, partner)
+        conf, paf, known = [], [], []
+        for each, flipped in zip(outputs, mirrored, strict=True):
+            maps, fields = each[f"conf_{last}"].float(), each[f"paf_{last}"].float()
+            fields = fields.reshape(*fields.shape[:2], len(limbs), 2, *fields.shape[3:])
+            if flipped:
+                maps = maps.flip(-1)[:, :, [*partner, len(partner)]]
+                signs = fields.new_tensor([(-sign, sign) for _, sign in limbs])[..., None, None]
+                fields = signs * fields.flip(-1)[:, :, [limb for limb, _ in limbs]]
+            conf.append(maps)
+            paf.append(fields)
+            known.append([not flipped or sign != 0 for _, sign in limbs])
+        weights = paf[0].new_tensor(known)
+        weights = (weights / weights.sum(0))[:, None, None, :, None, None, None]
+        return {
+            f"conf_{last}": average.enlarged(conf).mean(0),
+            f"paf_{last}": (weights * average.enlarged(paf)).sum(0).flatten(2, 3),
+        }
 
     def decode(self, outputs: Outputs, batch: Batch) -> Instances:
         """The people of each view, in original pixels, the surest first; they move as their confidence maps do."""

@@ -19,6 +19,7 @@ _SEVERAL_CAMERAS = (
     "losses.supervised_reprojection_heatmap_mse",
     "losses.supervised_pairwise_projections",
 )
+_LOOKS = ("inference.flip", "inference.scales")
 _VIDEOS = ("eval.save_vids_after_training", "eval.predict_vids_after_training_save_heatmaps")
 
 
@@ -56,6 +57,8 @@ def _idle(config: Sections, needs: Needs) -> Iterator[tuple[str, str]]:
         yield from ((key, f"{config.model.model_type} sees views one by one") for key in _SEVERAL_CAMERAS)
         if isinstance(config.data.csv_file, str):
             yield "data.view_names", "one label file"
+    if needs.views or needs.cameras or needs.truth_3d or needs.classes:
+        yield from ((key, f"{config.model.model_type} does not find keypoints in single images") for key in _LOOKS)
     if not needs.masking:
         yield "training.patch_mask", f"{config.model.model_type} learns from whole images"
     yield "data.image_delimiter", "frame numbers are the last digits of an image's name"

@@ -13,6 +13,7 @@ from vitruve.errors import ConfigError, nearest
 from vitruve.inference.device import pick_device
 from vitruve.inference.load import Loaded, load_run
 from vitruve.inference.locate import NetworkLocator, NoLocator, TableLocator
+from vitruve.inference.looks import Looks
 from vitruve.inference.predictor import Predictor
 from vitruve.inference.samples import Samples, load_samples
 from vitruve.inference.settings import Runtime
@@ -78,6 +79,9 @@ def open_run(
     config = Config.load(loaded.run.config)
     values = {**config.inference.model_dump(), **({"runtime": runtime} if runtime else {})}
     settings = type(config.inference).model_validate(values)
+    looks = Looks.of(settings, loaded.algorithm.needs)
+    if looks.scales != (1.0,):
+        settings = settings.model_copy(update={"runtime": _any_size(settings.runtime)})
     device = pick_device(settings.device, "inference.device")
     loaded.algorithm.to(device)
     looking = open_locator(config, loaded.algorithm.task, loaded.run, locator, boxes, batch_size, frames_expected)
@@ -91,9 +95,20 @@ def open_run(
     )
     _log.info("%s: %s", directory.name, said)
     loaded.algorithm.network = network
-    predictor = Predictor(loaded.algorithm, batch_size or config.inference.batch_size, device, looking)
-    identity = f"{loaded.weights_hash} {name}" + ("" if looking is None else f" {looking.identity}")
+    predictor = Predictor(loaded.algorithm, batch_size or config.inference.batch_size, device, looking, looks)
+    parts = (f"{loaded.weights_hash} {name}", looks.identity, "" if looking is None else looking.identity)
+    identity = " ".join(part for part in parts if part)
     return Opened(predictor, loaded.record, config, name, identity)
+
+
+def _any_size(runtime: str) -> str:
+    """The runtime for images of several sizes: converted networks take those of one."""
+    if runtime != "auto" and not runtime.startswith("torch"):
+        raise ConfigError(
+            f"inference.runtime={runtime}: takes images of one size, but inference.scales asks for others; take torch, "
+            "or write scales: [1.0]"
+        )
+    return "torch" if runtime == "auto" else runtime
 
 
 def open_locator(

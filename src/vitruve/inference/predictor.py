@@ -18,6 +18,7 @@ from vitruve.data.images import ImageCache
 from vitruve.errors import ConfigError
 from vitruve.geometry.affine import area
 from vitruve.geometry.warp import Warp
+from vitruve.inference.looks import Looks, look
 from vitruve.inference.overlap import overlap
 from vitruve.inference.shots import UNREADABLE, Image, Locator, Shot, Source, Window, shots, windows
 from vitruve.structures.batch import Batch
@@ -27,6 +28,7 @@ from vitruve.structures.labels import Frame, Labels
 
 # Batches that wait between two stages: enough that neither idles, few enough that memory stays small.
 _DEPTH = 2
+_PLAIN = Looks()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,19 +57,27 @@ class Predictor:
         batch_size: Images that go through the network together.
         device: Where the algorithm is.
         locator: Says which part of each image the algorithm looks at; None for all of it.
+        looks: In which ways it looks at each.
 
     Attributes:
         busy: Seconds that network and decoding have taken so far.
     """
 
     def __init__(
-        self, algorithm: Algorithm, batch_size: int = 16, device: str = "cpu", locator: Locator | None = None
+        self,
+        algorithm: Algorithm,
+        batch_size: int = 16,
+        device: str = "cpu",
+        locator: Locator | None = None,
+        looks: Looks = _PLAIN,
     ) -> None:
         self.algorithm = algorithm.eval()
         self.batch_size = batch_size
         self.locator = locator
         self.busy = 0.0
         self._device = device
+        self._looks = looks
+        self._input_size = looks.largest(algorithm.task.input_size)
 
     def predict(self, source: Source, start: int = 0) -> Iterator[Frame]:
         """Keypoints of each image of a source, as a stream.
@@ -176,7 +186,7 @@ class Predictor:
 
     def _batch(self, group: list[Window]) -> tuple[list[Shot], Batch]:
         """Instants as a batch: an entry each, or, where the algorithm has a context, one window of all of them."""
-        width, height = self.algorithm.task.input_size
+        width, height = self._input_size
         reach = self.algorithm.needs.context
         middle = [window[reach] for window in group]
         boxes = [[image.box for image in shot.frame.images] for shot in middle]
@@ -226,8 +236,7 @@ class Predictor:
         """
         with torch.inference_mode():
             batch = batch.to(self._device)
-            outputs = self.algorithm(batch)
-            found = self.algorithm.decode(outputs, batch)
+            outputs, found = look(self.algorithm, batch, self._looks)
             if found.keypoints.shape[-1] == 2:
                 flat = found.numpy()
                 return [replace(frame, instances=_there(frame, flat[i])) for i, frame in enumerate(frames)]
@@ -254,7 +263,7 @@ class Predictor:
         cache = cache or ImageCache(0)
         if self.locator is not None:
             labels = self.locator.locate(labels, cache)
-        data = PoseDataset(labels, algorithm.task.input_size, algorithm.needs, cache)
+        data = PoseDataset(labels, self._input_size, algorithm.needs, cache)
         groups = [range(i, min(len(labels), i + self.batch_size)) for i in range(0, len(labels), self.batch_size)]
         batches = overlap(((group, collate([data[i] for i in group])) for group in groups), _DEPTH)
         with closing(batches):

@@ -15,6 +15,9 @@ Runtime = Literal[
 """What carries the network out, and in which precision."""
 
 
+_Scale = Annotated[float, Field(ge=0.25, le=4)]
+
+
 def _without_blanks(values: Any) -> Any:
     """The list without empty names: files of Lightning Pose hold one blank where nothing is named."""
     if not isinstance(values, (list, tuple)):
@@ -37,6 +40,15 @@ class InferenceSettings(Section):
     )
     batch_size: StrictInt = Field(default=16, ge=1, description="Frames that pass through the network together.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where the network runs.")
+    flip: StrictBool = Field(
+        default=False,
+        description="Also look at the mirror image of each image, and put together what both show; twice the time.",
+    )
+    scales: Annotated[tuple[_Scale, ...], Field(min_length=1)] = Field(
+        default=(1.0,),
+        description="Sizes in which each image is looked at, as factors of the network's input, such as [0.5, 1, 2]; "
+        "what they show is put together. Others than [1] run in torch.",
+    )
 
 
 class FiftyOneSettings(Section):

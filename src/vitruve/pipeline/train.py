@@ -20,6 +20,7 @@ from vitruve.evaluation.report import Report
 from vitruve.evaluation.windows import windows_of, write_windows
 from vitruve.formats.hub import write_labels
 from vitruve.inference.load import load_run
+from vitruve.inference.looks import Looks
 from vitruve.inference.open import open_locator
 from vitruve.inference.predictor import Predictor
 from vitruve.pipeline.after_training import check_before, predict_videos, unseen_labels, view_endings, write_errors
@@ -138,7 +139,8 @@ def check_new(run: RunFiles) -> None:
 def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) -> None:
     """Predict the labelled frames, measure the errors, predict the videos."""
     locator = open_locator(config, fitted.algorithm.task, run, frames_expected=0)
-    predictor = Predictor(fitted.algorithm, config.training.test_batch_size, locator=locator)
+    looks = Looks.of(config.inference, fitted.algorithm.needs)
+    predictor = Predictor(fitted.algorithm, config.training.test_batch_size, locator=locator, looks=looks)
 
     def pixels(frame: Frame) -> np.ndarray:
         return fitted.cache.read(labels, frame.images[0])
