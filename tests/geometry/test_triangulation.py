@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from vitruve.geometry.triangulation import (
     point_covariance,
     reprojection_errors,
     triangulate,
+    triangulate_ransac,
     triangulate_robust,
 )
 from vitruve.structures.camera import Camera, stack_cameras
@@ -139,6 +143,38 @@ def test_wrong_views_do_not_move_the_robust_point() -> None:
     robust = np.linalg.norm(triangulate_robust(cameras, wrong) - points, axis=-1)
     linear = np.linalg.norm(triangulate(cameras, wrong) - points, axis=-1)
     assert robust.max() < 3 * clean.max() < linear.min()
+
+
+def _turned_round(camera: Camera) -> Camera:
+    """The camera at its place, looking the other way."""
+    back = np.diag([-1.0, 1.0, -1.0])
+    return replace(camera, rotation=back @ camera.rotation, translation=back @ camera.translation)
+
+
+@pytest.mark.parametrize("triangulated", [triangulate_robust, triangulate_ransac])
+def test_a_camera_that_looks_the_other_way_and_sees_something_is_one_more_wrong_view(
+    triangulated: Callable[..., Any],
+) -> None:
+    cameras, points, pixels = scene(4, (6,))
+    singles = [cameras[view] for view in range(4)]
+    cameras = stack_cameras((*singles, _turned_round(singles[0])))
+    pixels = np.concatenate([pixels, np.random.default_rng(7).uniform(100, 400, (1, 6, 2))])
+    assert np.isnan(cameras[4].project(points)).all()
+    np.testing.assert_allclose(triangulated(cameras, pixels), points, atol=1e-5)
+    torched, tensor = cameras.map(torch.from_numpy), torch.from_numpy(pixels).requires_grad_()
+    found = triangulated(torched, tensor)
+    np.testing.assert_allclose(found.detach(), points, atol=1e-5)
+    found.sum().backward()
+    assert tensor.grad is not None and torch.isfinite(tensor.grad).all() and not tensor.grad[4].any()
+
+
+@pytest.mark.parametrize("triangulated", [triangulate_robust, triangulate_ransac])
+def test_rays_that_meet_behind_the_cameras_tell_no_point(triangulated: Callable[..., Any]) -> None:
+    matrix = np.diag([800.0, 800, 1])
+    left, right = (Camera(matrix, np.eye(3), np.array([x, 0, 0.0]), np.zeros(8), np.ones(2)) for x in (0, -50))
+    cameras, pixels = stack_cameras((left, right)), np.array([[[-100.0, 0]], [[100.0, 0]]])
+    assert triangulate(cameras, pixels)[0, 2] < 0
+    assert np.isnan(triangulated(cameras, pixels)).all()
 
 
 def test_covariance_is_that_of_many_triangulations() -> None:

@@ -18,6 +18,8 @@ Loss = Literal["cauchy", "huber", "truncated", "squares"]
 _STEPS = 20
 _MOST_PAIRS = 66
 _MOST_BEND = 0.99
+# Squared error, in squares of the scale, of a view that a point lies behind: it may be the one view that is wrong.
+_BEHIND = 1e4
 # Times the rounding of one number: below, the determinant of a matrix of unit size counts as zero.
 _SINGULAR = 10
 _DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-9, 1e9
@@ -75,18 +77,21 @@ def best_linear(cameras: Camera, plane: Array, weights: Array, pixels: Array, lo
 
 
 def squared_errors(cameras: Camera, points: Array, pixels: Array) -> Array:
-    """Squared reprojection errors ``(..., V, N)`` in pixels; NaN where a point lies behind a camera.
+    """Squared reprojection errors ``(..., V, N)`` in pixels; infinite where a point lies behind a camera or is missing.
 
     Args:
         cameras: V stacked cameras.
         points: ``(..., N, 3)``.
-        pixels: ``(..., V, N, 2)``.
+        pixels: ``(..., V, N, 2)``, finite.
 
     Returns:
         Squared pixels.
     """
     away = cameras.project(points[..., None, :, :]) - pixels
-    return (away * away).sum(-1)
+    xp = library(away)
+    nowhere = xp.isnan(away).any(-1)
+    away = xp.where(nowhere[..., None], 0, away)
+    return xp.where(nowhere, xp.inf, (away * away).sum(-1))
 
 
 def refined(cameras: Camera, points: Array, pixels: Array, weights: Array, loss: Loss, scale: float) -> Array:
@@ -127,9 +132,10 @@ def _differentiable(cameras: Camera, points: Array, pixels: Array, weights: Arra
 
 
 def _cost(cameras: Camera, points: Array, pixels: Array, weights: Array, loss: Loss, scale: float) -> Array:
-    """Infinite where there is no point, or where it lies behind a camera that sees it."""
+    """Infinite where there is no point."""
     xp = library(points)
     ratio = squared_errors(cameras, points, pixels) / scale**2
+    ratio = xp.where(xp.isinf(ratio), _BEHIND, ratio)
     if loss == "cauchy":
         values = xp.log1p(ratio)
     elif loss == "squares":
@@ -139,7 +145,7 @@ def _cost(cameras: Camera, points: Array, pixels: Array, weights: Array, loss: L
     else:
         values = xp.where(ratio < 1, ratio, 2 * xp.sqrt(xp.where(ratio < 1, 1, ratio)) - 1)
     values = xp.where(weights > 0, weights * values, 0).sum(-2)
-    return xp.where(xp.isnan(values), xp.inf, values)
+    return xp.where(xp.isnan(points).any(-1), xp.inf, values)
 
 
 def _step(
@@ -147,8 +153,9 @@ def _step(
 ) -> Array:
     xp = library(points)
     placed = points[..., None, :, :]
-    seen = (weights > 0)[..., None]
-    away = xp.where(seen, pixels - cameras.project(placed), 0)
+    away = pixels - cameras.project(placed)
+    seen = (weights > 0)[..., None] & ~xp.isnan(away)
+    away = xp.where(seen, away, 0)
     slope = xp.where(seen[..., None], cameras.project_jacobian(placed), 0)
     ratio = (away * away).sum(-1) / scale**2
     if loss == "cauchy":

@@ -129,12 +129,16 @@ def triangulate_robust(
         scale: Reprojection error in pixels from which a view counts less.
 
     Returns:
-        Points in millimetres. With torch, derivatives are those of the solution, not of the steps to it.
+        Points in millimetres; NaN where the rays meet behind all cameras but one. With torch, derivatives are those of
+        the solution, not of the steps to it.
     """
+    xp = library(pixels)
     plane, known, filled = _prepared(cameras, pixels, weights)
     held, held_plane, held_known, held_pixels = cameras.map(detached), *map(detached, (plane, known, filled))
     points = best_linear(held, held_plane, held_known, held_pixels, loss, scale)
-    return refined(cameras, points, filled, known, loss, scale)
+    points = refined(cameras, points, filled, known, loss, scale)
+    ahead = xp.isfinite(squared_errors(held, detached(points), held_pixels)) & (held_known > 0)
+    return xp.where((ahead.sum(-2) >= 2)[..., None], points, xp.nan)
 
 
 def triangulate_ransac(
