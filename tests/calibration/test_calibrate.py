@@ -122,6 +122,21 @@ def test_a_board_that_is_not_there_is_told_with_its_reason(
     assert not list(tmp_path.glob("calibration*"))
 
 
+def test_names_are_checked_before_boards_are_looked_for(tmp_path: Path) -> None:
+    for name in ("left", "right"):
+        _images(tmp_path / name, [np.full((60, 80), 5, np.uint8)] * 4)
+    with pytest.raises(InputError, match=r"primary 'lefd' \(did you mean 'left'\?\): the cameras are left, right"):
+        vitruve.calibrate(tmp_path, (7, 4), 45.0, primary="lefd")
+    with pytest.raises(InputError, match=r"cameras\.yaml: no calibration ends in \.yaml"):
+        vitruve.calibrate(tmp_path, (7, 4), 45.0, output=tmp_path / "cameras.yaml")
+
+
+def test_the_first_camera_is_the_one_whose_whole_name_the_folder_begins_with(tmp_path: Path) -> None:
+    for name in ("cam", "cam-2", "top"):
+        _images(tmp_path / "Extrinsics" / "cam-2-top" / name, [np.zeros((8, 8), np.uint8)])
+    assert first_camera(find_sources(tmp_path)) == "cam-2"
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [

@@ -78,6 +78,17 @@ def test_images_that_contradict_the_others_are_left_out() -> None:
     assert _off(solution, made.cameras).max() < 1.5
 
 
+def test_a_camera_that_sees_less_sharply_keeps_its_boards() -> None:
+    made = recording(cameras=4, instants=30)
+    views = views_of(made, 0.05)
+    blurred = views.camera == 3
+    noise = np.random.default_rng(1).normal(size=views.pixels.shape) * 1.0
+    solution = solve(replace(views, pixels=np.where(blurred[:, None, None], views.pixels + noise, views.pixels)))
+    assert solution.used[blurred].mean() > 0.9
+    assert describe(solution)["cameras"][3]["boards_used"] > 20
+    assert _off(solution, made.cameras).max() < 5
+
+
 def test_cameras_hang_together_through_others() -> None:
     made = recording(cameras=4, instants=40)
     views = views_of(made)

@@ -37,7 +37,9 @@ def test_the_print_of_a_charuco_board_has_corners_at_its_points() -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ((2, 5, 10.0), "count the squares"),
+        ((3, 5, 10.0), "checkerboard 3x5: has too few squares; count the squares .* at least 4 by 4"),
+        ((3, 3, 10.0, 5.0), "ChArUco board 3x3: has too few squares; .* at least 3 by 4"),
+        ((8, 2, 10.0, 5.0), "ChArUco board 8x2: has too few"),
         ((8, 5, 0.0), "above 0"),
         ((8, 5, 10.0, 12.0), "inside squares"),
         ((8, 5, 10.0, 5.0, "4X4_51"), "did you mean '4X4_50'"),

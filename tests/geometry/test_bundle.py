@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from vitruve.geometry.bundle import PARAMETERS, Bundle, Sightings, adjust, camera_jacobian
+from vitruve.geometry.bundle import PARAMETERS, Bundle, Sightings, _cost, adjust, camera_jacobian
 from vitruve.geometry.rotation import matrix_from_vector
 from vitruve.structures.camera import Camera, stack_cameras
 
@@ -110,6 +110,17 @@ def test_a_wrong_corner_does_not_bend_the_lens() -> None:
     plain = adjust(_start(truth), seen, _free(), scale=1e6)
     off = [abs(each.cameras.intrinsics - truth.cameras.intrinsics).max() for each in (robust, plain)]
     assert off[0] < 0.2 * off[1]
+
+
+def test_a_corner_that_falls_behind_a_camera_is_no_gain() -> None:
+    truth, seen = _rig(0)
+    away = seen.pixels.copy()
+    # One corner far from where it is: the less of the board is before the camera, the less is wrong.
+    away[0, 0] += 4000
+    seen = replace(seen, pixels=away)
+    counted = ~np.isnan(truth.residuals(seen))
+    behind = replace(truth, translation=truth.translation - np.array([0, 0, 5000.0]))
+    assert _cost(truth.residuals(seen), counted.all(-1), 1.0) < _cost(behind.residuals(seen), counted.all(-1), 1.0)
 
 
 def test_what_is_held_stays() -> None:

@@ -80,22 +80,21 @@ def calibrate(
     from vitruve.calibration.report import describe
     from vitruve.calibration.solve import solve
     from vitruve.calibration.views import find_views
-    from vitruve.formats.calibration import FORMATS, write_cameras
+    from vitruve.formats.calibration import format_of, write_cameras
     from vitruve.geometry.board import Board
 
     board = Board(*squares, square, marker, dictionary, legacy)
     if frames < _FEWEST_FRAMES:
         raise InputError(f"frames={frames}: at least {_FEWEST_FRAMES} images of each recording are needed, better 100")
     path = Path(output) if output is not None else Path(recordings) / "calibration.toml"
-    if format is not None and format not in FORMATS:
-        raise InputError(f"format '{format}'{nearest(format, FORMATS)}: is not known; there are {', '.join(FORMATS)}")
-    if lens == "fisheye" and (format or path.suffix.lower()) not in ("anipose", ".toml"):
+    if format_of(path, format) != "anipose" and lens == "fisheye":
         raise InputError(f"lens=fisheye: {path} is of a format that cannot hold fisheye lenses; write anipose (.toml)")
     sources = find_sources(Path(recordings))
     first = primary or first_camera(sources)
+    names = sorted({source.camera for source in sources})
+    if first not in names:
+        raise InputError(f"primary '{first}'{nearest(first, names)}: the cameras are {', '.join(names)}")
     views = find_views(board, sources, most=frames, shortest=shortest)
-    if first not in views.names:
-        raise InputError(f"primary '{first}'{nearest(first, views.names)}: the cameras are {', '.join(views.names)}")
     solution = solve(views, lens=lens, primary=views.names.index(first))
     report = describe(solution)
     write_cameras(solution.cameras, path, format=format)

@@ -17,7 +17,8 @@ from vitruve.geometry.rotation import matrix_from_vector
 from vitruve.structures.camera import Camera
 
 _MOST_CANDIDATES = 24
-_CONSISTENT = 0.025
+CONSISTENT = 0.025
+"""Share of an image's longer side up to which the error of a whole board is that of a first estimate."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _pair(views: Views, lenses: Sequence[Camera], boards: Pose, cameras: tuple[i
     seen, other = shared[:, 0], shared[:, 1]
     lens = lenses[cameras[1]]
     told = turned_pixels(views)[:, other]
-    limit = _CONSISTENT * float(views.sizes[cameras[1]].max())
+    limit = CONSISTENT * float(views.sizes[cameras[1]].max())
     best, votes = None, -1.0
     own = _turned_poses(views)
     for candidate in spread(len(shared), _MOST_CANDIDATES):

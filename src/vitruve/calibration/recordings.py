@@ -130,12 +130,9 @@ def first_camera(sources: Sequence[Source]) -> str:
         The one that most session folders name first (``<first>-<second>``), else the first in natural order.
     """
     cameras = sorted({source.camera for source in sources}, key=lambda name: natural_key(Path(name)))
-    firsts = [
-        camera
-        for session in {source.session for source in sources if source.session}
-        for camera in cameras
-        if session.startswith(f"{camera}-")
-    ]
+    sessions = {source.session for source in sources if source.session}
+    # One camera's name may begin with another's.
+    firsts = [max((name for name in cameras if each.startswith(f"{name}-")), key=len, default="") for each in sessions]
     return max(cameras, key=lambda name: (firsts.count(name), -cameras.index(name)))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from vitruve.calibration.intrinsics import Lens, lens_of_camera
-from vitruve.calibration.poses import Pair, board_poses, pairs_of_cameras, place_boards, spanning_tree
+from vitruve.calibration.poses import CONSISTENT, Pair, board_poses, pairs_of_cameras, place_boards, spanning_tree
 from vitruve.calibration.views import Views
 from vitruve.geometry.bundle import PARAMETERS, Bundle, Sightings, adjust
 from vitruve.structures.camera import Camera, stack_cameras
@@ -76,14 +76,15 @@ def solve(views: Views, *, lens: Lens = "radial", primary: int = 0) -> Solution:
     free = _free(len(cameras), lens, primary)
     bundle = Bundle(stack_cameras(tuple(cameras)), places.rotation, places.translation)
     # Far outliers first: what is wrong by a board's width must not bend a lens.
-    used &= _view_errors(bundle, views, place) < _outlier(_view_errors(bundle, views, place)[used], 3 * _FIRST_SCALE)
+    errors = _view_errors(bundle, views, place)
+    used &= errors < np.maximum(_OUTLIER * np.median(errors[used]), CONSISTENT * views.sizes.max(1)[views.camera])
     scale = _FIRST_SCALE
     for _ in range(_ROUNDS):
         reduced, sightings = _reduced(bundle, views, place, used)
         reduced = adjust(reduced, sightings, free, scale=scale)
         bundle = _widened(bundle, reduced, place, used)
         errors = _view_errors(bundle, views, place)
-        kept = used & (errors < _outlier(errors[used], _TOLERATED))
+        kept = used & (errors < _outliers(errors, views.camera, used))
         median = float(np.nanmedian(np.linalg.norm(reduced.residuals(sightings), axis=-1)))
         finer = max(_SCALES * median, _LEAST_SCALE)
         if kept.sum() == used.sum() and finer > 0.8 * scale:
@@ -110,8 +111,12 @@ def _view_errors(bundle: Bundle, views: Views, place: np.ndarray) -> np.ndarray:
     )
 
 
-def _outlier(errors: np.ndarray, tolerated: float) -> float:
-    return max(_OUTLIER * float(np.median(errors)), tolerated)
+def _outliers(errors: np.ndarray, camera: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """From which error on each image is one. A camera is measured by itself: pixels and focus of the others differ."""
+    limits = np.zeros(len(errors))
+    for number in np.unique(camera[used]):
+        limits[camera == number] = max(_OUTLIER * float(np.median(errors[used & (camera == number)])), _TOLERATED)
+    return limits
 
 
 def _reduced(bundle: Bundle, views: Views, place: np.ndarray, used: np.ndarray) -> tuple[Bundle, Sightings]:

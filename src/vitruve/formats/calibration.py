@@ -68,15 +68,32 @@ def write_cameras(cameras: Mapping[str, Camera], path: str | Path, format: str |
     Raises:
         InputError: The format is unknown or has no place for a lens, or the path cannot be written.
     """
-    place = Path(path)
-    name = format or next((each for each, ends in FORMATS.items() if place.suffix.lower() in ends), None)
+    name = format_of(path, format)
+    if not cameras:
+        raise InputError(f"{path}: no camera to write; give at least one")
+    _WRITERS[name](cameras, Path(path))
+
+
+def format_of(path: str | Path, format: str | None = None) -> str:
+    """The format that :func:`write_cameras` writes.
+
+    Args:
+        path: As there.
+        format: As there.
+
+    Returns:
+        One of :data:`FORMATS`.
+
+    Raises:
+        InputError: The format is unknown, or none has this suffix.
+    """
+    suffix = Path(path).suffix.lower()
+    name = format or next((each for each, ends in FORMATS.items() if suffix in ends), None)
     if name is None:
-        raise InputError(f"{place}: no calibration ends in {place.suffix}; give {_EXPECTED}")
+        raise InputError(f"{path}: no calibration ends in {suffix}; give {_EXPECTED}")
     if name not in _WRITERS:
         raise InputError(f"no calibration format '{name}'{nearest(name, _WRITERS)}; known are {', '.join(_WRITERS)}")
-    if not cameras:
-        raise InputError(f"{place}: no camera to write; give at least one")
-    _WRITERS[name](cameras, place)
+    return name
 
 
 def _read_folder(folder: Path) -> dict[str, Camera]:

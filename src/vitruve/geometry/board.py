@@ -21,7 +21,8 @@ DICTIONARIES = (
 )
 """Families of markers that a ChArUco board can be printed with."""
 
-_FEWEST_SQUARES = 3
+# A checkerboard is searched by at least 3 x 3 corners; 2 x 3 of a ChArUco board tell its pose.
+_FEWEST_SQUARES = {"checkerboard": (4, 4), "ChArUco board": (3, 4)}
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Board:
     """A flat board of black and white squares, with markers in the white ones (ChArUco) or without (checkerboard).
 
     Attributes:
-        columns: Squares along the first side, at least 3.
-        rows: Squares along the other side, at least 3.
+        columns: Squares along the first side. Checkerboards have at least 4 by 4, ChArUco boards 3 by 4.
+        rows: Squares along the other side.
         square: Side of a square in millimetres, as measured on the print.
         marker: Side of a marker in millimetres; None for a checkerboard.
         dictionary: Family of the markers, of :data:`DICTIONARIES`.
@@ -46,10 +47,12 @@ class Board:
     legacy: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.columns, self.rows) < _FEWEST_SQUARES:
+        kind = "checkerboard" if self.marker is None else "ChArUco board"
+        low, high = _FEWEST_SQUARES[kind]
+        if min(self.columns, self.rows) < low or max(self.columns, self.rows) < high:
             raise InputError(
-                f"board {self.columns}x{self.rows}: has too few squares; count the squares (not the corners) along "
-                f"both sides, at least {_FEWEST_SQUARES}"
+                f"{kind} {self.columns}x{self.rows}: has too few squares; count the squares (not the corners) along "
+                f"both sides, at least {low} by {high}"
             )
         if not self.square > 0:
             raise InputError(f"square={self.square}: give the side of a square in millimetres, above 0")

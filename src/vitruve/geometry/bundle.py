@@ -105,13 +105,14 @@ def adjust(start: Bundle, seen: Sightings, free: Bool[np.ndarray, "V 15"], *, sc
         The adjusted bundle with its deviations.
     """
     best, damping = start, _DAMPING
-    cost = _cost(best.residuals(seen), scale)
+    counted = ~np.isnan(start.residuals(seen)).any(-1)
+    cost = _cost(best.residuals(seen), counted, scale)
     for _ in range(_STEPS):
         system = _equations(best, seen, free, scale)
         improved = False
         while damping < _MOST_DAMPING:
             moved = best._moved(*_solved(system, damping))
-            reached = _cost(moved.residuals(seen), scale)
+            reached = _cost(moved.residuals(seen), counted, scale)
             if reached < cost:
                 improved = True
                 break
@@ -136,11 +137,11 @@ class _System:
     place_side: np.ndarray
 
 
-def _cost(residuals: np.ndarray, scale: float) -> float:
-    """Infinite where a camera sees what lies behind it; unseen corners, NaN in both, are no such thing."""
-    ratio = (residuals**2).sum(-1) / scale**2
-    ratio = ratio[~np.isnan(ratio)]
-    return float(np.where(ratio < 1, ratio, 2 * np.sqrt(ratio) - 1).sum())
+def _cost(residuals: np.ndarray, counted: np.ndarray, scale: float) -> float:
+    """Of the corners that count; infinite where one of them has come to lie behind its camera (NaN)."""
+    ratio = (residuals[counted] ** 2).sum(-1) / scale**2
+    cost = float(np.where(ratio < 1, ratio, 2 * np.sqrt(ratio) - 1).sum())
+    return np.inf if np.isnan(cost) else cost
 
 
 def camera_jacobian(cameras: Camera, points: Float[np.ndarray, "M N 3"]) -> Float[np.ndarray, "M N 2 15"]:
