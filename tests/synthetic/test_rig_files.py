@@ -14,7 +14,7 @@ from vitruve.geometry.triangulation import triangulate
 from vitruve.media.images import read_image
 from vitruve.media.recordings import Recording
 from vitruve.structures.camera import stack_cameras
-from vitruve.synthetic.rig_files import RigExtent, rig_labels
+from vitruve.synthetic.rig_files import RigExtent, _spread, rig_labels
 
 SMALL = {"cameras": 3, "width": 96, "height": 80, "train": 3, "val": 2, "sessions": 2, "frames": 3, "occluders": 4}
 EXTENT = RigExtent(**SMALL, seed=2)
@@ -64,6 +64,12 @@ def test_reading_the_training_set_gives_the_labels_that_were_rendered(rig: Path)
         for camera, other in zip(found.cameras[one.session], rendered.cameras[two.session], strict=True):
             for name in ("intrinsics", "rotation", "translation", "distortion", "size"):
                 np.testing.assert_allclose(getattr(camera, name), getattr(other, name), atol=1e-6)
+
+
+def test_however_many_framesets_there_are_each_is_another_frame() -> None:
+    for count, apart in ((100, 2), (5000, 1)):
+        frames = np.array(_spread(count, 300.0, np.random.default_rng(0)))
+        assert np.diff(frames).min() >= apart and frames[0] >= 0 and frames[-1] < 300 * 25
 
 
 def test_labels_are_the_truth_of_their_recordings() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy.ndimage import map_coordinates
 
+from vitruve.errors import InputError
 from vitruve.geometry.board import Board
 from vitruve.geometry.rotation import matrix_from_vector
 from vitruve.structures.camera import Camera, stack_cameras
@@ -18,6 +19,8 @@ _SAMPLES = 3
 _COARSE = 8
 _DESK, _PAPER = 105.0, 200.0
 _MOST_TILT = 0.6
+# Of the summed projections across the lines of sight: 0 where they are all parallel.
+_PARALLEL = 1e-9
 
 
 def ring_of_cameras(
@@ -103,6 +106,9 @@ class BoardRecording:
 
         Returns:
             The recording.
+
+        Raises:
+            InputError: The cameras do not look at one place: there is one alone, or they look in parallel.
         """
         rng = np.random.default_rng(seed)
         stacked = stack_cameras(tuple(cameras))
@@ -111,6 +117,8 @@ class BoardRecording:
         axes = turns[:, 2]
         # The place nearest to all lines of sight.
         across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
+        if np.linalg.eigvalsh(across.sum(0))[0] < _PARALLEL:
+            raise InputError("boards: the cameras do not look at one place; give two or more that are turned to it")
         focus = np.linalg.solve(across.sum(0), np.einsum("vij,vj->i", across, centers))
         distance = float(np.linalg.norm(centers - focus, axis=-1).mean())
         away = rng.uniform(-1, 1, (instants, 3)) * (distance / 5 if reach is None else reach)

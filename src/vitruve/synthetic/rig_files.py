@@ -180,6 +180,7 @@ def _labels(scene: RigScene, root: Path, session: str, frames: list[Frame]) -> L
 
 
 def _spread(count: int, duration: float, rng: np.random.Generator) -> list[int]:
-    """Numbers of frames all over a scene, so that no two are neighbours."""
-    cells = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / count
-    return np.floor(cells * duration * _FPS).astype(int).tolist()
+    """Different numbers of frames all over a scene; where there is room for it, no two are neighbours."""
+    order = np.arange(count)
+    frames = np.floor((order + rng.uniform(0.2, 0.8, count)) / count * duration * _FPS).astype(int)
+    return (np.maximum.accumulate(frames - order) + order).tolist()
