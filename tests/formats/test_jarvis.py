@@ -80,6 +80,19 @@ def test_a_set_comes_back(tmp_path: Path) -> None:
         assert camera.size.tolist() == [64, 48 + VIEWS.index(view)]
 
 
+def test_a_size_is_that_of_the_first_image_that_is_there(tmp_path: Path) -> None:
+    folder = training_set(tmp_path)
+    lost = sorted(VIEWS)[0]
+    (folder / "train/rig/walk" / lost / "Frame_0.png").unlink()
+    part = content(folder)
+    for image in part["images"]:
+        image["width"], image["height"] = 1280, 1024
+    (folder / "annotations" / "instances_train.json").write_text(json.dumps(part))
+    found = read_labels(folder)
+    sizes = {session: cameras[0].size.tolist() for session, cameras in found.cameras.items()}
+    assert sizes == {session: [64, 48 + VIEWS.index(lost)] for session in ("rig/walk", "rig/run")}
+
+
 def test_keys_and_layout_are_those_of_the_exporter(tmp_path: Path) -> None:
     folder = training_set(tmp_path)
     written = content(folder)
@@ -274,6 +287,10 @@ def _first(part: dict, key: str) -> dict:
             "calibrations: 'rig' has other cameras or files",
         ),
         (lambda p: p.update(calibrations=[1]), "calibrations: must name the file of each camera"),
+        (lambda p: p["calibrations"]["rig"].update({VIEWS[0]: 1}), "calibrations: must name the file of each camera"),
+        (lambda p: _first(p, "annotations").update(image_id=[1]), "annotations[0].image_id: [1] is the id of no image"),
+        (lambda p: _first(p, "framesets").update(frames=[0, 1, [2]]), "frames: [2] is the id of no image"),
+        (lambda p: _first(p, "images").update(width="wide"), "images[0]: width and height must be numbers"),
     ],
 )
 def test_errors_name_the_entry(change: Callable[[dict], object], words: str, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ truth as (0, 0, 0); here it is NaN, and both are read.
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -68,7 +67,7 @@ def read_analysis_points(folder: Path) -> tuple[tuple[str, ...], dict[str, Float
                 f"{file}: {len(points)} rows of {points.shape[1]} keypoints, but {truth_file.name} has {len(truth)} of "
                 f"{truth.shape[1]}; give the same framesets and keypoints in the same order"
             )
-        found.setdefault(re.sub(rf"^{_PREFIX}", "", file.stem), points)
+        found.setdefault(file.stem.removeprefix(_PREFIX), points)
     names = tuple(str(number) for number in range(len(truth)))
     if (folder / NAMES).is_file():
         lines = (folder / NAMES).read_text(encoding="utf-8").splitlines()
@@ -99,6 +98,8 @@ def _read(path: Path) -> Float[np.ndarray, "T K 3"]:
                 raise InputError(
                     f"{path}: row {number}: holds something that is no number; expected no header"
                 ) from None
+    if not rows:
+        raise InputError(f"{path}: holds no row; expected one a frameset, with x, y and z of each keypoint")
     points = np.array(rows, np.float64).reshape(len(rows), -1, 3)
     points[(points == 0).all(-1) | np.isnan(points).any(-1)] = np.nan
     return points

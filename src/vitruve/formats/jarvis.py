@@ -159,7 +159,7 @@ class _Part:
         self._read_keypoints()
         self._read_images()
         given = content.get("calibrations") or {}
-        if not isinstance(given, dict) or not all(isinstance(cameras, dict) and cameras for cameras in given.values()):
+        if not isinstance(given, dict) or not all(map(_names_files, given.values())):
             raise InputError(f"{self.file}: calibrations: must name the file of each camera of each dataset")
         self.calibrations = given
 
@@ -187,14 +187,16 @@ class _Part:
         for number, image in enumerate(self._content["images"]):
             if not isinstance(image.get("id"), int) or not isinstance(image.get("file_name"), str):
                 raise InputError(f"{self.file}: images[{number}]: must have an id and a file_name")
+            if not all(isinstance(image.get(side, 0), (int, float)) for side in ("width", "height")):
+                raise InputError(f"{self.file}: images[{number}]: width and height must be numbers")
             if image["id"] in self.images:
                 raise InputError(f"{self.file}: images[{number}]: id {image['id']} is that of another image, too")
             self.images[image["id"]] = image
         for number, entry in enumerate(self._content["annotations"]):
             where = f"{self.file}: annotations[{number}]"
-            if entry.get("image_id") not in self.images:
-                raise InputError(f"{where}.image_id: {entry.get('image_id')} is the id of no image")
-            image_id = entry["image_id"]
+            image_id = entry.get("image_id")
+            if not self._is_image(image_id):
+                raise InputError(f"{where}.image_id: {image_id} is the id of no image")
             name = self.images[image_id]["file_name"]
             try:
                 values = np.array(entry.get("keypoints"), np.float64)
@@ -250,10 +252,13 @@ class _Part:
         if not isinstance(ids, list) or len(ids) != count:
             given = len(ids) if isinstance(ids, list) else "no"
             raise InputError(f"{where}.frames: {given} images; expected {count}, one of each camera of '{dataset}'")
-        lost = next((image_id for image_id in ids if image_id not in self.images), None)
+        lost = next((image_id for image_id in ids if not self._is_image(image_id)), None)
         if lost is not None:
             raise InputError(f"{where}.frames: {lost} is the id of no image")
         return ids, dataset
+
+    def _is_image(self, image_id: Any) -> bool:
+        return isinstance(image_id, int) and image_id in self.images
 
     def _frame(self, ids: Iterable[int | None], session: str) -> Frame:
         missing = np.full((self.keypoints, 2), np.nan)
@@ -264,6 +269,10 @@ class _Part:
             for i in ids
         )
         return Frame(images, Instances.from_keypoints(np.stack(points)[:, None]), session, self.split)
+
+
+def _names_files(cameras: Any) -> bool:
+    return isinstance(cameras, dict) and bool(cameras) and all(isinstance(file, str) for file in cameras.values())
 
 
 def _session(file_name: str) -> str:
@@ -308,7 +317,10 @@ def _cameras(
     files = {(name, view): home / file for name, cameras in calibrations.items() for view, file in cameras.items()}
     read_once = {key: read_camera(file) for key, file in files.items()}
     sizes: dict[tuple[str, int], np.ndarray] = {}
-    first = {frame.session: frame for frame in reversed(labels.frames)}
+    shown: dict[tuple[str, int], list[ImageRef]] = {}
+    for frame in labels if datasets else ():
+        for number, image in enumerate(frame.images):
+            shown.setdefault((datasets[frame.session], number), []).append(image)
     result = {}
     for session, dataset in datasets.items():
         rig = []
@@ -318,17 +330,17 @@ def _cameras(
                 rig.append(missing_camera())
                 continue
             if (dataset, number) not in sizes:
-                sizes[dataset, number] = _size(labels, first[session].images[number], said)
+                sizes[dataset, number] = _size(labels, shown[dataset, number], said)
             rig.append(replace(camera, size=sizes[dataset, number]))
         result[session] = tuple(rig)
     return result
 
 
-def _size(labels: Labels, image: ImageRef, said: Mapping[Path, tuple[Any, Any]]) -> np.ndarray:
+def _size(labels: Labels, images: Sequence[ImageRef], said: Mapping[Path, tuple[Any, Any]]) -> np.ndarray:
     from vitruve.media.images import image_size
 
-    file = labels.path(image)
-    if file.is_file():
+    file = next((file for file in map(labels.path, images) if file.is_file()), None)
+    if file is not None:
         return np.array(image_size(file), np.float64)
-    width, height = said.get(image.path, (None, None))
+    width, height = said.get(images[0].path, (None, None))
     return np.array([width or np.nan, height or np.nan], np.float64)

@@ -51,10 +51,10 @@ def read_calibration(folder: Path) -> dict[str, Camera]:
     Raises:
         InputError: There is no such file, or one is not as it should be; the message names the key.
     """
-    files = sorted(file for file in folder.glob("*") if is_calibration(file))
+    files = sorted((file for file in folder.glob("*") if is_calibration(file)), key=lambda file: file.stem)
     if not files:
         raise InputError(f"{folder}: holds no camera; expected one <camera>.yaml each, with {', '.join(_KEYS)}")
-    return {file.stem: read_camera(file) for file in sorted(files, key=lambda file: file.stem)}
+    return {file.stem: read_camera(file) for file in files}
 
 
 def read_camera(path: Path) -> Camera:
