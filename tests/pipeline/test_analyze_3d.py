@@ -25,6 +25,7 @@ from vitruve.pipeline.compare_3d import plot_error_histogram, plot_error_per_key
 from vitruve.structures.camera import missing_camera
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import ImageRef, Labels
+from vitruve.visualize import plots_3d
 
 OFF = np.array([1.0, 2.0, 2.0])
 """What the network in space is wrong by: 3 mm."""
@@ -202,8 +203,29 @@ def test_analyses_are_compared_with_one_another_and_with_other_methods(
         plot_error_per_keypoint(tmp_path / "truth")
 
 
+def test_analyses_with_as_many_cameras_of_one_run_are_all_drawn(
+    written: tuple[Path, Labels], network: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / "one", tmp_path / "all", tmp_path / "other"]
+    for cameras, folder in zip((["left", "middle"], [], ["left", "right"]), folders, strict=True):
+        analyze_3d.analyze_validation(tmp_path / "run", written[0], cameras=cameras, output=folder)
+    drawn: list[list[str]] = []
+    plot = plots_3d.error_histogram
+    monkeypatch.setattr(plots_3d, "error_histogram", lambda errors, cutoff: drawn.append(list(errors)) or plot(errors))
+    plot_error_histogram(folders)
+    assert drawn[0] == [
+        f"run, {place}: {method}"
+        for place in ("2 cameras, analysis 1", "3 cameras", "2 cameras, analysis 3")
+        for method in ("HybridNet", "Triangulated")
+    ]
+
+
 def test_damaged_tables_are_said_by_row(tmp_path: Path) -> None:
     file = tmp_path / "points_GroundTruth.csv"
+    for text in ("", "\n"):
+        file.write_text(text)
+        with pytest.raises(InputError, match="holds no row"):
+            read_analysis_points(tmp_path)
     file.write_text("1,2,3\n4,5\n")
     with pytest.raises(InputError, match="row 2: 2 columns"):
         read_analysis_points(tmp_path)

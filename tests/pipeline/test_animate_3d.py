@@ -77,6 +77,15 @@ def test_what_cannot_be_drawn_is_said(prediction: Path, tmp_path: Path) -> None:
     flat.write_text("\n".join(header_lines(NAMES, 2)) + "\n" + format_rows(np.zeros((2, 3, 2)), np.ones((2, 3))))
     with pytest.raises(InputError, match="points in the plane"):
         animate_3d(flat)
+    for frames in (0, -2):
+        with pytest.raises(InputError, match=rf"--frames {frames}: give 1 or more"):
+            animate_3d(prediction, frames=frames)
+    with pytest.raises(InputError, match="--fps 0: give frames a second above 0"):
+        animate_3d(prediction, fps=0)
+    empty = tmp_path / "data3D.csv"
+    empty.write_text("\n".join(header_lines(NAMES)) + "\n")
+    with pytest.raises(InputError, match=r"data3D\.csv: holds no frame"):
+        animate_3d(empty)
     assert not (prediction / "animation3D.mp4").exists()
 
 

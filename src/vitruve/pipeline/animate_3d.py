@@ -53,12 +53,18 @@ def animate_3d(
     Raises:
         InputError: The prediction cannot be read or holds no point in space, or a setting is wrong.
     """
+    if frames is not None and frames < 1:
+        raise InputError(f"--frames {frames}: give 1 or more")
+    if fps is not None and not fps > 0:
+        raise InputError(f"--fps {fps:g}: give frames a second above 0")
     source = Path(source)
     labels = read_coordinates(source)
     file = source / FILE_NAMES[3] if source.is_dir() else source
+    if not labels.frames:
+        raise InputError(f"{file}: holds no frame")
     if all(frame.instances_3d is None for frame in labels):
         raise InputError(f"{source}: holds points in the plane, not in space; give {FILE_NAMES[3]}")
-    labels = labels[: len(labels) if frames is None else frames]
+    labels = labels[:frames]
     bones = _skeleton(labels.skeleton, file, None if skeleton is None else Path(skeleton))
     upward = _upward(up)
     rate = fps or _rate(file) or _FPS

@@ -130,13 +130,17 @@ def _keypoints(found: Sequence[tuple[str, str, Report3D]]) -> tuple[str, ...]:
 
 def _named_methods(folders: Sequence[Path]) -> list[tuple[str, str, Report3D]]:
     """Name in the plot, method and report of everything in some folders."""
+    reports = [read_analysis(folder) for folder in folders]
+    places = [_place(folder, report) for folder, report in zip(folders, reports, strict=True)]
     found = []
-    for folder in folders:
-        report = read_analysis(folder)
-        known = _metrics(folder)
-        place = (
-            f"{Path(str(known.get('Run', folder))).name}, {len(report.used)} cameras" if report.used else folder.name
-        )
+    for number, (place, report) in enumerate(zip(places, reports, strict=True)):
+        if places.count(place) > 1:
+            place = f"{place}, analysis {number + 1}"
         for method in report.methods:
             found.append((f"{place}: {method}" if len(folders) > 1 else method, method, report))
     return found
+
+
+def _place(folder: Path, report: Report3D) -> str:
+    run = Path(str(_metrics(folder).get("Run", folder))).name
+    return f"{run}, {len(report.used)} cameras" if report.used else folder.name
