@@ -115,7 +115,7 @@ def test_a_missing_folder_of_videos_is_said_first(
     monkeypatch.setattr(Heatmap, "__init__", lambda *a, **k: pytest.fail("the network is built"))
     with pytest.raises(ConfigError, match=message):
         assemble(config, prepared)
-    monkeypatch.setattr("vitruve.training.prepare.read_labels", lambda *a: pytest.fail("the labels are read"))
+    monkeypatch.setattr("vitruve.data.sources.read_labels", lambda *a: pytest.fail("the labels are read"))
     with pytest.raises(ConfigError, match=message):
         train_run(config, tmp_path / "run")
     off = _config(project, tmp_path / "none", ["temporal"], losses={"temporal": {"log_weight": None}})
