@@ -105,6 +105,8 @@ def test_the_info_file_says_where_frames_start(tmp_path: Path) -> None:
         ("a,a,a,a,a,a,a,a\nx,y,z,confidence,x,y,z,confidence\n", "row 1: a keypoint is named twice"),
         ("a,a,a,a\nx,y,z,confidence\n1,2,3,4\n1,2\n", "row 4: has 2 columns; expected 4"),
         ("a,a,a,a\nx,y,z,confidence\n1,2,far,4\n", "row 3: 'far' is no number"),
+        ("frame,a,a,a,a\nframe,x,y,z,confidence\n7,1,2,3,1\n,1,2,3,1\n", "row 4: the frame must be a whole number"),
+        ("frame,a,a,a,a\nframe,x,y,z,confidence\n7.5,1,2,3,1\n", "row 3: the frame must be a whole number"),
     ],
 )
 def test_errors_name_the_row(text: str, words: str, tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import yaml
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
@@ -46,6 +47,23 @@ class PredictionInfo:
     dataset_name: str | None = None
     frame_start: int = 0
     number_frames: int = -1
+
+
+@dataclass(frozen=True)
+class CoordinateTable:
+    """What a table holds.
+
+    Attributes:
+        names: The K keypoints.
+        points: ``(T, K, D)`` in millimetres (D = 3) or pixels (D = 2); NaN where missing.
+        confidence: ``(T, K)`` from 0 to 1.
+        numbers: T numbers of frames.
+    """
+
+    names: tuple[str, ...]
+    points: Float[np.ndarray, "T K D"]
+    confidence: Float[np.ndarray, "T K"]
+    numbers: Int[np.ndarray, " T"]
 
 
 def header_lines(names: Sequence[str], dims: int = 3, *, frame_column: bool = False) -> list[str]:
@@ -86,7 +104,8 @@ def format_rows(
     rows = values.reshape(len(values), -1)
     template = ",".join([f"%.{DECIMALS}f"] * rows.shape[1])
     front = [""] * len(rows) if numbers is None else [f"{number}," for number in numbers]
-    lines = (start + template % tuple(row) + "\n" for start, row in zip(front, rows.tolist(), strict=True))
+    # Row by row: as Python's numbers, all rows of an hour's recording would take gigabytes.
+    lines = (start + template % tuple(row.tolist()) + "\n" for start, row in zip(front, rows, strict=True))
     return "".join(lines).replace("nan", "NaN")
 
 
@@ -115,15 +134,9 @@ def write_coordinates(labels: Labels, path: Path, *, frame_column: bool = False)
         if found is not None and len(there):
             points[row] = found.keypoints[there[0]]
             confidence[row] = 1.0 if found.keypoint_scores is None else found.keypoint_scores[there[0]]
-    numbers = None
-    if frame_column:
-        numbers = [frame.images[0].index for frame in labels]
-        if None in numbers:
-            raise InputError(f"frame '{labels[numbers.index(None)].name}': is no frame of a video and has no number")
+    numbers = [_number(frame) for frame in labels] if frame_column else None
     head = "\n".join(header_lines(labels.skeleton.names, dims, frame_column=frame_column))
-    atomic_write(
-        path, f"{head}\n{format_rows(points, confidence, [n for n in numbers or () if n is not None] or None)}"
-    )
+    atomic_write(path, f"{head}\n{format_rows(points, confidence, numbers)}")
 
 
 def read_coordinates(path: Path, *, names: Sequence[str] | None = None, frame_start: int | None = None) -> Labels:
@@ -141,29 +154,48 @@ def read_coordinates(path: Path, *, names: Sequence[str] | None = None, frame_st
     Raises:
         InputError: The file is not as it should be; the message names the row.
     """
+    table = read_table(path, names=names, frame_start=frame_start)
+    frames = tuple(map(_frame, table.numbers.tolist(), table.points, table.confidence))
+    folder = path if path.is_dir() else path.parent
+    return Labels(Skeleton.from_names(table.names), frames, folder, scorer="jarvis")
+
+
+def read_table(path: Path, *, names: Sequence[str] | None = None, frame_start: int | None = None) -> CoordinateTable:
+    """Predictions of one animal as arrays, for recordings of any length: 8 bytes a number.
+
+    Args:
+        path: As for :func:`read_coordinates`.
+        names: As there.
+        frame_start: As there.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: As there.
+    """
     if path.is_dir():
         path = next(
             (path / name for name in reversed(FILE_NAMES.values()) if (path / name).is_file()), path / "data3D.csv"
         )
-    rows = list(_rows(path))
-    head = [cells for _, cells in rows[:2]] if rows and not _is_number(rows[0][1][0]) else []
+    rows = _rows(path)
+    front = list(islice(rows, 2))
+    head = [cells for _, cells in front] if front and not _is_number(front[0][1][0]) else []
     numbered = bool(head) and head[0][0] == FRAME
-    body = rows[len(head) :]
-    dims, found = _columns(path, [cells[numbered:] for cells in head], len(body[0][1]) if body else 0)
+    dims, found = _columns(path, [cells[numbered:] for cells in head], len(front[0][1]) if front else 0)
     if names is not None and head and tuple(names) != found:
         raise InputError(f"{path}: row 1: has {', '.join(found)}, but the keypoints are {', '.join(names)}")
     if names is not None and len(names) != len(found):
         raise InputError(f"{path}: row 1: {len(found)} keypoints for {len(names)} names")
     width = numbered + len(found) * (dims + 1)
-    values = np.array([_values(path, number, cells, width) for number, cells in body]).reshape(-1, width)
+    body = (_values(path, number, cells, width, numbered) for number, cells in chain(front[len(head) :], rows))
+    values = np.fromiter(chain.from_iterable(body), np.float64).reshape(-1, width)
     if frame_start is None:
         info = path.parent / INFO
         frame_start = read_info(info).frame_start if info.is_file() else 0
-    indices = values[:, 0].astype(int) if numbered else frame_start + np.arange(len(values))
+    numbers = values[:, 0].astype(int) if numbered else frame_start + np.arange(len(values))
     table = values[:, int(numbered) :].reshape(len(values), len(found), dims + 1)
-    skeleton = Skeleton.from_names(found if names is None else tuple(names))
-    frames = tuple(_frame(int(index), row, dims) for index, row in zip(indices, table, strict=True))
-    return Labels(skeleton, frames, path.parent, scorer="jarvis")
+    return CoordinateTable(found if names is None else tuple(names), table[..., :dims], table[..., dims], numbers)
 
 
 def read_info(path: Path) -> PredictionInfo:
@@ -203,6 +235,13 @@ def write_info(info: PredictionInfo, path: Path) -> None:
     atomic_write(path, yaml.safe_dump(asdict(info), sort_keys=False, allow_unicode=True))
 
 
+def _number(frame: Frame) -> int:
+    number = frame.images[0].index
+    if number is None:
+        raise InputError(f"frame '{frame.name}': is no frame of a video and has no number")
+    return number
+
+
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
@@ -232,14 +271,17 @@ def _columns(path: Path, head: list[list[str]], width: int) -> tuple[int, tuple[
     raise InputError(f"{path}: rows 1 and 2: must name each keypoint over x, y, z, confidence (or x, y, confidence)")
 
 
-def _values(path: Path, number: int, cells: list[str], width: int) -> list[float]:
+def _values(path: Path, number: int, cells: list[str], width: int, numbered: bool) -> list[float]:
     if len(cells) != width:
         raise InputError(f"{path}: row {number}: has {len(cells)} columns; expected {width}")
     try:
-        return [float(cell) if cell else np.nan for cell in cells]
+        values = [float(cell) if cell else np.nan for cell in cells]
     except ValueError:
         odd = next(cell for cell in cells if cell and not _is_number(cell))
         raise InputError(f"{path}: row {number}: '{odd}' is no number; give one, or NaN") from None
+    if numbered and not values[0].is_integer():
+        raise InputError(f"{path}: row {number}: the frame must be a whole number")
+    return values
 
 
 def _is_number(cell: str) -> bool:
@@ -250,9 +292,8 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _frame(index: int, row: np.ndarray, dims: int) -> Frame:
-    points, scores = row[:, :dims], row[:, dims]
+def _frame(index: int, points: np.ndarray, scores: np.ndarray) -> Frame:
     found = Instances.from_keypoints(points[None], keypoint_scores=scores[None])
-    if dims == 2:
+    if points.shape[-1] == 2:
         return Frame((ImageRef(Path(), index),), found.map(lambda array: array[None]))
-    return Frame((ImageRef(Path(), index),), Instances.empty(len(row)), instances_3d=found)
+    return Frame((ImageRef(Path(), index),), Instances.empty(len(points)), instances_3d=found)

@@ -11,13 +11,11 @@ from jaxtyping import Float
 
 from vitruve.atomic import atomic_write
 from vitruve.evaluation.metrics_3d import bone_lengths
-from vitruve.formats.coordinates_3d import FILE_NAMES, read_coordinates, write_coordinates
+from vitruve.formats.coordinates_3d import FILE_NAMES, format_rows, header_lines, read_table
 from vitruve.formats.skeleton_file import FILE_NAME as SKELETON
 from vitruve.formats.skeleton_file import read_skeleton
 from vitruve.formats.table import DECIMALS
 from vitruve.smoothing.points import smooth_points
-from vitruve.structures.instances import Instances
-from vitruve.structures.labels import Frame, Labels
 from vitruve.structures.skeleton import Skeleton
 
 SMOOTHED = "data3D_smoothed.csv"
@@ -41,15 +39,16 @@ def finish_3d(folder: Path, *, smooth: bool = False, frame_column: bool = False)
     Raises:
         InputError: A file cannot be read or written.
     """
-    labels = read_coordinates(folder / FILE_NAMES[3])
-    points = np.stack([frame.instances_3d.keypoints[0] for frame in labels if frame.instances_3d is not None])
+    table = read_table(folder / FILE_NAMES[3])
     skeleton = read_skeleton(folder / SKELETON)
     if skeleton.edges:
-        first = int(labels[0].images[0].index or 0)
-        atomic_write(folder / BONES, bone_table(points, skeleton, first))
+        atomic_write(folder / BONES, bone_table(table.points, skeleton, int(table.numbers[0])))
     if smooth:
-        sure = np.stack([_confidence(frame) for frame in labels])
-        write_coordinates(_smoothed(labels, points, sure), folder / SMOOTHED, frame_column=frame_column)
+        means, _ = smooth_points(table.points, table.confidence)
+        head = "\n".join(header_lines(table.names, frame_column=frame_column))
+        numbers = table.numbers.tolist() if frame_column else None
+        rows = format_rows(means, np.nan_to_num(table.confidence), numbers)
+        atomic_write(folder / SMOOTHED, f"{head}\n{rows}")
 
 
 def bone_table(points: Float[np.ndarray, "T K 3"], skeleton: Skeleton, first: int = 0) -> str:
@@ -78,17 +77,3 @@ def bone_table(points: Float[np.ndarray, "T K 3"], skeleton: Skeleton, first: in
             row += [f"{median:.{DECIMALS}f}", f"{spread:.{DECIMALS}f}", *numbers, f"{lengths[worst]:.{DECIMALS}f}"]
         writer.writerow(row)
     return text.getvalue()
-
-
-def _confidence(frame: Frame) -> np.ndarray:
-    assert frame.instances_3d is not None and frame.instances_3d.keypoint_scores is not None
-    return np.asarray(frame.instances_3d.keypoint_scores[0], np.float64)
-
-
-def _smoothed(labels: Labels, points: np.ndarray, sure: np.ndarray) -> Labels:
-    means, _ = smooth_points(points, sure)
-    frames = []
-    for frame, places, known in zip(labels, means, np.nan_to_num(sure), strict=True):
-        found = Instances.from_keypoints(places[None], keypoint_scores=known[None])
-        frames.append(Frame(frame.images, frame.instances, instances_3d=found))
-    return Labels(labels.skeleton, tuple(frames), labels.root)
