@@ -1,4 +1,4 @@
-"""``Dataset``: COCO, MPII, the user's own, added data, several together; filters in training, evaluation and testing."""
+"""``Dataset``: COCO, MPII, the user's own, added data, several together; filters in all three pipelines."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def test_wrong_data_sets(tmp_path: Path, pictures: list[str]) -> None:
     with pytest.raises(InputError, match=r"no mpii_human_pose_v1_u12_1\.mat here"):
         Dataset.get_dataset(Config.get_config()).generate_train_data()
     Config.set_dataset_type(Config.DATA.USERDEF)
-    with pytest.raises(ConfigError, match="give the data set by Config.set_userdef_dataset"):
+    with pytest.raises(ConfigError, match=r"give the data set by Config\.set_userdef_dataset"):
         Dataset.get_dataset(Config.get_config())
 
 

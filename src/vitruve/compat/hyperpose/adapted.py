@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -151,6 +151,10 @@ class AdaptedNetwork(Adapted):
             core = self.dialect.outputs(self, {**maps})
             outputs = {name: value[:, None] for name, value in core.items()}
         return super().decode(outputs, batch)
+
+    def averaged(self, outputs: Sequence[Outputs], mirrored: Sequence[bool]) -> Outputs | None:
+        """Nothing is known of a user's maps that would let them be averaged."""
+        return None
 
     def prediction(self, outputs: Outputs) -> Prediction:
         """Outputs by HyperPose's names."""

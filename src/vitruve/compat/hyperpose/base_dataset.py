@@ -19,6 +19,7 @@ from vitruve.compat.hyperpose.anatomy import (
     learned_skeleton,
     own_skeleton,
 )
+from vitruve.compat.hyperpose.custom import lacking
 from vitruve.compat.hyperpose.enums import DATA
 from vitruve.compat.hyperpose.human import Human
 from vitruve.compat.hyperpose.sections import Configuration
@@ -80,15 +81,15 @@ class Base_dataset:
 
     def generate_train_data(self) -> tuple[list[str], list[dict[str, Any]]]:
         """Paths of training images, and for each a dictionary of ``kpt``, ``mask`` and ``bbx``."""
-        raise NotImplementedError(f"{type(self).__name__} has no generate_train_data")
+        raise lacking(self, "generate_train_data")
 
     def generate_eval_data(self) -> tuple[list[str], list[Any]]:
         """Paths of images to evaluate on, and their numbers."""
-        raise NotImplementedError(f"{type(self).__name__} has no generate_eval_data")
+        raise lacking(self, "generate_eval_data")
 
     def generate_test_data(self) -> tuple[list[str], list[Any]]:
         """Paths of images to test on, and their numbers."""
-        raise NotImplementedError(f"{type(self).__name__} has no generate_test_data")
+        raise lacking(self, "generate_test_data")
 
     def get_train_dataset(self, in_list: bool = False, need_total_num: bool = False) -> Any:
         """Training images with their targets: the official ones and the user's own, keypoints as the model has them.
@@ -182,12 +183,30 @@ class Base_dataset:
         atomic_write(folder / "visualize_info.txt", "\n".join(lines) + "\n")
 
     def official_eval(self, pd_anns: Any, eval_dir: str | Path = "./eval_dir", image_ids: Any = None) -> Any:
-        """Measure predictions as the data set's own evaluation does."""
-        raise NotImplementedError(f"{type(self).__name__} has no official_eval")
+        """Measure predictions as the data set's own evaluation does.
+
+        Args:
+            pd_anns: Rows of ``image_id``, ``keypoints`` and ``score``, or ``{"annotations": rows}``.
+            eval_dir: Where files go.
+            image_ids: The images that were looked at; all by default.
+
+        Returns:
+            Figures by name.
+        """
+        raise lacking(self, "official_eval")
 
     def official_test(self, pd_anns: Any, test_dir: str | Path = "./test_dir", image_ids: Any = None) -> Any:
-        """Write predictions as the data set's server takes them."""
-        raise NotImplementedError(f"{type(self).__name__} has no official_test")
+        """Write predictions as the data set's server takes them.
+
+        Args:
+            pd_anns: As for :meth:`official_eval`.
+            test_dir: Where the file goes.
+            image_ids: The images that were looked at.
+
+        Returns:
+            The file.
+        """
+        raise lacking(self, "official_test")
 
     def _person(self, rows: np.ndarray) -> Human:
         from vitruve.compat.hyperpose.human import BodyPart

@@ -77,6 +77,11 @@ def call(function: Any, **values: Any) -> Any:
     return function(**_accepted(function, values))
 
 
+def lacking(thing: Any, method: str) -> ConfigError:
+    """The error of a class that should have had a method of its own."""
+    return ConfigError(f"{name_of(thing)} has no {method} of its own, which is called; give it one")
+
+
 def takes(function: Any, name: str) -> bool:
     """Whether a function has an argument of this name."""
     return name in inspect.signature(function).parameters
@@ -84,6 +89,11 @@ def takes(function: Any, name: str) -> bool:
 
 def has(thing: Any, method: str, where: str) -> None:
     """Make sure that an object has a method.
+
+    Args:
+        thing: The object.
+        method: Its name.
+        where: Names what it is for.
 
     Raises:
         ConfigError: It has not.

@@ -90,7 +90,16 @@ class Dialect(ABC):
 
     @abstractmethod
     def core_targets(self, algorithm: Algorithm, maps: Mapping[str, Any], known: torch.Tensor) -> Targets:
-        """The reverse of :meth:`targets`; ``known`` ``(N, h, w)`` are the cells to be learned."""
+        """The reverse of :meth:`targets`.
+
+        Args:
+            algorithm: Takes the targets.
+            maps: By HyperPose's names.
+            known: ``(N, h, w)`` the cells to be learned.
+
+        Returns:
+            By the core's names.
+        """
 
     @abstractmethod
     def shapes(self, algorithm: Algorithm, *, target: bool) -> dict[str, tuple[int, ...]]:

@@ -16,18 +16,20 @@ from vitruve.compat.hyperpose.base_dataset import Base_dataset
 from vitruve.compat.hyperpose.custom import array, call, has, name_of
 from vitruve.compat.hyperpose.human import humans_of
 from vitruve.compat.hyperpose.journal import newest
-from vitruve.compat.hyperpose.network import BasicModel, weighed
-from vitruve.compat.hyperpose.prepared import prepared_algorithm, visualizer_of
+from vitruve.compat.hyperpose.network import weighed
+from vitruve.compat.hyperpose.prepared import described, prepared_algorithm, visualizer_of
 from vitruve.compat.hyperpose.processors import Visualizer
 from vitruve.compat.hyperpose.sections import Configuration
 from vitruve.compat.hyperpose.targets import bare_labels
 from vitruve.compat.hyperpose.translate import core_config
 from vitruve.data.dataset import PoseDataset, collate
 from vitruve.data.images import ImageCache
-from vitruve.errors import ConfigError
 from vitruve.inference.device import pick_device
+from vitruve.inference.looks import Looks
 from vitruve.inference.predictor import Predictor
 from vitruve.structures.labels import Frame, Labels
+
+_SCALES = (0.5, 1.0, 1.5, 2.0)
 
 
 def evaluate(
@@ -46,7 +48,8 @@ def evaluate(
         config: What ``Config.get_config()`` gave.
         vis_num: So many images are drawn into ``eval_vis_dir``.
         total_eval_num: At most so many images; None for all.
-        enable_multiscale_search: Not offered.
+        enable_multiscale_search: Look at each image in HyperPose's four sizes, 0.5 to 2; else in those of
+            ``inference.scales`` (``Config.set_core``).
 
     Returns:
         What ``dataset.official_eval`` gives: figures by name.
@@ -54,9 +57,7 @@ def evaluate(
     Raises:
         RunError: The model is not trained, or has other keypoints.
     """
-    if enable_multiscale_search:
-        raise ConfigError("evaluate: enable_multiscale_search=True is not offered; images are looked at in one size")
-    return _looked_at(model, dataset, config, "eval", vis_num, total_eval_num)
+    return _looked_at(model, dataset, config, "eval", vis_num, total_eval_num, enable_multiscale_search)
 
 
 def test(model: Any, dataset: Any, config: Configuration, vis_num: int = 30, total_test_num: int | None = None) -> Any:
@@ -85,7 +86,9 @@ def export(model: Any, config: Configuration, path: str | Path | None = None) ->
     return file
 
 
-def _looked_at(model: Any, dataset: Any, config: Configuration, part: str, vis_num: int, most: int | None) -> Any:
+def _looked_at(
+    model: Any, dataset: Any, config: Configuration, part: str, vis_num: int, most: int | None, sizes: bool = False
+) -> Any:
     """Load the newest weights, predict, draw, and hand the rows to the data set."""
     from vitruve.training.team import Team
 
@@ -99,10 +102,12 @@ def _looked_at(model: Any, dataset: Any, config: Configuration, part: str, vis_n
     labels = bare_labels(pairs, algorithm.task.skeleton, where)
     folder: Path = getattr(config, part).vis_dir
     folder.mkdir(parents=True, exist_ok=True)
-    device = pick_device(core_config(config).training.device, "training.device")
+    core = core_config(config)
+    device = pick_device(core.training.device, "training.device")
+    looks = Looks(core.inference.flip, _SCALES) if sizes else Looks.of(core.inference, algorithm.needs)
     algorithm.to(device)
     cache = ImageCache(0)
-    found = Predictor(algorithm, getattr(config, part).batch_size, device).predict_labels(labels, cache)
+    found = Predictor(algorithm, getattr(config, part).batch_size, device, looks=looks).predict_labels(labels, cache)
     _draw(algorithm, labels[:vis_num], found[:vis_num], config, folder, model, device)
     algorithm.to("cpu")
     rows = _rows(found, dataset)
@@ -167,8 +172,8 @@ def _draw(
     visualizer = visualizer_of(config, folder)
     own = Visualizer(folder)
     data = PoseDataset(labels, algorithm.task.input_size, algorithm.needs, ImageCache(0))
-    parts = getattr(model, "parts", None) or BasicModel(config).parts
-    colors, edges = getattr(model, "colors", None), algorithm.task.skeleton.edges
+    about, edges = described(model, config), algorithm.task.skeleton.edges
+    parts, colors = about.parts, about.colors
     for n, (frame, people) in enumerate(zip(labels, found, strict=True)):
         name = frame.session if frame.id is None else str(frame.id)
         humans = humans_of(people.instances[0], parts, edges, colors)

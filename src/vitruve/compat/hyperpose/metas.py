@@ -86,6 +86,9 @@ class MPIIMeta:
         Args:
             path: Of the image.
             image: As the file has it.
+
+        Returns:
+            The object.
         """
         heads, scales, centers, joints = [], [], [], []
         for person in image.people:

@@ -11,6 +11,7 @@ from typing import Any
 from vitruve.compat.hyperpose import weights
 from vitruve.compat.hyperpose.adapted import Metrics
 from vitruve.compat.hyperpose.anatomy import colors_of, learned_skeleton, parts_of
+from vitruve.compat.hyperpose.augmentor import BasicAugmentor
 from vitruve.compat.hyperpose.custom import name_of, of_config, tensor
 from vitruve.compat.hyperpose.dialect import dialect_of
 from vitruve.compat.hyperpose.enums import BACKBONE, DATA, KUNGFU, MODEL, OPTIM, TRAIN, option
@@ -28,7 +29,6 @@ from vitruve.compat.hyperpose.network import (
     backbone_classes,
 )
 from vitruve.compat.hyperpose.processors import (
-    BasicAugmentor,
     BasicPostProcessor,
     BasicPreProcessor,
     BasicVisualizer,
@@ -64,9 +64,16 @@ __all__ = [
 
 OpenPose, LightWeightOpenPose, Poseproposal = Openpose, LightweightOpenpose, PoseProposal
 MetricManager = Metrics
-exam_npz_weights = exam_npz_dict_weights = exam_model_weights = lambda path: print(weights.examine(path))
 
 globals().update(backbone_classes())
+
+
+def exam_model_weights(path: str | Path) -> None:
+    """Print name, shape and mean of each array of a weight file."""
+    print(weights.examine(path))
+
+
+exam_npz_weights = exam_npz_dict_weights = exam_model_weights
 
 
 def get_model(config: Configuration) -> Any:

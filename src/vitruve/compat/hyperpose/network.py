@@ -17,7 +17,7 @@ from vitruve.algorithms import registry
 from vitruve.compat.hyperpose import weights
 from vitruve.compat.hyperpose.adapted import Adapted, adapt
 from vitruve.compat.hyperpose.anatomy import colors_of, learned_skeleton, parts_of
-from vitruve.compat.hyperpose.custom import tensor, tensors
+from vitruve.compat.hyperpose.custom import lacking, tensor, tensors
 from vitruve.compat.hyperpose.dialect import Prediction, dialect_of
 from vitruve.compat.hyperpose.enums import BACKBONE, MODEL, option
 from vitruve.compat.hyperpose.sections import Configuration
@@ -64,7 +64,7 @@ class BasicModel(nn.Module):
 
     def forward(self, x: Any, is_train: bool | None = None, ret_backbone: bool = False) -> Any:
         """Maps of images; to be given by the class that derives from this one."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward")
+        raise lacking(self, "forward")
 
     def infer(self, x: Any) -> tuple[Any, ...]:
         """The maps as a tuple, in the order in which they unpack."""
@@ -74,7 +74,7 @@ class BasicModel(nn.Module):
 
     def cal_loss(self, *args: Any, **more: Any) -> Any:
         """Loss of maps; to be given by the class that derives from this one."""
-        raise NotImplementedError(f"{type(self).__name__} has no cal_loss")
+        raise lacking(self, "cal_loss")
 
     def save_weights(self, path: str | Path, format: str | None = None) -> None:
         """Write the weights; see :func:`vitruve.compat.hyperpose.weights.save`."""

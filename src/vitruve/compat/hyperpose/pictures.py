@@ -54,7 +54,13 @@ def map_sheet(
 
 
 def save_sheet(panels: Sequence[UInt8[np.ndarray, "_ _ 3"]], columns: int, path: str | Path) -> None:
-    """Write panels as one picture, in a folder that is made where there is none."""
+    """Write panels as one picture.
+
+    Args:
+        panels: RGB images.
+        columns: How many stand side by side.
+        path: The picture; its folder is made where there is none.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_image(path, contact_sheet(panels, columns))
 

@@ -40,9 +40,9 @@ def prepared_algorithm(model: Any, config: Configuration) -> Adapted:
     else:
         kind = registry.get(config.model.model_type.value)
         algorithm = adapt_network(kind, core.model, task, dialect_of(config.model.model_type), model)
-    custom = config.model
+    custom, about = config.model, described(model, config)
     values = {
-        **{name: getattr(model, name, None) for name in ("parts", "limbs", "colors", "hin", "win", "hout", "wout")},
+        **{name: getattr(about, name) for name in ("parts", "limbs", "colors", "hin", "win", "hout", "wout")},
         "data_format": "channels_first",
         "config": config,
     }
@@ -54,10 +54,14 @@ def prepared_algorithm(model: Any, config: Configuration) -> Adapted:
             ("postprocessor", custom.custom_postprocessor),
         )
     }
-    count = len(BasicModel(config).parts)
-    algorithm.places = Places(count, **places)
+    algorithm.places = Places(len(about.parts), **places)
     check_places(algorithm.places)
     return algorithm
+
+
+def described(model: Any, config: Configuration) -> BasicModel:
+    """What knows a model's parts and sizes: itself, or for a module that is none of HyperPose's, the configuration."""
+    return model if isinstance(model, BasicModel) else BasicModel(config)
 
 
 def is_preset(model: Any) -> bool:

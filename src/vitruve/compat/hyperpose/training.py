@@ -15,7 +15,7 @@ from vitruve.compat.hyperpose.custom import has, name_of
 from vitruve.compat.hyperpose.enums import TRAIN
 from vitruve.compat.hyperpose.journal import Journal, newest, write_log
 from vitruve.compat.hyperpose.network import BasicModel, weighed
-from vitruve.compat.hyperpose.prepared import prepared_algorithm, visualizer_of
+from vitruve.compat.hyperpose.prepared import described, prepared_algorithm, visualizer_of
 from vitruve.compat.hyperpose.sections import Configuration
 from vitruve.compat.hyperpose.targets import labels_of, path_of, trained_and_watched
 from vitruve.compat.hyperpose.translate import core_config, steps, target_folder, task_of
@@ -67,7 +67,7 @@ def train(model: Any, dataset: Any, config: Configuration) -> None:
         done = _steps_done(run) if resume else 0
         # What remains is the newest network, not an earlier one whose loss was lower.
         run.best.unlink(missing_ok=True)
-        algorithm.places.watch = Journal(config, weighed(model), model, visualizer, done, team.size)
+        algorithm.places.watch = Journal(config, weighed(model), described(model, config), visualizer, done, team.size)
         _link(config)
 
     def begin() -> None:
