@@ -66,7 +66,9 @@ def bone_table(points: Float[np.ndarray, "T K 3"], skeleton: Skeleton, first: in
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["from", "to", "median_mm", "spread_mm", "frames_off", "worst_frame", "worst_mm"])
-    for (a, b), lengths in zip(skeleton.edges, bone_lengths(points, skeleton.edges).T, strict=True):
+    for a, b in skeleton.edges:
+        # One by one: all at once would take several times the memory of the points.
+        lengths = bone_lengths(points, [(a, b)])[:, 0]
         row: list[object] = [skeleton.names[a], skeleton.names[b]]
         if np.isfinite(lengths).any():
             median = float(np.nanmedian(lengths))
