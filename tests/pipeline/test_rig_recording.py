@@ -154,6 +154,14 @@ def test_a_calibration_of_a_training_set_is_for_the_resolution_of_its_images(tra
     assert all(np.isnan(camera.size).all() for camera in other.values())
 
 
+def test_names_of_datasets_may_hold_any_signs(training_set: Path, balls: Path) -> None:
+    name = next(iter(CAMERAS))
+    (training_set / "calib_params" / "monday").rename(training_set / "calib_params" / "day [1]")
+    write_image(training_set / "val" / "day [1]" / "trial" / name / "Frame_3.png", np.zeros((40, 30, 3), np.uint8))
+    cameras, _ = find_cameras("day [1]", balls, training_set)
+    assert cameras[name].size.tolist() == [30, 40]
+
+
 def test_without_a_training_set_the_calibration_may_lie_with_the_videos(copied: Path) -> None:
     with pytest.raises(InputError, match="no calibration was named, and here is none"):
         find_cameras(None, copied)

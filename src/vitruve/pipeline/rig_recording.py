@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def find_cameras(
 def _as_labelled(cameras: Mapping[str, Camera], training_set: Path, dataset: str) -> dict[str, Camera]:
     sized = dict(cameras)
     for name, camera in cameras.items():
-        images = training_set.glob(f"*/{dataset}/**/{name}/*")
+        images = training_set.glob(f"*/{escape(dataset)}/**/{escape(name)}/*")
         image = next((file for file in images if file.suffix.lower() in IMAGE_SUFFIXES), None)
         if image is not None and not np.isfinite(camera.size).all():
             sized[name] = replace(camera, size=np.array(image_size(image), np.float64))
