@@ -20,7 +20,7 @@ from vitruve.inference.runtimes import measure, registry, select
 from vitruve.inference.runtimes.base import CompiledNetwork, Outputs, Runtime
 from vitruve.inference.runtimes.deviation import deviation
 from vitruve.inference.runtimes.measure import Measurement, inputs_a_frame
-from vitruve.inference.runtimes.select import choose, table
+from vitruve.inference.runtimes.select import choose, ranking, table
 from vitruve.inference.samples import Samples
 from vitruve.inference.settings import InferenceSettings
 from vitruve.run import RunFiles
@@ -291,6 +291,19 @@ def test_outliers_and_doubt_keep_a_runtime_from_being_taken(
     assert quick.refusal(0.2) == refusal
     text = table([slow, quick], 0.2).splitlines()
     assert text[1 if refusal else 2].endswith("taken") and text[2].endswith(refusal or "taken")
+
+
+def test_where_nothing_is_found_single_precision_stays() -> None:
+    """As of a network for several people that has hardly learned: two runtimes that find nobody have not agreed."""
+    empty = Instances.empty(10, (2, 1))
+    assert deviation([empty], [empty]).compared == 0
+    torch_, onnx = Measurement("torch", 10.0, 0.0, compared=0), Measurement("onnx", 20.0, 0.0, compared=0)
+    bf16 = Measurement("openvino_bf16", 40.0, 0.0, precision="bf16", compared=0)
+    assert [each.runtime for each in ranking([torch_, onnx, bf16], 0.2)] == ["onnx", "torch"]
+    lines = table([torch_, onnx, bf16], 0.2).splitlines()
+    assert lines[2].split() == ["onnx", "20.0", "-", "taken"]
+    assert lines[3].endswith("nothing was found to judge it by")
+    assert replace(bf16, compared=1).refusal(0.2) is None
 
 
 def test_a_busy_moment_does_not_decide(

@@ -152,7 +152,8 @@ def _one_instance(labels: Labels, to: str, first: bool, notes: list[str]) -> Lab
     if not first:
         raise InputError(
             f"{len(crowded)} of {len(labels)} images hold several instances (first: '{crowded[0].name}'); "
-            f"{to} holds one an image: convert to deeplabcut or sleap, or give --first-instance to keep the first only"
+            f"{to} holds one an image: convert to coco, deeplabcut or sleap, or give --first-instance to keep the "
+            "first only"
         )
     dropped = sum(int(frame.instances.present.any(0).sum()) - 1 for frame in crowded)
     notes.append(f"{dropped} instances in {len(crowded)} images were left out: {to} holds one an image, the first")

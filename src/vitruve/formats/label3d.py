@@ -142,7 +142,7 @@ def write_calibration(cameras: Mapping[str, Camera], path: Path) -> None:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    content = read_mat(path, ["params", "camnames", "labelData"], "DANNCE's label3d file")
+    content = read_mat(path, ["params", "camnames", "labelData"], "DANNCE's label3d file or MPII's annotations")
     if not {"params", "camnames", "labelData"} & content.keys():
         raise InputError(f"{path}: holds neither params and labelData of DANNCE nor RELEASE of MPII; give one of these")
     return content

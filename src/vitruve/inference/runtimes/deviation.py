@@ -29,11 +29,13 @@ class Deviation:
         px: 95th percentile. Infinite where more than five in a hundred keypoints have no partner.
         outlier_px: 99.9th percentile of those that have one: the largest, where there are few.
         confident_share: Share of the reference's keypoints that are confident, 0 to 1.
+        compared: How many keypoints of the reference this is judged by.
     """
 
     px: float
     outlier_px: float
     confident_share: float
+    compared: int
 
 
 def predictions(
@@ -84,13 +86,14 @@ def deviation(reference: Sequence[Instances], other: Sequence[Instances]) -> Dev
     chosen = distances if share < FEW_CONFIDENT else distances[confident]
     if not len(chosen):
         apart = 0.0 if not any(_points(part)[0].size for part in other) else float("inf")
-        return Deviation(apart, 0.0, share)
+        return Deviation(apart, 0.0, share, 0)
     finite = chosen[np.isfinite(chosen)]
     # Not interpolated: between a finite and an infinite distance that would not be a number.
     return Deviation(
         float(np.percentile(chosen, PERCENTILE, method="higher")),
         float(np.percentile(finite, OUTLIER_PERCENTILE, method="higher")) if len(finite) else 0.0,
         share,
+        len(chosen),
     )
 
 

@@ -43,6 +43,7 @@ class Measurement:
         outlier_px: 99.9th percentile of that distance; None where it failed.
         confident_share: Share of the keypoints, 0 to 1, of which single precision is confident; where they are hardly
             any, both distances are over all keypoints.
+        compared: How many keypoints the distances are over; None where it was not counted.
     """
 
     runtime: str
@@ -53,6 +54,7 @@ class Measurement:
     precision: str = "f32"
     outlier_px: float | None = None
     confident_share: float | None = None
+    compared: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; ``Measurement(**values)`` is the inverse."""
@@ -68,7 +70,8 @@ class Measurement:
         Args:
             tolerance_px: Most that the 95th percentile may be; the 99.9th may be ``OUTLIERS`` times as much. Eight-bit
                 arithmetic is not taken at all where hardly any keypoint is confident: what little the network knows
-                then, it may lose, and there is nothing to see that by.
+                then, it may lose, and there is nothing to see that by. Nor is any reduced precision where single
+                precision finds nothing.
 
         Returns:
             The reason, or None.
@@ -83,6 +86,8 @@ class Measurement:
             return f"some keypoints are {self.outlier_px:.0f} px off"
         if self.precision == "int8" and (self.confident_share or 0.0) < FEW_CONFIDENT:
             return "8 bit needs a network that is confident"
+        if self.precision != "f32" and self.compared == 0:
+            return "nothing was found to judge it by"
         return None
 
 
@@ -134,6 +139,7 @@ def measure(
                     compile_seconds=seconds,
                     outlier_px=apart.outlier_px,
                     confident_share=apart.confident_share,
+                    compared=apart.compared,
                 )
                 networks[runtime.name] = network
             except Exception as error:  # any library may fail in its own way; the others are still to be tried

@@ -149,7 +149,7 @@ def table(measurements: Sequence[Measurement], tolerance_px: float) -> str:
     rows = [("runtime", "frames/s", f"p{PERCENTILE} px", "verdict")]
     for each in measurements:
         speed = "-" if each.frames_per_second is None else f"{each.frames_per_second:.1f}"
-        apart = "-" if each.deviation_px is None else f"{each.deviation_px:.3f}"
+        apart = "-" if each.deviation_px is None or each.compared == 0 else f"{each.deviation_px:.3f}"
         rows.append((each.runtime, speed, apart, verdict(each, tolerance_px, each is best)))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows)
@@ -181,6 +181,8 @@ def _line(name: str, recorded: Sequence[Measurement], bench: str) -> str:
     found = next((each for each in recorded if each.runtime == name and each.failure is None), None)
     if found is None:
         return f"{_title(name)}, not yet compared with float32 PyTorch on this machine (done by: {bench})"
+    if found.compared == 0:
+        return f"{_title(name)}; the samples show nothing to compare it by (measure again: {bench})"
     apart = "loses keypoints" if found.deviation_px is None else f"p95 {found.deviation_px:.3f} px"
     return f"{_title(name)}, {apart} from float32 PyTorch (measure again: {bench})"
 
