@@ -22,6 +22,7 @@ from vitruve.data.centers import CENTER
 from vitruve.errors import ConfigError, InputError
 from vitruve.formats.calibration import write_cameras
 from vitruve.formats.coordinates_3d import read_coordinates, read_info
+from vitruve.inference.open import open_run
 from vitruve.media.video import VideoReader
 from vitruve.run import RunFiles
 from vitruve.structures.skeleton import Skeleton
@@ -123,6 +124,19 @@ def test_the_functions_need_no_project(project: Path, tmp_path: Path) -> None:
     assert read_info(made.folder / "info.yaml").dataset_name == str(calibration.resolve())
     (video,) = vitruve.create_videos_3d(made.folder, cameras=["right"])
     assert video == made.folder / "videos" / "right.mp4"
+
+
+def test_a_runtime_that_is_named_is_that_of_the_locator_as_well(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    models, name = project / "models", "Run_20240101-120000"
+    with caplog.at_level("INFO"):
+        opened = open_run(
+            models / "KeypointDetect" / name, "torch_bf16", locator=models / "CenterDetect" / name, frames_expected=1
+        )
+    assert opened.runtime == "torch_bf16"
+    said = [message for message in caplog.messages if "runtime" in message]
+    assert len(said) == 2 and all(f"{name}: runtime torch_bf16" in message for message in said)
 
 
 def test_runs_and_predictions_that_do_not_fit(project: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,3 +113,33 @@ def test_a_split_is_shown_alone(labels: Labels, tmp_path: Path) -> None:
     assert len(data["frames"]) == 2 and {frame["note"] for frame in data["frames"]} == {"validation split"}
     # Reprojections are shown in the plane, too, where cameras are known; the skeleton in space is not.
     assert data["frames"][0]["reprojected"] is not None and data["frames"][0]["points"] is None
+
+
+@pytest.mark.parametrize("in_space", [True, False])
+def test_images_that_are_not_there_are_grey_and_counted(labels: Labels, tmp_path: Path, in_space: bool) -> None:
+    whole = data_of(view_dataset(labels.root, in_space=in_space, output=tmp_path / "whole.html")["page"])
+    folder = tmp_path / "set"
+    shutil.copytree(labels.root, folder)
+    images = [folder / image.path for frame in labels for image in frame.images]
+    for image in images[1:]:
+        image.unlink()
+    with pytest.warns(UserWarning, match=rf"{len(images) - 1} of the {len(images)} images are not there"):
+        made = view_dataset(folder, in_space=in_space, output=tmp_path / "set.html")
+    shown = data_of(made["page"])
+    for before, after in zip(whole["frames"], shown["frames"], strict=True):
+        assert {**before, "images": None} == {**after, "images": None}
+    uris = [uri for frame in shown["frames"] for uri in frame["images"]]
+    assert len(set(uris)) == 2 and uris.count(uris[0]) == 1
+    assert f"{len(images) - 1} of {len(images)} are not there and shown grey" in made["page"].read_text()
+
+
+def test_sizes_of_absent_images_that_nothing_tells_hold_every_label(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    table = next(tmp_path.glob("*.csv"))
+    for image in tmp_path.rglob("*.png"):
+        image.unlink()
+    with pytest.warns(UserWarning, match="are not there and shown grey"):
+        shown = data_of(view_dataset(table, output=tmp_path / "set.html")["page"])
+    size = np.array(shown["frames"][0]["sizes"][0])
+    points = np.array([frame["labels"] for frame in shown["frames"]], np.float64)
+    assert (np.nanmax(points, (0, 1, 2)) < size).all()

@@ -262,8 +262,11 @@ def test_sets_that_make_no_project(home: Path, tmp_path: Path) -> None:
     shutil.copytree(home / "rig", broken)
     lost = next((broken / "train").rglob("*.jpg"))
     lost.unlink()
-    with pytest.raises(InputError, match="no such image"):
-        vitruve.create_project(tmp_path / "p" / "a", broken)
+    made = vitruve.create_project(tmp_path / "lost" / "a", broken)
+    assert re.match(rf"1 of \d+ images are not there \(first: {re.escape(str(lost))}\)", made.reasons[-1])
+    assert "training needs the images" in made.reasons[-1]
+    whole = vitruve.create_project(tmp_path / "whole" / "a", home / "rig")
+    assert made.reasons[:-1] == whole.reasons and (made.crop, made.cube) == (whole.crop, whole.cube)
     flat = training_set(tmp_path / "flat").views([0])
     shutil.rmtree(tmp_path / "flat" / "annotations")
     write_labels(flat, tmp_path / "flat", format="jarvis")

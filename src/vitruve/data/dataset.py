@@ -175,11 +175,12 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         return [each if each.shape == pixels.shape else pixels for each in read]
 
 
-def checked(labels: Labels) -> Labels:
+def checked(labels: Labels, *, without_images: bool = False) -> Labels:
     """Labels whose images are all there, with sizes filled in and keypoints outside their image unlabelled.
 
     Args:
         labels: As read from a file.
+        without_images: An image whose size is known need not be there.
 
     Returns:
         The same frames. Keypoints beyond the image's edge are counted in a warning.
@@ -190,7 +191,7 @@ def checked(labels: Labels) -> Labels:
     outside, example, frames = 0, "", []
     videos: dict[Path, Size] = {}
     for frame in labels.frames:
-        sizes = _sizes(labels, frame, videos)
+        sizes = _sizes(labels, frame, videos, without_images)
         limits = np.array(sizes, np.float64)[:, None, None, :] - 0.5
         points = frame.instances.keypoints
         with np.errstate(invalid="ignore"):
@@ -218,16 +219,18 @@ def _without(instances: Instances, gone: np.ndarray) -> Instances:
     )
 
 
-def _sizes(labels: Labels, frame: Frame, videos: dict[Path, Size]) -> list[Size]:
+def _sizes(labels: Labels, frame: Frame, videos: dict[Path, Size], without_images: bool) -> list[Size]:
     """The size of each view; one that is missing is as large as the first that is there."""
     if frame.first_image.missing:
         raise InputError(f"session '{frame.session}': a frame has no image in any view; leave it out")
-    usual = _size(labels, frame.first_image, videos)
-    return [usual if image.missing else _size(labels, image, videos) for image in frame.images]
+    usual = _size(labels, frame.first_image, videos, without_images)
+    return [usual if image.missing else _size(labels, image, videos, without_images) for image in frame.images]
 
 
-def _size(labels: Labels, image: ImageRef, videos: dict[Path, Size]) -> Size:
+def _size(labels: Labels, image: ImageRef, videos: dict[Path, Size], without_images: bool) -> Size:
     path = labels.path(image)
+    if without_images and image.size is not None:
+        return image.size
     if not path.is_file():
         kind = "image" if image.index is None else "video"
         raise InputError(f"{path}: no such {kind}, but the labels name it; copy it there or remove its row")

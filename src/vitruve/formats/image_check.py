@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,14 +25,26 @@ def missing_images(labels: Labels, embedded: Callable[[ImageRef], object | None]
         The sentence, with how many there are and the first of them.
     """
     labelled = [frame for frame in labels if frame.instances.keypoint_scores is None]
-    named = [image for frame in labelled for image in frame.images if image.path != Path()]
-    there = {path: path.is_file() for path in {labels.path(image) for image in named}}
-    missing = [image for image in named if not there[labels.path(image)]]
-    missing = [image for image in missing if embedded is None or embedded(image) is None]
+    lost, named = absent_images(replace(labels, frames=tuple(labelled)))
+    missing = [image for image in lost if embedded is None or embedded(image) is None]
     if not missing:
         return []
     first = labels.path(missing[0])
-    return [f"{len(missing)} of {len(named)} images are not there (first: {first}); the labels still name them"]
+    return [f"{len(missing)} of {named} images are not there (first: {first}); the labels still name them"]
+
+
+def absent_images(labels: Labels) -> tuple[list[ImageRef], int]:
+    """The images that labels name and that are not there.
+
+    Args:
+        labels: The labels.
+
+    Returns:
+        These images, and how many are named in all.
+    """
+    named = [image for frame in labels for image in frame.images if not image.missing]
+    there = {path: path.is_file() for path in {labels.path(image) for image in named}}
+    return [image for image in named if not there[labels.path(image)]], len(named)
 
 
 def impossible_keypoints(labels: Labels) -> list[str]:

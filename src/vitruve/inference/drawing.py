@@ -86,7 +86,7 @@ class Painter:
         return draw_instances(image, people, self._skeleton, threshold=self._look.threshold, colors=colors)
 
     def warn(self, video: Path) -> None:
-        """Say so in a warning when hardly any keypoint was shown."""
+        """Say so in a warning when few keypoints were shown."""
         self._shown.warn(video)
 
 

@@ -55,7 +55,7 @@ def open_run(
 
     Args:
         directory: The run directory.
-        runtime: Its name; None as the run's settings say.
+        runtime: Its name, for the locator's network as well; None as the settings of each run say.
         batch_size: Images that go through the network together; None as the run's settings say.
         frames_expected: How many images will be predicted, if known.
         locator: Run that says where the animal is; None for the one that the run keeps, if it does.
@@ -84,7 +84,9 @@ def open_run(
         settings = settings.model_copy(update={"runtime": _any_size(settings.runtime)})
     device = pick_device(settings.device, "inference.device")
     loaded.algorithm.to(device)
-    looking = open_locator(config, loaded.algorithm.task, loaded.run, locator, boxes, batch_size, frames_expected)
+    looking = open_locator(
+        config, loaded.algorithm.task, loaded.run, locator, boxes, batch_size, frames_expected, runtime
+    )
     name, network, said = choose(
         loaded.algorithm,
         loaded.run,
@@ -119,6 +121,7 @@ def open_locator(
     boxes: Path | None = None,
     batch_size: int | None = None,
     frames_expected: int | None = None,
+    runtime: str | None = None,
 ) -> Locator | None:
     """What says where a run's network looks.
 
@@ -130,6 +133,7 @@ def open_locator(
         boxes: A table of boxes, or a folder of them, in place of a locator.
         batch_size: Images that go through the locator's network together; None as its settings say.
         frames_expected: How many images will be predicted, if known.
+        runtime: What carries the locator's network out; None as its settings say.
 
     Returns:
         The locator; None where the whole image is looked at.
@@ -145,7 +149,7 @@ def open_locator(
     place = locator or (run.locator if run.locator.is_dir() else None)
     if place is None:
         return NoLocator(run.path) if config.cropped else None
-    opened = open_run(place, None, batch_size, frames_expected)
+    opened = open_run(place, runtime, batch_size, frames_expected)
     aspect = task.input_size[0] / task.input_size[1]
     return NetworkLocator(opened.predictor, config.crop, aspect, opened.identity)
 

@@ -1,4 +1,4 @@
-"""How many keypoints a drawn video shows: one that shows hardly any looks broken, and says nothing of why."""
+"""How many keypoints a drawn video shows: one that shows few looks broken, and says nothing of why."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jaxtyping import Float
 
 _log = logging.getLogger(__name__)
 
-FEW = 0.05
-"""Share of keypoints below which it is said that hardly any is shown."""
+FEW = 0.2
+"""Share of keypoints below which it is said that few are shown."""
 
 _BINS = 100
 
@@ -39,7 +39,7 @@ class Shown:
         self._counts += np.bincount((found * _BINS).astype(int), minlength=_BINS + 1)
 
     def warn(self, video: Path) -> None:
-        """Say so in a warning when hardly any keypoint is shown.
+        """Say so in a warning when few keypoints are shown.
 
         Args:
             video: The drawn video.

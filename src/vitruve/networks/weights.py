@@ -64,7 +64,8 @@ def load_exactly(module: nn.Module, weights: Mapping[str, torch.Tensor], path: P
         example = (missing or extra or other)[0]
         raise RunError(
             f"{path}: weights of another network: {len(missing)} tensors missing, {len(extra)} unknown, "
-            f"{len(other)} of another shape (first: {example}); the weights and model.json of one run belong together"
+            f"{len(other)} of another shape (first: {example}); the form of this network has changed since they were "
+            "learned: train it again. If it has not, the file was copied from another run"
         )
     module.load_state_dict(dict(weights))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from vitruve.atomic import atomic_write
 from vitruve.data.dataset import checked
@@ -16,14 +19,20 @@ from vitruve.data.scenes import Scenes
 from vitruve.errors import InputError
 from vitruve.formats.analysis_points import frameset_name
 from vitruve.formats.hub import read_labels
+from vitruve.formats.image_check import absent_images
 from vitruve.media.images import write_image
 from vitruve.structures.instances import Instances
-from vitruve.structures.labels import Frame, Labels
+from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.visualize.scene3d import upright
 from vitruve.visualize.sheets import frames_sheet, shrunk
 from vitruve.visualize.viewer_page import ShownFrame, viewer_page
 
+Picture = UInt8[np.ndarray, "_ _ 3"]
+
 _ON_SHEET = 12
+_GREY = 110
+# An image of unknown size that is not there is so much larger than its outermost label.
+_ROOM = 1.1
 _FILES = {False: "dataset2d.html", True: "dataset3d.html"}
 
 
@@ -40,7 +49,7 @@ def view_dataset(
     """Write a page to look through labelled frames, and a sheet of pictures of some of them.
 
     Args:
-        source: Labels of any format, with their images.
+        source: Labels of any format. Images that are not there are shown grey, and a warning counts them.
         output: The HTML file; the sheet gets its name with ``.png``. ``dataset2d.html`` or ``dataset3d.html`` in the
             current folder by default.
         in_space: Show points in space, too: those of the labels, or else their robust triangulation.
@@ -70,13 +79,21 @@ def view_dataset(
         )
     labels = reconstructed(labels) if calibrated else labels
     labels = labels[_chosen(labels, frames, worst)]
-    labels = checked(labels)
+    absent, named = absent_images(labels)
+    lost = {image.path for image in absent}
+    labels = checked(_sized(labels, lost), without_images=True)
     cache = ImageCache(0)
-    shown = [_shown(labels, frame, cache, side, in_space) for frame in labels]
+    shown = [_shown(labels, frame, cache, side, in_space, lost) for frame in labels]
     up = upright(labels.cameras[labels[0].session]) if calibrated else np.array([0.0, 0.0, 1.0])
     views = labels.view_names or ("",)
     page = Path(output or _FILES[in_space])
     about = {"Labels": str(source), "Frames": f"{len(labels)}", "Keypoints": str(len(labels.skeleton))}
+    if absent:
+        about["Images"] = f"{len(absent)} of {named} are not there and shown grey"
+        warnings.warn(
+            f"{len(absent)} of the {named} images are not there and shown grey (first: {labels.path(absent[0])})",
+            stacklevel=2,
+        )
     title = "Labels in space" if in_space else "Labels"
     atomic_write(page, viewer_page(shown, labels.skeleton, title, about, views=views, up=up.tolist()))
     sheet = page.with_suffix(".png")
@@ -112,14 +129,44 @@ def _chosen(labels: Labels, count: int, worst: bool) -> list[int]:
     return [int(n) for n in np.unique(np.linspace(0, len(labels) - 1, min(count, len(labels))).round())]
 
 
-def _shown(labels: Labels, frame: Frame, cache: ImageCache, side: int, in_space: bool) -> ShownFrame:
+def _sized(labels: Labels, lost: Collection[Path]) -> Labels:
+    """Images that are not there get the size that their camera is calibrated at, or else one that holds all labels."""
+    if not lost:
+        return labels
+    points = labels.keypoints()
+    reach = np.nanmax(points.reshape(-1, 2), 0, initial=1.0) * _ROOM
+    frames = []
+    for frame in labels:
+        rig = labels.cameras.get(frame.session, ())
+        images = []
+        for view, image in enumerate(frame.images):
+            if image.path in lost and image.size is None:
+                size = rig[view].size if rig and np.isfinite(rig[view].size).all() else reach
+                image = replace(image, size=(math.ceil(size[0]), math.ceil(size[1])))
+            images.append(image)
+        frames.append(replace(frame, images=tuple(images)))
+    return replace(labels, frames=tuple(frames))
+
+
+def _picture(labels: Labels, image: ImageRef, cache: ImageCache, side: int, lost: Collection[Path]) -> Picture | None:
+    if image.missing:
+        return None
+    if image.path not in lost:
+        return shrunk(cache.read(labels, image), side)
+    assert image.size is not None
+    return shrunk(np.full((*image.size[::-1], 3), _GREY, np.uint8), side)
+
+
+def _shown(
+    labels: Labels, frame: Frame, cache: ImageCache, side: int, in_space: bool, lost: Collection[Path]
+) -> ShownFrame:
     one = labels[[0]]
     one = replace(one, frames=(frame,))
     seen = points = None
     if frame.instances_3d is not None and len(labels.cameras.get(frame.session, ())) == len(frame.images):
         seen = reprojected(one)[0]
         points = frame.instances_3d.keypoints[0] if in_space else None
-    images = tuple(None if image.missing else shrunk(cache.read(labels, image), side) for image in frame.images)
+    images = tuple(_picture(labels, image, cache, side, lost) for image in frame.images)
     return ShownFrame(
         frameset_name(frame) if len(frame.images) > 1 else frame.name,
         images,

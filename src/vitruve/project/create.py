@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vitruve.errors import InputError
 from vitruve.formats.hub import read_labels
+from vitruve.formats.image_check import absent_images
 from vitruve.project.config_file import (
     CenterSection,
     DatasetSection,
@@ -88,17 +89,15 @@ def create_project(
     config = _config(dataset, flat, in_space, crop, cube, few)
     write_config(config, project.config_file)
     project.predictions.mkdir(exist_ok=True)
-    return Created(project, crop, cube, tuple(_reasons(config, crop, cube, few)))
+    sets = {part.root: part for part in (in_space, flat) if part is not None}
+    lost = [_without_images(part) for part in sets.values()]
+    return Created(project, crop, cube, (*_reasons(config, crop, cube, few), *filter(None, lost)))
 
 
 def _read(path: Path) -> Labels:
     if not path.exists():
         raise InputError(f"{path}: no such folder; give a TrainingSet")
-    labels = read_labels(path, "jarvis")
-    missing = next((i for f in labels for i in f.images if not i.missing and not labels.path(i).is_file()), None)
-    if missing is not None:
-        raise InputError(f"{labels.path(missing)}: no such image, but {path} names it; copy it there, or export again")
-    return labels
+    return read_labels(path, "jarvis")
 
 
 def _calibrated(path: Path) -> Labels:
@@ -108,6 +107,17 @@ def _calibrated(path: Path) -> Labels:
             f"{path}: is a 2D export, without calibrations; give it as --dataset2d, or export the set as 3D"
         )
     return labels
+
+
+def _without_images(labels: Labels) -> str:
+    """What is said where images are not there: sizes come from the labels alone."""
+    lost, named = absent_images(labels)
+    if not lost:
+        return ""
+    return (
+        f"{len(lost)} of {named} images are not there (first: {labels.path(lost[0])}): the labels alone give these "
+        "sizes, but training needs the images; put them there first"
+    )
 
 
 def _config(
