@@ -13,10 +13,12 @@ from tiny_project import settings, write_project
 from vitruve.algorithms.base import Task
 from vitruve.algorithms.registry import get
 from vitruve.config.schema import Config
-from vitruve.errors import ConfigError
+from vitruve.errors import ConfigError, InputError
+from vitruve.evaluation.classes import ClassReport
 from vitruve.media.images import write_image
 from vitruve.pipeline.plan import PredictOptions
 from vitruve.pipeline.predict import predict_sources
+from vitruve.pipeline.report import evaluate_run, outcome
 from vitruve.pipeline.train import train_run
 from vitruve.run import RunFiles
 from vitruve.structures.skeleton import Skeleton
@@ -69,7 +71,30 @@ def test_classes_are_learned_and_reported(pretrained: RunFiles) -> None:
     assert accuracy.loc["validation", "top1_percent"] == pytest.approx(100 * right.mean(), abs=0.01)
     assert accuracy.loc["validation", "top1_percent"] >= 80
     assert "top1_percent" in (pretrained.evaluation / "report.html").read_text()
+    said = f"right at first: validation {accuracy.loc['validation', 'top1_percent']:.3g}, train "
+    assert outcome(pretrained.path)[0].startswith(said)
     assert pretrained.read_status().status == "COMPLETED"
+
+
+def test_a_run_of_classes_is_evaluated_again(pretrained: RunFiles, classes: Path, tmp_path: Path) -> None:
+    own, files = evaluate_run(pretrained.path, output=tmp_path / "own")
+    assert isinstance(own, ClassReport)
+    for name in ("accuracy.csv", "accuracy_per_class.csv", "report.html"):
+        assert (tmp_path / "own" / name).read_text() == (pretrained.evaluation / name).read_text()
+    assert files["report"] == tmp_path / "own" / "report.html"
+    # Two of the three classes: their numbers in this folder are not those of the run.
+    for name in ("down", "plain"):
+        (tmp_path / "others").mkdir(exist_ok=True)
+        (tmp_path / "others" / name).symlink_to(classes / "val" / name)
+    others, _ = evaluate_run(pretrained.path, tmp_path / "others")
+    assert isinstance(others, ClassReport)
+    kept = own.table[(own.table["set"] == "validation") & own.table["class"].isin(("down", "plain"))]
+    for column in ("predicted", "rank"):
+        assert list(others.table[column]) == list(kept[column])
+    assert (pretrained.evaluation / "others" / "accuracy.csv").is_file()
+    (tmp_path / "others" / "dotted").symlink_to(classes / "val" / "plain")
+    with pytest.raises(InputError, match="dotted: a class that the run did not learn; it knows across, down, plain"):
+        evaluate_run(pretrained.path, tmp_path / "others")
 
 
 def tensors(run: RunFiles) -> dict[str, torch.Tensor]:

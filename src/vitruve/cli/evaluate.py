@@ -25,6 +25,7 @@ _SHOWN = {
     "pck_5px_percent": "PCK 5 px",
     "pck_10px_percent": "PCK 10 px",
 }
+_CLASSES = {"split": "split", "frames": "images", "top1_percent": "top-1 %", "top5_percent": "top-5 %"}
 _PEOPLE = ("split", "images", "people", "AP", "AP50", "AP75", "APm", "APl", "AR")
 
 
@@ -33,7 +34,8 @@ def command(
     labels: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Label file, or folder of one a view, to compare with; the run's own by default."
+            metavar="FILE",
+            help="Label file, or folder of one a view or of classes, to compare with; the run's own by default.",
         ),
     ] = None,
     output: Annotated[
@@ -53,12 +55,16 @@ def command(
     from rich.console import Console
 
     from vitruve import api
+    from vitruve.evaluation.classes import ClassReport
 
     report = api.evaluate(run, labels=labels, output=output, locator=locator, boxes=boxes, pictures=pictures)
-    people = report.report.people
-    if people is not None:
-        Console().print(_table(people.average_precision, dict(zip(_PEOPLE, _PEOPLE, strict=True))))
-    Console().print(_table(report.summary, _SHOWN))
+    if isinstance(report.report, ClassReport):
+        Console().print(_table(report.summary, _CLASSES))
+    else:
+        people = report.report.people
+        if people is not None:
+            Console().print(_table(people.average_precision, dict(zip(_PEOPLE, _PEOPLE, strict=True))))
+        Console().print(_table(report.summary, _SHOWN))
     page = report.files["report"]
     typer.echo(f"report: {page}")
     typer.echo(f"tables and pictures: {page.parent}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 
@@ -64,22 +66,52 @@ def summarised(table: pd.DataFrame, by: str) -> pd.DataFrame:
     )
 
 
-def write_class_report(table: pd.DataFrame, folder: Path, title: str) -> None:
+@dataclass(frozen=True)
+class ClassReport:
+    """How often images were told to be of the right class.
+
+    Attributes:
+        table: As :func:`class_table` gives it.
+    """
+
+    table: pd.DataFrame
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row a split: ``split``, ``frames``, ``top1_percent``, ``top5_percent``."""
+        rows = summarised(self.table, "set").rename_axis("split")
+        order = sorted(rows.index, key=lambda name: (*_ORDER, name).index(name))
+        return rows.loc[order].reset_index()
+
+    @cached_property
+    def classes(self) -> pd.DataFrame:
+        """One row a class, the worst first; of images that were not learned from, where there are any."""
+        unseen = self.table[self.table["set"] != "train"]
+        return summarised(unseen if len(unseen) else self.table, "class").sort_values("top1_percent", kind="stable")
+
+
+def write_class_report(report: ClassReport, folder: Path, title: str) -> dict[str, Path]:
     """Write ``accuracy.csv``, ``accuracy_per_class.csv`` and ``report.html``.
 
-    Classes are judged by the images that were not learned from, where there are any.
-
     Args:
-        table: As :func:`class_table` gives it.
-        folder: Where they go.
+        report: What is written.
+        folder: Where it goes.
         title: Of the page.
+
+    Returns:
+        The files, by their kind.
     """
-    summary = summarised(table, "set").rename_axis("split")
-    summary = summary.loc[sorted(summary.index, key=lambda name: (*_ORDER, name).index(name))]
-    unseen = table[table["set"] != "train"]
-    classes = summarised(unseen if len(unseen) else table, "class").sort_values("top1_percent", kind="stable")
-    atomic_write(folder / "accuracy.csv", summary.to_csv(float_format="%.4g"))
-    atomic_write(folder / "accuracy_per_class.csv", classes.to_csv(float_format="%.4g"))
-    tables = [part.to_html(float_format="{:.1f}".format, border=False) for part in (summary, classes)]
+    summary, classes = report.summary, report.classes
+    tables = [
+        summary.to_html(float_format="{:.1f}".format, border=False, index=False),
+        classes.to_html(float_format="{:.1f}".format, border=False),
+    ]
     head = f"<!doctype html><meta charset='utf-8'><title>{escape(title)}</title><h1>{escape(title)}</h1>"
-    atomic_write(folder / "report.html", f"{head}{tables[0]}<h2>Classes</h2>{tables[1]}")
+    contents = {
+        "accuracy": ("accuracy.csv", summary.to_csv(index=False, float_format="%.4g")),
+        "accuracy_per_class": ("accuracy_per_class.csv", classes.to_csv(float_format="%.4g")),
+        "report": ("report.html", f"{head}{tables[0]}<h2>Classes</h2>{tables[1]}"),
+    }
+    for name, text in contents.values():
+        atomic_write(folder / name, text)
+    return {kind: folder / name for kind, (name, _) in contents.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vitruve.evaluation.classes import ClassReport
     from vitruve.evaluation.report import Report
 
 
@@ -15,11 +16,11 @@ class Evaluation:
     """What :func:`vitruve.evaluate` found.
 
     Attributes:
-        report: All errors and tables.
+        report: All errors and tables; of a run that tells classes, how often it was right.
         files: The files written, by their kind.
     """
 
-    report: Report
+    report: Report | ClassReport
     files: dict[str, Path]
 
     @property

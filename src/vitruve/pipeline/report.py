@@ -16,11 +16,13 @@ from vitruve.data.filters import filtered
 from vitruve.data.images import ImageCache
 from vitruve.data.sources import own_skeleton_labels
 from vitruve.errors import ConfigError
+from vitruve.evaluation.classes import ClassReport
 from vitruve.evaluation.page import write_report
 from vitruve.evaluation.report import Report, evaluate
 from vitruve.evaluation.windows import read_windows, windows_of
 from vitruve.formats.hub import read_labels
 from vitruve.inference.open import open_run
+from vitruve.pipeline.class_report import evaluate_classes
 from vitruve.pipeline.ensemble_predict import finished_members
 from vitruve.pipeline.ensemble_tables import median_labels
 from vitruve.pipeline.known_images import with_splits_of
@@ -40,12 +42,12 @@ def evaluate_run(
     locator: Path | None = None,
     boxes: Path | None = None,
     pictures: int = 0,
-) -> tuple[Report, dict[str, Path]]:
+) -> tuple[Report | ClassReport, dict[str, Path]]:
     """Compare predictions with labels and write the report; of an ensemble, the medians of its networks' predictions.
 
     Args:
         directory: The run directory.
-        labels: A label file to predict; None for the run's own labels and predictions.
+        labels: A label file to predict, or a folder of classes; None for the run's own labels and predictions.
         output: Folder of the report, or None.
         locator: Run that says which part of an image is looked at; None for the one that the run keeps, if it does.
         boxes: A table of boxes, or a folder of them, in place of a locator.
@@ -63,6 +65,9 @@ def evaluate_run(
     members = finished_members(run) if run.members() else [run]
     record = members[0].read_model()
     config = Config.load(run.config)
+    kind = registry.get(config.model.model_type)
+    if kind.needs.classes:
+        return evaluate_classes(run, config.model.model_name, labels, output)
     about = describe_run(run, config)
     if labels is None:
         if locator is not None or boxes is not None:
@@ -78,7 +83,7 @@ def evaluate_run(
         truth = with_splits_of(truth, record, config.data.data_dir, str(labels))
         folder = output or run.evaluation / labels.stem
         about["Labels"] = labels.name
-    several = registry.get(config.model.model_type).needs.instances
+    several = kind.needs.instances
     tracked = track_labels(predictions) if several and _has_tracks(truth) else None
     report = evaluate(truth, predictions, windows=windows, several=several, tracked=tracked)
     read = pixels_of(truth)
@@ -149,7 +154,7 @@ def own_labels(config: Config, run: RunFiles) -> Labels:
         run: The run directory.
 
     Returns:
-        The labels.
+        The labels; of a network that finds the middle of the animal, that.
 
     Raises:
         InputError: They are damaged, or not there any more.
@@ -157,9 +162,14 @@ def own_labels(config: Config, run: RunFiles) -> Labels:
     files = config.data.label_files()
     copies = [run.path / f"{file.stem}.csv" for file in files]
     if config.data.sets or not all(copy.is_file() for copy in copies):
-        return own_skeleton_labels(config.data)
-    source = copies[0] if len(copies) == 1 else copies
-    return read_labels(source, None, config.data.data_dir, config.data.view_names or ())
+        lost = next((file for file in files if not file.exists()), None)
+        if lost is not None and not config.data.sets:
+            raise InputError(f"{lost}: the labels that {run.path} learned from are not there any more; name them: --labels")
+        labels = own_skeleton_labels(config.data)
+    else:
+        source = copies[0] if len(copies) == 1 else copies
+        labels = read_labels(source, None, config.data.data_dir, config.data.view_names or ())
+    return center_labels(labels) if config.data.target == "center" else labels
 
 
 def own_predictions(run: RunFiles, labels: Labels, stem: str = "predictions") -> Labels:
@@ -191,8 +201,8 @@ def outcome(directory: Path) -> list[str]:
         directory: The run directory.
 
     Returns:
-        Mean and median error of each split, those first that the network did not learn from, and where report and
-        predictions lie; only what is there. Of a network in space, first the error in space: the others are those of
+        Mean and median error of each split, those first that the network did not learn from, average precision or
+        accuracy likewise, and where report and predictions lie; only what is there. Of a network in space, first the error in space: the others are those of
         its keypoints in the images.
     """
     run = RunFiles(directory)
@@ -210,10 +220,21 @@ def outcome(directory: Path) -> list[str]:
             if mean == mean
         ]
         lines += [f"mean error{where}: {', '.join(errors)}"] if errors else []
+    lines += _by_split(run.evaluation / "average_precision.csv", "AP", "average precision: {} percent")
+    lines += _by_split(run.evaluation / "accuracy.csv", "top1_percent", "right at first: {} percent")
     views = () if config is None else config.data.view_names or ()
     tables = [run.predictions, *(run.path / f"predictions_{view}.csv" for view in views)]
     named = [("report", page), *(("predictions", table) for table in tables)]
     return lines + [f"{kind}: {file}" for kind, file in named if file.is_file()]
+
+
+def _by_split(table: Path, column: str, text: str) -> list[str]:
+    """One line with a figure of each split, those first that the network did not learn from; none without a table."""
+    if not table.is_file():
+        return []
+    figures = pd.read_csv(table).set_index("split")[column].dropna()
+    said = [f"{name} {figures[name]:.3g}" for name in ("test", "validation", "train") if name in figures]
+    return [text.format(", ".join(said))] if said else []
 
 
 def space_error(run: RunFiles, config: Config) -> str | None:
@@ -250,7 +271,7 @@ def describe_run(run: RunFiles, config: Config) -> dict[str, str]:
     started = "" if weights is None else f", started from {told}"
     space = space_error(run, config)
     return {
-        "Run": f"{run.path.parent.name}/{run.path.name}",
+        "Run": "/".join(run.path.resolve().parts[-2:]),
         "Algorithm": f"{config.model.model_type} on {config.model.backbone}{started}",
         "Labels": ", ".join(file.name for file in config.data.label_files()),
         **({} if space is None else {"Mean error in space": f"{space}; below are those in the images"}),

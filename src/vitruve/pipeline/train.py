@@ -14,7 +14,7 @@ from vitruve.atomic import atomic_write
 from vitruve.config.schema import Config
 from vitruve.data.images import ImageCache
 from vitruve.errors import Interrupted, RunError, VitruveError
-from vitruve.evaluation.classes import class_table, write_class_report
+from vitruve.evaluation.classes import ClassReport, class_table, write_class_report
 from vitruve.evaluation.page import write_report
 from vitruve.evaluation.report import Report
 from vitruve.evaluation.windows import windows_of, write_windows
@@ -148,7 +148,7 @@ def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) ->
     if fitted.algorithm.needs.classes:
         table = class_table(labels, predictor.predict_labels(labels, fitted.cache))
         atomic_write(run.predictions, table.to_csv(float_format="%.4f"))
-        write_class_report(table, run.evaluation, config.model.model_name)
+        write_class_report(ClassReport(table), run.evaluation, config.model.model_name)
         return
     report = _measure(config, run, predictor, labels, "predictions", fitted.cache)
     write_report(report, run.evaluation, images=pixels, about=describe_run(run, config))
