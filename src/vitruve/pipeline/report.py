@@ -12,10 +12,11 @@ from jaxtyping import Float
 
 from vitruve.algorithms import registry
 from vitruve.config.schema import Config
+from vitruve.data.centers import center_labels
 from vitruve.data.filters import filtered
 from vitruve.data.images import ImageCache
 from vitruve.data.sources import own_skeleton_labels
-from vitruve.errors import ConfigError
+from vitruve.errors import ConfigError, InputError
 from vitruve.evaluation.classes import ClassReport
 from vitruve.evaluation.page import write_report
 from vitruve.evaluation.report import Report, evaluate
@@ -164,7 +165,7 @@ def own_labels(config: Config, run: RunFiles) -> Labels:
     if config.data.sets or not all(copy.is_file() for copy in copies):
         lost = next((file for file in files if not file.exists()), None)
         if lost is not None and not config.data.sets:
-            raise InputError(f"{lost}: the labels that {run.path} learned from are not there any more; name them: --labels")
+            raise InputError(f"{lost}: the labels of {run.path} are not there any more; say where they are: --labels")
         labels = own_skeleton_labels(config.data)
     else:
         source = copies[0] if len(copies) == 1 else copies
@@ -202,8 +203,8 @@ def outcome(directory: Path) -> list[str]:
 
     Returns:
         Mean and median error of each split, those first that the network did not learn from, average precision or
-        accuracy likewise, and where report and predictions lie; only what is there. Of a network in space, first the error in space: the others are those of
-        its keypoints in the images.
+        accuracy likewise, and where report and predictions lie; only what is there. Of a network in space, first the
+        error in space: the others are those of its keypoints in the images.
     """
     run = RunFiles(directory)
     summary, page = run.evaluation / "summary.csv", run.evaluation / "report.html"
