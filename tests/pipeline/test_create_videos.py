@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from calibrated_scene import SIZE, VIEWS, rig
 from vitruve import recordings
 from vitruve.errors import InputError
 from vitruve.formats.calibration import write_cameras
-from vitruve.formats.coordinates_3d import PredictionInfo, format_rows, header_lines, write_info
+from vitruve.formats.coordinates_3d import PredictionInfo, format_rows, header_lines, read_info, write_info
 from vitruve.formats.skeleton_file import write_skeleton
 from vitruve.media.video import VideoReader
 
@@ -96,3 +97,11 @@ def test_keypoints_of_one_video_are_drawn(tmp_path: Path) -> None:
     assert (changed(video, tmp_path / "recording" / "left.mp4", 2, 0)[y, x] > 60).sum() >= 3
     with pytest.raises(InputError, match=r"data3D\.csv"):
         recordings.create_videos_3d(folder)
+
+
+def test_recordings_that_have_moved_are_asked_for(prediction: Path, tmp_path: Path) -> None:
+    info = prediction / "info.yaml"
+    write_info(replace(read_info(info), recording_path="/nowhere/at_all"), info)
+    with pytest.raises(InputError, match=r"/nowhere/at_all: the recording of .*: --recording"):
+        recordings.create_videos_3d(prediction, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

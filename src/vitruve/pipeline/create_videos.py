@@ -78,6 +78,8 @@ def draw_videos_3d(
     """
     table = _opened(prediction, 3, drawing)
     folder = recording or Path(table.info.recording_path)
+    if recording is None and not folder.is_dir():
+        raise InputError(f"{folder}: the recording of {prediction} is not there any more; say where it is: --recording")
     kept = table.path.parent / CALIBRATION
     if calibration is None and kept.is_file():
         rig = read_cameras(kept)
@@ -112,6 +114,8 @@ def draw_video_2d(prediction: Path, output: Path | None, drawing: Drawing, *, vi
     """
     table = _opened(prediction, 2, drawing)
     source = video or Path(table.info.recording_path)
+    if video is None and not source.is_file():
+        raise InputError(f"{source}: the video of {prediction} is not there any more; say where it is: --video")
     target = (output or table.path.parent / "videos") / f"{source.stem}.mp4"
     draw_points(source, table.points, target, table.skeleton, drawing.look, table.start)
     return target
