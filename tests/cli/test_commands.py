@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import vitruve
 from vitruve.cli import main as cli
+from vitruve.cli.evaluate import _PEOPLE
 from vitruve.errors import ConfigError, InputError
 
 RUNNER = CliRunner()
@@ -147,14 +148,23 @@ def test_evaluate_shows_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
             **dict.fromkeys(("median_error_px", "p95_error_px", "pck_5px_percent", "pck_10px_percent"), 50.0),
         }
     )
+    people = SimpleNamespace(
+        average_precision=pd.DataFrame([{"split": "all", **dict.fromkeys(_PEOPLE[1:], 12.5)}]),
+        identities=pd.DataFrame([{"video": "a.mp4", "idf1": 0.25, "switches": 3}]),
+    )
     api = use(
         monkeypatch,
-        SimpleNamespace(summary=summary, files={"report": Path("out/report.html"), "pck": Path("out/pck.png")}),
+        SimpleNamespace(
+            summary=summary,
+            report=SimpleNamespace(people=people),
+            files={"report": Path("out/report.html"), "pck": Path("out/pck.png")},
+        ),
     )
     output = invoke("evaluate", "run", "--labels", "l.csv")
-    assert "1.23" in output and "nan" not in output
+    assert "1.23" in output and "12.5" in output and "nan" not in output
+    assert "a.mp4: IDF1 25.0 %, 3 identity switches" in output
     assert output.splitlines()[-2:] == ["report: out/report.html", "tables and pictures: out"]
-    settings = {"labels": Path("l.csv"), "output": None, "locator": None, "boxes": None}
+    settings = {"labels": Path("l.csv"), "output": None, "locator": None, "boxes": None, "pictures": 0}
     assert api.calls == [("evaluate", (Path("run"),), settings)]
 
 

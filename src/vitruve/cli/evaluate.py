@@ -64,6 +64,8 @@ def command(
         people = report.report.people
         if people is not None:
             Console().print(_table(people.average_precision, dict(zip(_PEOPLE, _PEOPLE, strict=True))))
+            for row in people.identities.to_dict("records"):
+                typer.echo(f"{row['video']}: IDF1 {100 * row['idf1']:.1f} %, {row['switches']} identity switches")
         Console().print(_table(report.summary, _SHOWN))
     page = report.files["report"]
     typer.echo(f"report: {page}")
