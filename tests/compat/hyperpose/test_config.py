@@ -163,3 +163,12 @@ def test_parts_of_ones_own_must_count_from_zero() -> None:
     Config.set_custom_limbs([(0, 1)])
     skeleton = learned_skeleton(Config.get_config())
     assert skeleton.names == ("Nose", "Tail") and skeleton.edges == ((0, 1),)
+
+
+def test_limbs_are_pairs_of_numbers_or_of_parts() -> None:
+    parts = Enum("Parts", "Nose Neck Tail", start=0)
+    Config.set_custom_limbs([(parts["Nose"], parts["Neck"]), (1, 2)])
+    assert Config.get_config().model.custom_limbs == ((0, 1), (1, 2))
+    for limb in ((0, 1, 2), 3, ("Nose", "Neck")):
+        with pytest.raises(ConfigError, match=r"set_custom_limbs: .* is no pair of keypoints"):
+            Config.set_custom_limbs([limb])

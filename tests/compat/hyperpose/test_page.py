@@ -180,8 +180,9 @@ def test_the_integrated_pipelines(coco: Path, tmp_path: Path, capsys: pytest.Cap
     ]
     Config.set_custom_limbs([(0, 1)])
     config = Config.get_config()
-    with pytest.raises(RunError, match="holds a model of another skeleton"):
-        Model.get_train(config)(Model.get_model(config), dataset)
+    for work in (Model.get_train(config), Model.get_eval(config), Model.get_test(config)):
+        with pytest.raises(RunError, match="holds a model of another skeleton"):
+            work(Model.get_model(config), dataset)
 
 
 def test_a_model_that_is_not_trained(coco: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -119,9 +120,17 @@ def set_custom_parts(parts: Any) -> None:
     _set("model", custom_parts=parts)
 
 
-def set_custom_limbs(limbs: Sequence[tuple[int, int]]) -> None:
-    """Connect these pairs of keypoint numbers."""
-    _set("model", custom_limbs=tuple((int(a), int(b)) for a, b in limbs))
+def set_custom_limbs(limbs: Sequence[tuple[Any, Any]]) -> None:
+    """Connect these pairs of keypoints: their numbers, or members of the enumeration of :func:`set_custom_parts`."""
+    _set("model", custom_limbs=tuple(_limb(limb) for limb in limbs))
+
+
+def _limb(limb: Any) -> tuple[int, int]:
+    try:
+        first, second = (int(end.value if isinstance(end, Enum) else end) for end in limb)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"Config.set_custom_limbs: {limb!r} is no pair of keypoints; give (0, 1), ...") from error
+    return first, second
 
 
 def set_custom_augmentor(augmentor: Any) -> None:

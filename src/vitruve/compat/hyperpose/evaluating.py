@@ -21,12 +21,14 @@ from vitruve.compat.hyperpose.prepared import described, prepared_algorithm, vis
 from vitruve.compat.hyperpose.processors import Visualizer
 from vitruve.compat.hyperpose.sections import Configuration
 from vitruve.compat.hyperpose.targets import bare_labels
-from vitruve.compat.hyperpose.translate import core_config
+from vitruve.compat.hyperpose.training import check_task
+from vitruve.compat.hyperpose.translate import core_config, task_of
 from vitruve.data.dataset import PoseDataset, collate
 from vitruve.data.images import ImageCache
 from vitruve.inference.device import pick_device
 from vitruve.inference.looks import Looks
 from vitruve.inference.predictor import Predictor
+from vitruve.run import RunFiles
 from vitruve.structures.labels import Frame, Labels
 
 _SCALES = (0.5, 1.0, 1.5, 2.0)
@@ -96,6 +98,7 @@ def _looked_at(
         return None
     where = f"dataset {name_of(dataset)}"
     has(dataset, f"get_{part}_dataset", where)
+    check_task(RunFiles(config.model.model_dir), task_of(config).to_dict(), "skeleton")
     weights.load(weighed(model), newest(config))
     algorithm = prepared_algorithm(model, config).eval()
     pairs = list(getattr(dataset, f"get_{part}_dataset")())[:most]

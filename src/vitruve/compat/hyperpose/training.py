@@ -123,15 +123,30 @@ def _same_task(run: RunFiles, task: dict[str, Any]) -> bool:
     """Whether a training goes on here."""
     if not run.last.is_file():
         return False
-    if run.model.is_file() and run.weights.is_file():
-        before = run.read_model()["task"]
-        for key in ("skeleton", "input_size"):
-            if before[key] != task[key]:
-                raise RunError(
-                    f"{run.path}: holds a model of another {key.replace('_', ' ')}; take another "
-                    "Config.set_model_name, or remove the folder"
-                )
+    check_task(run, task, "skeleton", "input_size")
     return True
+
+
+def check_task(run: RunFiles, task: dict[str, Any], *keys: str) -> None:
+    """Compare a model that is there already with the one that a configuration describes.
+
+    Args:
+        run: Its folder, which may hold none.
+        task: What the configuration's model learns, as :meth:`vitruve.algorithms.base.Task.to_dict` gives it.
+        *keys: What must be the same, such as ``skeleton``.
+
+    Raises:
+        RunError: It is not.
+    """
+    if not (run.model.is_file() and run.weights.is_file()):
+        return
+    before = run.read_model()["task"]
+    for key in keys:
+        if before[key] != task[key]:
+            raise RunError(
+                f"{run.path}: holds a model of another {key.replace('_', ' ')}; take another "
+                "Config.set_model_name, or remove the folder"
+            )
 
 
 def _steps_done(run: RunFiles) -> int:
