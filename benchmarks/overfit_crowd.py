@@ -60,7 +60,7 @@ class Recipe:
 
 
 RECIPES = {
-    "openpose": Recipe({"backbone": "mobilenetv2", "num_stages": 2, "head_channels": 48}),
+    "openpose": Recipe({"backbone": "mobilenetv2", "num_stages": 2, "head_channels": 48}, steps=300),
     "lightweight_openpose": Recipe({"backbone": "mobilenetv2", "head_channels": 64}),
     "mobilenet_thin_openpose": Recipe({"backbone": "mobilenetv2", "num_stages": 3, "head_channels": 64}),
     "pose_proposal": Recipe({"backbone": "resnet10t"}, "coco17", (384, 256), 120, 2e-3),
