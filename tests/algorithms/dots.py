@@ -13,6 +13,7 @@ from vitruve.structures.instances import Instances
 from vitruve.structures.skeleton import Skeleton
 
 SKELETON = Skeleton.from_names(("nose", "left_ear", "right_ear"))
+CLASSES = ("red", "green", "blue")
 SIDE = 64
 _FOCAL, _DISTANCE = 400.0, 1000.0
 # What an algorithm has to be told about the dots, where it asks for it.
@@ -38,7 +39,10 @@ def _cameras(count: int) -> Camera:
 
 
 def dots(kind: type[Algorithm], count: int = 4, views: int = 1, seed: int = 0) -> Batch:
-    """Black pictures with one coloured dot a keypoint; original images are twice as large as the input."""
+    """Black pictures with one coloured dot a keypoint; original images are twice as large as the input.
+
+    For algorithms of classes, a picture has the dot of its class alone.
+    """
     needs = kind.needs
     frames = 2 * needs.context + 1
     rng = np.random.default_rng(seed)
@@ -49,12 +53,18 @@ def dots(kind: type[Algorithm], count: int = 4, views: int = 1, seed: int = 0) -
     points = (original + 0.5) / 2 - 0.5
     away = (x - points[..., 0, None, None]) ** 2 + (y - points[..., 1, None, None]) ** 2
     images = np.round(250 * np.exp(-away / (2 * 2.5**2))).astype(np.uint8)  # (B, V, 3, H, W): a channel a keypoint
+    truth = Instances.from_keypoints(torch.from_numpy(original[:, :, None]).float())
+    if needs.classes:
+        chosen = np.arange(count) % len(CLASSES)
+        images *= (np.arange(3) == chosen[:, None])[:, None, :, None, None].astype(np.uint8)
+        classes = torch.from_numpy(np.tile(chosen[:, None, None], (1, views, 1)))
+        truth = Instances(truth.keypoints[..., :0, :], truth.visible[..., :0], categories=classes)
     to_image = np.tile(np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]], np.float32), (count, views, 1, 1))
     rig = cameras.map(lambda a: torch.from_numpy(np.tile(a, (count, *[1] * a.ndim))).float())
     return Batch(
         torch.from_numpy(np.repeat(images[:, :, None], frames, 2)),
         torch.from_numpy(to_image),
-        Instances.from_keypoints(torch.from_numpy(original[:, :, None]).float()),
+        truth,
         truth_3d=Instances.from_keypoints(torch.from_numpy(space[:, None]).float()) if needs.truth_3d else None,
         cameras=rig if needs.cameras else None,
     )
@@ -65,7 +75,8 @@ def build(kind: type[Algorithm], name: str, views: int = 1, **changes: object) -
     torch.manual_seed(0)
     settings: dict[str, object] = {key: value for key, value in _MEASURES.items() if key in kind.Config.model_fields}
     settings |= {key: changes.pop(key) for key in list(changes) if key in kind.Config.model_fields}
-    task = Task(SKELETON, (SIDE, SIDE), views, **changes)  # type: ignore[arg-type]
+    skeleton, categories = (Skeleton(()), CLASSES) if kind.needs.classes else (SKELETON, ("object",))
+    task = Task(skeleton, (SIDE, SIDE), views, categories, **changes)  # type: ignore[arg-type]
     try:
         return kind(kind.Config(model_type=name, backbone="test_resnet", **settings), task)
     except ConfigError:  # it asks for a transformer

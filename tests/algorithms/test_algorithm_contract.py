@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from dots import SIDE, SKELETON, build, dots
+from dots import SIDE, build, dots
 from pydantic import ValidationError
 
 from vitruve.algorithms import registry
@@ -49,11 +49,11 @@ def test_shapes_from_images_to_instances(name: str, views: int) -> None:
     assert all(len(value) == 2 for value in (*outputs.values(), *targets.values()))
     assert all(bool(torch.isfinite(value)) for value in losses.values())
     lead = (2,) if kind.needs.truth_3d else (2, views)
-    assert found.keypoints.shape[:-3] == lead and found.keypoints.shape[-2] == len(SKELETON)
+    assert found.keypoints.shape[:-3] == lead and found.keypoints.shape[-2] == len(algorithm.task.skeleton)
     assert found.keypoints.shape[-1] == (3 if kind.needs.truth_3d else 2)
-    if not kind.needs.instances:
+    if not kind.needs.instances and not kind.needs.classes:
         assert found.keypoints.shape[-3] == 1 and bool(torch.isfinite(found.keypoints).all())
-    for scores in (found.keypoint_scores, found.scores):
+    for scores in (found.scores,) if kind.needs.classes else (found.keypoint_scores, found.scores):
         assert scores is not None
         known = scores[~scores.isnan()]
         assert bool(((known >= 0) & (known <= 1)).all())
@@ -112,8 +112,8 @@ def test_floats_and_bytes_are_the_same_picture(name: str) -> None:
 
 @everyone
 def test_what_is_unlabelled_teaches_nothing(name: str) -> None:
-    if ALL[name].needs.instances:
-        pytest.skip("an image without instances teaches it that there are none")
+    if ALL[name].needs.instances or ALL[name].needs.classes:
+        pytest.skip("an image without instances teaches it that there are none, and every image has a class")
     algorithm = build(ALL[name], name, _views(name)).train()
     batch = dots(ALL[name], 3, _views(name))
 
@@ -132,8 +132,8 @@ def test_what_is_unlabelled_teaches_nothing(name: str) -> None:
 
 @everyone
 def test_an_unlabelled_keypoint_does_not_change_what_the_others_teach(name: str) -> None:
-    if ALL[name].needs.instances:
-        pytest.skip("its targets depend on all keypoints of an instance")
+    if ALL[name].needs.instances or ALL[name].needs.classes:
+        pytest.skip("its targets depend on all keypoints of an instance, or on none")
     algorithm = build(ALL[name], name, _views(name)).eval()
     batch = dots(ALL[name], 3, _views(name))
     truth = _truth(name, batch)
@@ -198,6 +198,10 @@ def test_four_pictures_are_learned_by_heart(name: str) -> None:
     with torch.no_grad():
         found = algorithm.decode(algorithm(batch), batch)
     truth = _truth(name, batch)
+    if ALL[name].needs.classes:
+        assert found.categories is not None and truth.categories is not None
+        assert torch.equal(found.categories[..., 0], truth.categories[..., 0])
+        return
     error = (found.keypoints[..., None, :, :, :] - truth.keypoints[..., :, None, :, :]).norm(dim=-1).mean(-1).amin(-1)
     print(f"{name}: {float(error.mean()):.2f} px after 80 steps")
     assert float(error.mean()) < (5 if ALL[name].needs.truth_3d else 2)

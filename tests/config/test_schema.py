@@ -121,7 +121,7 @@ def test_unknown_key_names_the_nearest() -> None:
         ("training.train_prob", "0.5", "training.train_prob='0.5': must be a number, more than 0, at most 1"),
         ("training.train_prob", float("nan"), "training.train_prob=nan: must be a finite number"),
         ("training.early_stopping", "yes", "training.early_stopping='yes': must be true or false"),
-        ("training.optimizer", "adamw", "training.optimizer='adamw': must be one of Adam, AdamW, SGD"),
+        ("training.optimizer", "adamw", "training.optimizer='adamw': must be one of Adam, AdamW, RMSprop, SGD"),
         ("training.lr_scheduler_params.cosine.final_factor", 2, "must be a number, at least 0, at most 1"),
         ("training.imgaug", 3, "training.imgaug=3: must be text or a mapping"),
         ("training.limit_train_batches", "all", "must be a number, more than 0, or null"),
