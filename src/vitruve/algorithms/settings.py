@@ -33,7 +33,9 @@ class ModelSettings(Section):
         default=None,
         description="Run or weight file to start from; parts that do not fit are left at their start values.",
     )
-    backbone_checkpoint: Path | None = Field(default=None, description="Weight file of the backbone, or run whose backbone it is to start from.")
+    backbone_checkpoint: Path | None = Field(
+        default=None, description="Weight file of the backbone, or run whose backbone it is to start from."
+    )
     losses_to_use: Annotated[tuple[str, ...], BeforeValidator(_none_is_empty)] = Field(
         default=(),
         description="Unsupervised terms on unlabelled video (`vitruve list losses`); empty for labels only.",
