@@ -223,9 +223,13 @@ def test_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == 130
 
 
+@pytest.mark.parametrize("on_ctrl_c", [signal.default_int_handler, signal.SIG_IGN], ids=["terminal", "background"])
 def test_sigterm_ends_with_143_whatever_it_breaks_off(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], on_ctrl_c: Any
 ) -> None:
+    was = signal.signal(signal.SIGINT, on_ctrl_c)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, was))
+
     def broken_off() -> None:
         try:
             signal.raise_signal(signal.SIGTERM)

@@ -48,6 +48,8 @@ def start() -> Iterator[Start]:
                     env=environment(),
                     stdout=stream,
                     stderr=stream,
+                    # What a shell starts in the background ignores Ctrl-C, and so would all that it starts.
+                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                 )
             )
         return jobs[-1]

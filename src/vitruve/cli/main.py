@@ -108,6 +108,9 @@ def _sigterm_as_ctrl_c() -> Iterator[list[int]]:
         elif not received:
             # Once only: ``timeout`` sends it to the process and again to its group, but a second Ctrl-C ends at once.
             received.append(number)
+            if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+                # A script's shell lets what it starts in the background ignore Ctrl-C; this is not one.
+                raise KeyboardInterrupt
             signal.raise_signal(signal.SIGINT)
 
     try:
