@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from vitruve.errors import InputError
 from vitruve.formats.hub import write_labels
 from vitruve.media.images import write_image
 from vitruve.media.video import VideoWriter
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.synthetic.crowd import CrowdScene, Seen
+from vitruve.synthetic.limits import check_limits
 
 LABELS, NEW_LABELS = "labels.json", "labels_new.json"
 """The annotations of the images to learn from, and of others that nothing is learned from."""
@@ -57,10 +57,7 @@ class CrowdExtent:
             **{"people": (1, 50), "joints": (3, 21), "images": (1, 5000), "new": (0, 5000), "videos": (0, 100)},
             **{"frames": (1, 5000), "width": (96, 1920), "height": (96, 1080), "objects": (0, 40), "seed": (0, 2**31)},
         }
-        for label, (least, most) in limits.items():
-            value = getattr(self, label)
-            if not least <= value <= most:
-                raise InputError(f"example: {label}={value}; it must be from {least} to {most}")
+        check_limits(self, limits)
 
     def scene(self, number: int) -> CrowdScene:
         """One square with its people.

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from vitruve.errors import InputError
 from vitruve.formats.calibration import write_cameras
 from vitruve.formats.coordinates_3d import write_coordinates
 from vitruve.formats.hub import write_labels
 from vitruve.media.images import write_image
 from vitruve.media.video import VideoWriter
 from vitruve.structures.labels import Frame, ImageRef, Labels
+from vitruve.synthetic.limits import check_limits
 from vitruve.synthetic.rig import RigScene
 
 TRAINING_SET, CALIBRATION, RECORDING = "TrainingSet", "calibration", "recording"
@@ -60,10 +60,7 @@ class RigExtent:
             **{"cameras": (2, 12), "width": (64, 1280), "height": (64, 1280), "train": (1, 5000), "val": (0, 5000)},
             **{"sessions": (1, 50), "frames": (1, 5000), "occluders": (0, 60), "seed": (0, 2**31)},
         }
-        for label, (least, most) in limits.items():
-            value = getattr(self, label)
-            if not least <= value <= most:
-                raise InputError(f"example: {label}={value}; it must be from {least} to {most}")
+        check_limits(self, limits)
 
     def scene(self, recording: int) -> RigScene:
         """One recording of the rig.
