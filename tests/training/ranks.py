@@ -92,6 +92,18 @@ def watched_average(settings: Any, run: str) -> Any:
     return away
 
 
+def broadcast() -> Any:
+    """Networks that begin with other weights in each process: what the processes hold after a broadcast."""
+    team = Team.of_environment()
+    team.join()
+    torch.manual_seed(team.rank)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).to(memory_format=torch.channels_last)
+    network[1].num_batches_tracked += team.rank
+    before = [value.tolist() for value in network.state_dict().values()]
+    strategies.broadcast(network.state_dict().values())
+    return {"before": before, "after": [value.tolist() for value in network.state_dict().values()]}
+
+
 def gossip(steps: int) -> Any:
     """Average numbers with partners: the spread after each step, and the mean before and after."""
     team = Team.of_environment()

@@ -80,6 +80,12 @@ def test_sync_avg_has_equal_replicas_after_each_average(team: Team, project: Pat
     assert all(row["replica_spread"] > 0 for row in rows(tmp_path))
 
 
+def test_the_first_process_gives_its_weights_to_the_others(team: Team) -> None:
+    first, *others = team("broadcast", 3)
+    assert all(other["before"] != first["before"] for other in others)
+    assert all(each["after"] == first["before"] for each in (first, *others))
+
+
 def test_gossip_keeps_the_mean_and_shrinks_the_spread(team: Team) -> None:
     for ranks in (3, 4):
         found = team("gossip", ranks, steps=12)

@@ -12,10 +12,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from lightning.fabric.plugins.environments import TorchElasticEnvironment
-from lightning.pytorch.overrides.distributed import _sync_module_states
 from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from vitruve.training.settings import TrainingSettings
 
@@ -43,7 +41,8 @@ class _Average(DDPStrategy):  # type: ignore[misc]
 
     def configure_ddp(self) -> None:
         """Begin with the first process's weights; gradients stay each process's own."""
-        _sync_module_states(self.model)
+        assert self.model is not None
+        broadcast(self.model.state_dict().values())
 
     def optimizer_step(self, optimizer: Any, closure: Any, model: Any = None, **kwargs: Any) -> Any:
         """Find the gradient at this process's own weights, average, and apply the gradient."""
@@ -113,6 +112,20 @@ def partners(size: int, seed: int, step: int) -> list[int]:
 
 
 @torch.no_grad()
+def broadcast(tensors: Iterable[torch.Tensor]) -> None:
+    """Replace tensors by those of the first process.
+
+    Args:
+        tensors: The same ones in each process, in one order.
+    """
+    for tensor in tensors:
+        # Not all backends take tensors in another layout, such as channels_last.
+        whole = tensor.contiguous()
+        dist.broadcast(whole, 0)
+        tensor.copy_(whole)
+
+
+@torch.no_grad()
 def average(tensors: Iterable[torch.Tensor], partner: int | None = None) -> float:
     """Replace tensors by their mean over processes.
 
@@ -149,13 +162,8 @@ def average(tensors: Iterable[torch.Tensor], partner: int | None = None) -> floa
 
 def statistics(module: nn.Module) -> list[torch.Tensor]:
     """The running means and variances of batch normalisation."""
-    return [
-        buffer
-        for part in module.modules()
-        if isinstance(part, _NormBase)
-        for buffer in (part.running_mean, part.running_var)
-        if buffer is not None
-    ]
+    names = ("running_mean", "running_var")
+    return [buffer for name, buffer in module.named_buffers() if name.rpartition(".")[2] in names]
 
 
 class Consensus(pl.Callback):  # type: ignore[misc]
