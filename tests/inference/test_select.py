@@ -18,7 +18,7 @@ from vitruve.algorithms.base import Algorithm
 from vitruve.errors import ConfigError
 from vitruve.inference.runtimes import measure, registry, select
 from vitruve.inference.runtimes.base import CompiledNetwork, Outputs, Runtime
-from vitruve.inference.runtimes.deviation import deviation
+from vitruve.inference.runtimes.deviation import Deviation, deviation
 from vitruve.inference.runtimes.measure import Measurement, inputs_a_frame
 from vitruve.inference.runtimes.select import choose, ranking, table
 from vitruve.inference.samples import Samples
@@ -304,6 +304,26 @@ def test_where_nothing_is_found_single_precision_stays() -> None:
     assert lines[2].split() == ["onnx", "20.0", "-", "taken"]
     assert lines[3].endswith("nothing was found to judge it by")
     assert replace(bf16, compared=1).refusal(0.2) is None
+
+
+def test_eight_bits_are_not_tried_where_that_is_in_vain(
+    fakes: dict[str, Fake], algorithm: Algorithm, run: RunFiles, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take a minute to make; where bfloat16 is too far off already, or nobody is sure of anything, for nothing."""
+    halved, eight = fakes["openvino_bf16"], fakes["openvino_int8"]
+    halved.absent, halved.precision, halved.moved, eight.precision = None, "bf16", 1, "int8"
+    monkeypatch.setattr(measure, "RUNTIMES", {name: fakes[name] for name in ("torch", "openvino_bf16", eight.name)})
+    said: list[str] = []
+    assert choose(algorithm, run, AUTO, samples, said.append).runtime == "torch"
+    apart = SCALE * STRIDE
+    assert eight.compiled == 0 and f"not tried: some {2 * apart:.1f} px expected" in said[1].splitlines()[3]
+    wide = AUTO.model_copy(update={"tolerance_px": 2.0 * apart + 1})
+    assert choose(algorithm, run, wide, samples, print).runtime == eight.name
+    assert eight.compiled == 2
+
+    monkeypatch.setattr(measure, "deviation", lambda a, b: Deviation(0.0, 0.0, 0.09, 5))
+    *_, unsure = measure.measure(algorithm, samples, 4, None)
+    assert eight.compiled == 2 and unsure.refusal(0.2) == "8 bit needs a network that is confident"
 
 
 def test_a_busy_moment_does_not_decide(

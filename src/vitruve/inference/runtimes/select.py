@@ -76,14 +76,14 @@ def choose(
     if settings.runtime != "auto":
         name, network = _named(algorithm, run, settings, samples, recorded, report)
         return Choice(name, network, _line(name, recorded, bench))
-    if not recorded:
+    if not recorded or any(each.untried_within(settings.tolerance_px) for each in recorded):
         few = frames_expected is not None and frames_expected < FEW_FRAMES
         if few or samples is None:
             why = "for few frames, no faster one is looked for" if few else "without samples, no other can be compared"
             network = _compiled(algorithm, run, None, registry.REFERENCE)
             return Choice(registry.REFERENCE, network, f"{_title(registry.REFERENCE)}; {why}")
         report("measuring which runtime is the fastest on this machine (once, up to a minute or two)")
-        recorded = measure_and_record(algorithm, run, settings, samples, report)
+        recorded = measure_and_record(algorithm, run, settings, samples, report, settings.tolerance_px)
         report(table(recorded, settings.tolerance_px))
     for measurement in ranking(recorded, settings.tolerance_px):
         try:
@@ -98,9 +98,14 @@ def choose(
 
 
 def measure_and_record(
-    algorithm: Algorithm, run: RunFiles, settings: InferenceSettings, samples: Samples, report: Report
+    algorithm: Algorithm,
+    run: RunFiles,
+    settings: InferenceSettings,
+    samples: Samples,
+    report: Report,
+    tolerance_px: float | None = None,
 ) -> list[Measurement]:
-    """Measure all runtimes and keep the figures in the run.
+    """Measure the runtimes and keep the figures in the run.
 
     Args:
         algorithm: See :func:`choose`.
@@ -108,11 +113,12 @@ def measure_and_record(
         settings: Gives the batch size.
         samples: The run's samples.
         report: Told when the figures cannot be kept.
+        tolerance_px: See :func:`measure`.
 
     Returns:
         One measurement a runtime.
     """
-    measured = measure(algorithm, samples, settings.batch_size, run.exports)
+    measured = measure(algorithm, samples, settings.batch_size, run.exports, tolerance_px=tolerance_px)
     machine, network = describe(_device(algorithm)), fingerprint(algorithm.network)
     try:
         write_record(run.runtimes, machine, network, settings.batch_size, measured)
