@@ -276,7 +276,9 @@ def test_results_of_images_named_by_their_numbers(tmp_path: Path) -> None:
         ({}, "must be a list of rows"),
         ([{"image_id": 1}], "row 0.image_id: 1 is the id of no image"),
         ([{"image_id": 31, "keypoints": [1]}], "row 0.keypoints: 1 numbers; expected 9"),
+        ([{"image_id": [31]}], r"row 0.image_id: \[31\] is the id of no image"),
         ([{"image_id": 31, "keypoints": [1] * 9}], "row 0: score and keypoints must be finite"),
+        ([{"image_id": 31, "keypoints": ["left"] * 9, "score": 1}], "row 0: score and keypoints must be finite"),
     ],
 )
 def test_wrong_results(rows: Any, message: str, tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from vitruve.formats import coco_writer
 from vitruve.formats.coco_masks import box_region, read_segmentation
 from vitruve.formats.coco_writer import FILE_NAME, SPLITS
 from vitruve.formats.image_layout import image_folder, name_below, split_of
+from vitruve.formats.json_file import read_json
 from vitruve.formats.json_outline import json_outline
 from vitruve.formats.notes import LabelsWarning
-from vitruve.formats.panoptic import read_json
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.structures.mask import Mask
@@ -181,12 +181,12 @@ class _File:
         seen: set[int] = set()
         for number, entry in enumerate(entries):
             where = self._where(number, entry)
-            if entry.get("image_id") not in self.images:
+            if not _is_number(entry.get("image_id")) or entry["image_id"] not in self.images:
                 raise InputError(
                     f"{where}.image_id: {entry.get('image_id')} is the id of no image; list that image, or remove the "
                     "annotation"
                 )
-            if entry.get("category_id") not in self.numbers:
+            if not _is_number(entry.get("category_id")) or entry["category_id"] not in self.numbers:
                 raise InputError(f"{where}.category_id: {entry.get('category_id')} is the id of no category")
             if _is_number(entry.get("id")):
                 if entry["id"] in seen:

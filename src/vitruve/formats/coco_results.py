@@ -14,8 +14,7 @@ import numpy as np
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
 from vitruve.formats.coco_writer import whole_or_not
-from vitruve.formats.panoptic import read_json
-from vitruve.formats.text_file import read_text
+from vitruve.formats.json_file import read_json, read_json_rows
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, Labels
 
@@ -73,26 +72,20 @@ def read_results(path: Path, truth: Labels) -> Labels:
     Raises:
         InputError: The file is no such list, or a row is of no image of the labels or has other keypoints.
     """
-    try:
-        rows = json.loads(read_text(path, "a JSON file of COCO's results"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: line {error.lineno}: not JSON ({error.msg})") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{path}: must be a list of rows with image_id, category_id, keypoints and score")
+    rows = read_json_rows(path, "a list of rows with image_id, category_id, keypoints and score")
     by_image: dict[int, list[tuple[np.ndarray, float]]] = {frame.id: [] for frame in truth if frame.id is not None}
     count = len(truth.skeleton)
     for number, row in enumerate(rows):
         where = f"{path}: row {number}"
-        if row.get("image_id") not in by_image:
+        if not isinstance(row.get("image_id"), int) or row["image_id"] not in by_image:
             raise InputError(f"{where}.image_id: {row.get('image_id')} is the id of no image of the labels")
-        values, score = row.get("keypoints"), row.get("score")
+        values = row.get("keypoints")
         if not isinstance(values, list) or len(values) != 3 * count:
             given = len(values) if isinstance(values, list) else "no"
             raise InputError(f"{where}.keypoints: {given} numbers; expected {3 * count}, three a keypoint")
-        points = np.array([np.nan if value is None else value for value in values], np.float64).reshape(-1, 3)
-        if not isinstance(score, (int, float)) or not np.isfinite(score) or not np.isfinite(points).all():
+        if not all(isinstance(each, (int, float)) and np.isfinite(each) for each in (*values, row.get("score"))):
             raise InputError(f"{where}: score and keypoints must be finite numbers; write 0, 0, 0 for none")
-        by_image[row["image_id"]].append((points, float(score)))
+        by_image[row["image_id"]].append((np.array(values, np.float64).reshape(-1, 3), float(row["score"])))
     frames = [replace(frame, instances=_people(by_image.get(frame.id or 0, []), count)) for frame in truth]
     return replace(truth, frames=tuple(frames), scorer=path.stem)
 

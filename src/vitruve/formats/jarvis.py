@@ -18,10 +18,10 @@ from vitruve.errors import InputError
 from vitruve.formats import jarvis_writer
 from vitruve.formats.jarvis_calibration import read_camera
 from vitruve.formats.jarvis_writer import ANNOTATIONS, SPLITS
+from vitruve.formats.json_file import read_json
 from vitruve.formats.json_outline import json_outline
 from vitruve.formats.keypoint_table import LABELED_DATA
 from vitruve.formats.notes import LabelsWarning
-from vitruve.formats.panoptic import read_json
 from vitruve.formats.skeleton_file import FILE_NAME as SKELETON_FILE
 from vitruve.formats.skeleton_file import read_skeleton
 from vitruve.structures.camera import Camera, missing_camera

@@ -37,8 +37,9 @@ VALIDATION_IMAGES = 3000
 """HyperPose validates on so many, the first ones with joints; of a small part of the data set, on the first fifth."""
 VALIDATION_LISTS = ("split_val.json", "valid.json", "validation.txt")
 """Files beside it that name the validation images instead."""
-_FIRST_PIXEL = 1.0
-_SCALE = 200.0
+FIRST_PIXEL = 1.0
+"""The number of the first pixel."""
+SCALE = 200.0
 """A person's height in pixels is its scale times this."""
 
 
@@ -70,7 +71,7 @@ class Person:
             corners = points if self.head is None else np.concatenate([points, self.head.reshape(2, 2)])
             return np.concatenate([corners.min(0), corners.max(0)])
         if self.center is not None and self.scale is not None:
-            half = self.scale * _SCALE / 2
+            half = self.scale * SCALE / 2
             return np.concatenate([self.center - half, self.center + half])
         return np.full(4, np.nan) if self.head is None else self.head
 
@@ -186,7 +187,7 @@ def _person(where: str, rect: Any, separated: bool) -> Person:
             continue
         if number not in range(len(SKELETON)):
             raise InputError(f"{where}: joint {number:g}; joints are numbered from 0 to {len(SKELETON) - 1}")
-        joints[int(number)] = x - _FIRST_PIXEL, y - _FIRST_PIXEL
+        joints[int(number)] = x - FIRST_PIXEL, y - FIRST_PIXEL
         seen = _number(where, point, "is_visible")
         visible[int(number)] = OCCLUDED if seen == 0 else VISIBLE
     corners = [_number(where, rect, name) for name in ("x1", "y1", "x2", "y2")]
@@ -195,9 +196,9 @@ def _person(where: str, rect: Any, separated: bool) -> Person:
     return Person(
         joints,
         visible,
-        None if None in corners else np.array(corners, np.float64) - _FIRST_PIXEL,
+        None if None in corners else np.array(corners, np.float64) - FIRST_PIXEL,
         _number(where, rect, "scale"),
-        None if None in center else np.array(center, np.float64) - _FIRST_PIXEL,
+        None if None in center else np.array(center, np.float64) - FIRST_PIXEL,
         separated,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,16 @@ import numpy as np
 
 from vitruve.errors import InputError
 from vitruve.formats.image_layout import image_folder, name_below
+from vitruve.formats.json_file import read_json_rows
 from vitruve.formats.json_outline import json_outline
-from vitruve.formats.text_file import read_text
+from vitruve.formats.mpii import FIRST_PIXEL, SCALE, SKELETON
 from vitruve.structures.instances import OCCLUDED, UNLABELLED, VISIBLE, Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
-from vitruve.structures.skeletons import known_skeleton
 
 NAME = "mpii_json"
 DESCRIPTION = "MPII as HRNet's json list: one entry a person; read only"
 SUFFIXES = (".json",)
 KEEPS: frozenset[str] = frozenset()
-_SKELETON = known_skeleton("mpii16")
-_FIRST_PIXEL = 1.0
-_SCALE = 200.0
 _SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 
 
@@ -55,16 +51,14 @@ def read(path: Path, *, root: Path | None = None) -> Labels:
     Raises:
         InputError: An entry is not as it should be.
     """
-    try:
-        entries = json.loads(read_text(path, "a JSON file"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: line {error.lineno}: not JSON ({error.msg})") from error
-    if not isinstance(entries, list) or not entries:
-        raise InputError(f"{path}: must be a list of people with image, joints, joints_vis, center and scale")
+    wanted = "a list of people with image, joints, joints_vis, center and scale"
+    entries = read_json_rows(path, wanted)
+    if not entries:
+        raise InputError(f"{path}: must be {wanted}")
     people: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
     for number, entry in enumerate(entries):
         where = f"{path}: entry {number}"
-        if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
+        if not isinstance(entry.get("image"), str):
             raise InputError(f"{where}: must have image, joints, joints_vis, center and scale")
         where = f"{where} ({entry['image']})"
         people.setdefault(entry["image"], []).append(_person(where, entry))
@@ -76,20 +70,20 @@ def read(path: Path, *, root: Path | None = None) -> Labels:
         joints, visible, boxes = (np.array(values)[None] for values in zip(*found, strict=True))
         instances = Instances(joints, visible, boxes=boxes)
         frames.append(Frame((ImageRef(name_below(folder, name, start)),), instances, split=split))
-    return Labels(_SKELETON, tuple(frames), start, ("person",), scorer="mpii")
+    return Labels(SKELETON, tuple(frames), start, ("person",), scorer="mpii")
 
 
 def _person(where: str, entry: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    count = len(_SKELETON)
+    count = len(SKELETON)
     joints, seen = _array(where, entry, "joints", (count, 2)), _array(where, entry, "joints_vis", (count,))
     there = (joints > 0).all(-1) | (seen > 0)
     visible = np.where(there, np.where(seen > 0, VISIBLE, OCCLUDED), UNLABELLED).astype(np.int8)
     box = np.full(4, np.nan)
     if "center" in entry and "scale" in entry:
         center, scale = _array(where, entry, "center", (2,)), _array(where, entry, "scale", ())
-        half = scale * _SCALE / 2
-        box = np.concatenate([center - half, center + half]) - _FIRST_PIXEL
-    return np.where(there[:, None], joints - _FIRST_PIXEL, np.nan), visible, box
+        half = scale * SCALE / 2
+        box = np.concatenate([center - half, center + half]) - FIRST_PIXEL
+    return np.where(there[:, None], joints - FIRST_PIXEL, np.nan), visible, box
 
 
 def _array(where: str, entry: dict[str, Any], key: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vitruve.atomic import atomic_json
 from vitruve.errors import InputError
 from vitruve.formats.camera_values import check_lens, distortion, intrinsics, numbers, rotation
+from vitruve.formats.json_file import read_json
 from vitruve.structures.camera import Camera
 
 MILLIMETRES = 10.0
 """A centimetre."""
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds keys and values.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its content.
-
-    Raises:
-        InputError: It cannot be read or holds something else.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give a JSON file") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text; give a JSON file") from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: line {error.lineno}: not JSON ({error.msg})") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds a {type(content).__name__}; expected keys with values")
-    return content
 
 
 def read_calibration(path: Path) -> dict[str, Camera]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from vitruve.errors import InputError, nearest
-from vitruve.formats.panoptic import MILLIMETRES, read_calibration, read_json
+from vitruve.formats.json_file import read_json
+from vitruve.formats.panoptic import MILLIMETRES, read_calibration
 from vitruve.structures.camera import Camera, stack_cameras
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels

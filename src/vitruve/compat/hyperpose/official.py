@@ -21,7 +21,7 @@ from vitruve.evaluation.oks import average_precision
 from vitruve.evaluation.pckh import head_relative
 from vitruve.formats import coco, coco_results, coco_writer, mpii
 from vitruve.formats.image_layout import image_folder
-from vitruve.formats.panoptic import read_json
+from vitruve.formats.json_file import read_json
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, Labels
 
