@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from enum import Enum
 from pathlib import Path
@@ -17,6 +18,7 @@ from vitruve.compat.hyperpose import Config, Dataset, Model
 from vitruve.compat.hyperpose.prepared import prepared_algorithm
 from vitruve.compat.hyperpose.translate import bare_batch
 from vitruve.errors import ConfigError, InputError
+from vitruve.media.images import write_image
 from vitruve.structures.instances import Instances
 
 CALLS: Counter[str] = Counter()
@@ -121,6 +123,53 @@ def test_everything_of_ones_own_at_once(coco: Path, tmp_path: Path) -> None:
     assert (tmp_path / "save_dir" / "default_name" / "model_dir" / "newest_model.npz").is_file()
 
 
+class Own:
+    """A data set as the page describes it, whose keypoints are the model's in reverse."""
+
+    def __init__(self, image: str) -> None:
+        self.image = image
+        self.measured: list[Any] = []
+
+    def get_train_dataset(self) -> Any:
+        yield self.image, {"kpt": [[[30, 40], [20, 20], [10, 40]]], "bbx": [[10, 20, 20, 20]], "mask": None}
+
+    def get_eval_dataset(self) -> Any:
+        yield self.image, 7
+
+    get_test_dataset = get_eval_dataset
+
+    def get_input_kpt_cvter(self) -> Any:
+        CALLS["input"] += 1
+        return lambda person: person[[1, 2, 0]]
+
+    def get_output_kpt_cvter(self) -> Any:
+        return lambda person: [person[place] for place in (2, 0, 1)]
+
+    def official_eval(self, pd_anns: Any, eval_dir: str) -> Any:
+        self.measured = pd_anns["annotations"]
+        return {"people": len(self.measured)}
+
+
+def test_a_data_set_of_ones_own_in_all_three(tmp_path: Path) -> None:
+    write_image(tmp_path / "own.png", np.zeros((*SIZE, 3), np.uint8))
+    CALLS.clear()
+    tiny(tmp_path, steps=1)
+    Config.set_model_type(Config.MODEL.LightweightOpenpose)
+    Config.set_custom_parts(PARTS)
+    Config.set_custom_limbs([(0, 1), (0, 2)])
+    Config.set_model_arch(Arch)
+    Config.set_custom_postprocessor(PostProcessor)
+    Config.set_dataset_type(Config.DATA.USERDEF)
+    config, dataset = Config.get_config(), Own(str(tmp_path / "own.png"))
+    model = Model.get_model(config)
+    Model.get_train(config)(model, dataset)
+    assert CALLS["cal_loss"] > 0 and CALLS["input"] == 1
+    assert Model.get_eval(config)(model, dataset) == {"people": 1}
+    assert (dataset.measured[0]["image_id"], dataset.measured[0]["keypoints"]) == (7, [42, 30, 40, 30, 41, 30])
+    written = Model.get_test(config)(model, dataset)
+    assert json.loads(written.read_text())[0]["keypoints"] == [42, 30, 40, 30, 41, 30]
+
+
 def algorithm_of(**custom: Any) -> Any:
     Config.set_model_type(Config.MODEL.LightweightOpenpose)
     Config.set_model_backbone(Config.BACKBONE.Vggtiny)
@@ -184,6 +233,13 @@ def test_wrong_images_of_an_augmentor() -> None:
     algorithm = algorithm_of(custom_augmentor=Fixed((np.zeros((9, 9, 3)), [], np.zeros((9, 9)), None)))
     with pytest.raises(InputError, match=r"augmentor Fixed: image is \(9, 9, 3\).*expected \(64, 64, 3\)"):
         algorithm.training_losses(batch())
+    fitting = np.zeros((64, 64, 3)), np.zeros((4, 3, 2)), np.zeros((64, 64))
+    algorithm.places.augmentor = Fixed(fitting)
+    with pytest.raises(InputError, match=r"augmentor Fixed: annos is \(4, 3, 2\); expected \(people, 4, 2\)"):
+        algorithm.training_losses(batch())
+    algorithm.places.augmentor = Fixed((fitting[0], np.zeros((1, 4, 2)), fitting[2], np.zeros((2, 4))))
+    with pytest.raises(InputError, match=r"augmentor Fixed: bbxs is \(2, 4\); expected \(1, 4\)"):
+        algorithm.training_losses(batch())
 
 
 class Wrong(Model.BasicModel):
@@ -209,13 +265,29 @@ class Wrong(Model.BasicModel):
         ),
         (torch.zeros(2, 4, 8, 8), "Wrong.forward: gave Tensor; conf_map, paf_map are expected"),
         ((torch.zeros(2, 4, 8, 8), torch.zeros(2, 4, 8, 8)), "Wrong.cal_loss: 'model' is float"),
+        (
+            (torch.zeros(2, 4, 8, 8), torch.zeros(2, 4, 8, 8), torch.zeros(())),
+            "Wrong.cal_loss: no gradient leads from model to the network",
+        ),
     ],
 )
 def test_wrong_networks(given: Any, message: str) -> None:
     algorithm = algorithm_of(model_arch=Wrong)
     algorithm.model.given = given
+    if len(given) == 3:
+        algorithm.model.given, algorithm.model.lost = given[:2], given[2]
     with pytest.raises(InputError, match=message):
         algorithm.training_losses(batch())
+
+
+def test_a_loss_of_other_arguments() -> None:
+    class Six(Wrong):
+        given = torch.zeros(2, 4, 8, 8), torch.zeros(2, 4, 8, 8)
+
+        def cal_loss(self, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any: ...
+
+    with pytest.raises(InputError, match=r"Six\.cal_loss\(a.*missing a required argument.*called with 4 maps, or with"):
+        algorithm_of(model_arch=Six).training_losses(batch())
 
 
 def test_what_is_no_class_of_the_right_kind() -> None:

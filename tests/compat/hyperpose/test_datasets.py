@@ -14,7 +14,7 @@ import pytest
 from formats.mpii_release import person, struct, write_release
 from vitruve.compat.hyperpose import Config, Dataset
 from vitruve.compat.hyperpose.anatomy import NameConverter, learned_skeleton
-from vitruve.compat.hyperpose.targets import read_mask
+from vitruve.compat.hyperpose.targets import bare_labels, read_mask
 from vitruve.compat.hyperpose.training import training_labels
 from vitruve.errors import ConfigError, InputError
 from vitruve.formats import coco as coco_format
@@ -173,6 +173,10 @@ def test_added_data_with_either_name_of_boxes(coco: Path, pictures: list[str]) -
     Config.set_official_dataset(False)
     config = Config.get_config()
     assert len(training_labels(Dataset.get_dataset(config), config)) == 6
+    Config.set_useradd_data(pictures[:1], [{"kpt": [[1, 2]]}])
+    config = Config.get_config()
+    with pytest.raises(InputError, match=r"own0\.png: person 0: keypoints of a person are \(2,\)"):
+        training_labels(Dataset.get_dataset(config), config)
 
 
 class Own:
@@ -237,6 +241,11 @@ def test_wrong_data_sets(tmp_path: Path, pictures: list[str]) -> None:
         labelled(object())
     with pytest.raises(InputError, match=r"element 0 is str; expected \(image path, target\)"):
         labelled(Own(pictures))
+    with pytest.raises(InputError, match=r"dataset Own: element 0 is str; expected \(image path, number\)"):
+        bare_labels(pictures, known_skeleton("coco17"), "dataset Own")
+    Config.set_dataset_filter(len)
+    with pytest.warns(UserWarning, match="set_dataset_filter has no effect on Own"):
+        labelled(Own([(pictures[0], {"kpt": []})]))
     Config.reset()
     Config.set_dataset_path(tmp_path)
     with pytest.raises(InputError, match=r"no COCO here; .*mscoco2017/annotations/person_keypoints_train2017\.json"):
@@ -265,6 +274,21 @@ def test_several_data_sets(coco: Path, mpii: Path) -> None:
     assert last[names.index("left_elbow")] > 0 and last[names.index("neck")] > 0 and last[names.index("nose")] == 0
     assert [number for _, number in dataset.get_eval_dataset()] == [10001, 10002, 10003]
     assert dataset.official_eval([])["AP"] == 0
+    Config.set_dataset_filter(lambda meta: False)
+    config = Config.get_config()
+    with pytest.raises(InputError, match="keeps none"):
+        Dataset.get_dataset(config).generate_train_data()
+
+
+def test_one_of_ones_own_among_several(coco: Path, pictures: list[str]) -> None:
+    Config.set_dataset_path(coco)
+    configs = [Config.get_config()]
+    turned = [[float(k), 5.0] for k in range(18)]
+    Config.set_userdef_dataset(Own([(pictures[0], json.dumps({"kpt": [turned]}))], convert=lambda person: person[::-1]))
+    Config.set_multiple_dataset([*configs, Config.get_config()])
+    config = Config.get_config()
+    labels = training_labels(Dataset.get_dataset(config), config)
+    assert labels[-1].instances.keypoints[0, 0, :2].tolist() == [[17, 5], [16, 5]], "its own converter is asked"
 
 
 def test_masks_in_every_form() -> None:

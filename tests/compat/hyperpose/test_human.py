@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from vitruve.compat.hyperpose import Model
 from vitruve.compat.hyperpose.anatomy import enumeration
 from vitruve.compat.hyperpose.human import Human, humans_of, instances_of
+from vitruve.media.images import write_image
 from vitruve.structures.instances import Instances
 
 PARTS = enumeration(("nose", "left_ear", "right_ear"))
@@ -41,6 +44,23 @@ def test_padding_and_scaling_are_taken_back() -> None:
     one.unscale((2, 3))
     assert (one.body_parts[2].x, one.body_parts[2].y) == (30, 60)
     assert (one.body_parts[2].w, one.body_parts[2].h) == (4, 8) and one.body_parts[0].w == -1
+
+
+def test_an_image_fitted_into_the_input_is_found_again(tmp_path: Path) -> None:
+    image = np.zeros((30, 80, 3), np.uint8)
+    image[10:20, 40:60] = 255
+    write_image(tmp_path / "a.png", image)
+    processor = Model.get_imageprocessor()(input_h=96, input_w=128)
+    read = processor.read_image_rgb_float(tmp_path / "a.png")
+    fitted, scale, pad = processor.image_pad_and_scale(read)
+    assert fitted.shape == (96, 128, 3) and scale == 1.6 and read.max() == 1
+    y, x = (np.flatnonzero(fitted[..., 0].any(axis)).mean() for axis in (1, 0))
+    one = Model.Human(PARTS, [], None, {0: Model.BodyPart(PARTS, 0, 0, x, y, 1.0)})
+    one.unpad(pad)
+    one.unscale(scale)
+    assert (one.body_parts[0].x, one.body_parts[0].y) == pytest.approx((49.5, 14.5), abs=0.4)
+    processor.write_image_rgb_float(read, tmp_path / "b.png")
+    assert np.array_equal(processor.read_image_rgb_float(tmp_path / "b.png"), read)
 
 
 @pytest.mark.parametrize("kind", ["bytes", "fractions", "first"])

@@ -56,6 +56,9 @@ def test_targets_give_the_person_back(kind: Any) -> None:
                 sure[name] = 20 * value - 10
             elif name.endswith("scale"):
                 sure[name] = torch.expm1(value.clamp_min(1e-3)).log()
+    Model.get_visualizer(config)(".").visualize(np.zeros((1, 3, HEIGHT, WIDTH)), sure, name="maps")
+    kinds = ("_pif", "_paf") if kind is Config.MODEL.Pifpaf else ("",)
+    assert {path.name for path in Path().glob("maps*")} == {f"maps_0{each}.png" for each in kinds}
     (people,) = Model.get_postprocessor(config)(**values).process(sure)
     joints = len(model.algorithm.task.skeleton)
     assert len(people) == 1 and people[0].get_partnum() == joints

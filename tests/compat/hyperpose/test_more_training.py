@@ -145,3 +145,4 @@ def test_another_domain(coco: Path, tmp_path: Path) -> None:
     Model.get_train(config)(Model.get_model(config), Dataset.get_dataset(config))
     row = RunFiles(config.model.model_dir).read_metrics()[-1]
     assert float(row["train_domain_loss"]) > 0 and 0 <= float(row["train_domain_accuracy"]) <= 1
+    assert "last.weight" in read_arrays(config.model.model_dir / "newest_discriminator.npz")

@@ -141,7 +141,7 @@ class AdaptedNetwork(Adapted):
                 self.model.cal_loss, predict_x=predicted, target_x=wanted, mask=known, metric_manager=Metrics()
             )
         else:
-            found = self.model.cal_loss(*positional(self.model.cal_loss, self.dialect, predicted, wanted, known))
+            found = self.model.cal_loss(*positional(self.model.cal_loss, self.dialect, predicted, wanted, known, where))
         return named_losses(found, where, add=len(self.dialect.main) > 2)
 
     def decode(self, outputs: Outputs, batch: Batch) -> Instances:
@@ -270,7 +270,12 @@ def nested(outputs: Outputs) -> dict[str, Any]:
 
 
 def positional(
-    function: Callable[..., Any], dialect: Dialect, predicted: dict[str, Any], wanted: dict[str, Any], known: Any
+    function: Callable[..., Any],
+    dialect: Dialect,
+    predicted: dict[str, Any],
+    wanted: dict[str, Any],
+    known: Any,
+    where: str,
 ) -> list[Any]:
     """Arguments of a ``cal_loss`` of HyperPose's first generation, in its order.
 
@@ -280,19 +285,32 @@ def positional(
         predicted: By name.
         wanted: By name.
         known: Where something is to be learned.
+        where: Names the function.
 
     Returns:
         The arguments.
+
+    Raises:
+        InputError: The function does not take them.
     """
     import inspect
 
-    count = len(inspect.signature(function).parameters)
+    signature = inspect.signature(function)
     if len(dialect.main) > 2:
-        return [wanted[name] for name in dialect.wanted] + [predicted[name] for name in dialect.main]
-    if count == 5:
+        given = [wanted[name] for name in dialect.wanted] + [predicted[name] for name in dialect.main]
+    elif len(signature.parameters) == 5:
         stages = [predicted.get(f"stage_{kind}s", [predicted[f"{kind}_map"]]) for kind in ("conf", "paf")]
-        return [*stages, *(wanted[name] for name in dialect.wanted), known]
-    return [each for name in dialect.main for each in (wanted[name], predicted[name])]
+        given = [*stages, *(wanted[name] for name in dialect.wanted), known]
+    else:
+        given = [each for name in dialect.main for each in (wanted[name], predicted[name])]
+    try:
+        signature.bind(*given)
+    except TypeError as error:
+        raise InputError(
+            f"{where}{signature}: {error}; it is called with {len(given)} maps, or with predict_x, target_x, "
+            "metric_manager and mask if it has an argument 'predict_x'"
+        ) from error
+    return given
 
 
 def named_losses(found: Any, where: str, *, add: bool) -> dict[str, torch.Tensor]:
@@ -319,6 +337,8 @@ def named_losses(found: Any, where: str, *, add: bool) -> dict[str, torch.Tensor
         if not isinstance(value, torch.Tensor) or value.ndim:
             shape = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
             raise InputError(f"{where}: '{name}' is {shape}; a tensor with one number is expected")
+    if torch.is_grad_enabled() and not any(value.requires_grad for value in losses.values()):
+        raise InputError(f"{where}: no gradient leads from {', '.join(losses)} to the network; nothing can be learned")
     return losses
 
 

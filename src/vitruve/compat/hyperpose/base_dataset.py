@@ -23,7 +23,7 @@ from vitruve.compat.hyperpose.custom import lacking
 from vitruve.compat.hyperpose.enums import DATA
 from vitruve.compat.hyperpose.human import Human
 from vitruve.compat.hyperpose.sections import Configuration
-from vitruve.compat.hyperpose.targets import BOXES, path_of
+from vitruve.compat.hyperpose.targets import BOXES, converted, path_of
 from vitruve.structures.skeleton import Skeleton
 
 
@@ -108,12 +108,12 @@ class Base_dataset:
             paths, targets = list(official[0]), list(official[1])
         more_paths, more_targets = added_data(self.config)
         paths, targets = self._there([*paths, *more_paths], [*targets, *more_targets])
-        converted = [
-            {**target, "kpt": [np.asarray(self.input_kpt_cvter(np.asarray(person))) for person in target["kpt"]]}
-            for target in targets
+        learned = [
+            {**target, "kpt": converted(target["kpt"], self.input_kpt_cvter, f"{type(self).__name__}: {path}")}
+            for path, target in zip(paths, targets, strict=True)
         ]
         self._sizes["train"] = len(paths)
-        return (paths, converted) if in_list else Pairs(paths, converted)
+        return (paths, learned) if in_list else Pairs(paths, learned)
 
     def get_eval_dataset(self, in_list: bool = False) -> Any:
         """Images to evaluate on with their numbers; pairs, or two lists."""

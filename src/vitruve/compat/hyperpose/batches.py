@@ -70,14 +70,19 @@ def augmented(batch: Batch, augmentor: Any, parts: int) -> Batch:
         if not isinstance(given, (list, tuple)) or len(given) not in (3, 4):
             raise InputError(f"{where}: gave {type(given).__name__}; image, annos, mask and bbxs are expected")
         changed, people, shown = (np.array(each) for each in given[:3])
-        people = people.reshape(-1, parts, people.shape[-1]) if people.size else np.zeros((0, parts, 2))
+        people = people if people.size else np.zeros((0, parts, 2))
         if changed.shape != (height, width, 3) or shown.size != height * width:
             raise InputError(f"{where}: image is {changed.shape}, mask {shown.shape}; expected {(height, width, 3)}")
+        if people.ndim != 3 or people.shape[1] != parts or people.shape[2] < 2:
+            raise InputError(f"{where}: annos is {people.shape}; expected (people, {parts}, 2)")
+        around = given[3] if len(given) == 4 and given[3] is not None else np.full((len(people), 4), np.nan)
+        if np.shape(around) != (len(people), 4):
+            raise InputError(f"{where}: bbxs is {np.shape(around)}; expected {(len(people), 4)}")
         images.append(np.clip(np.rint(changed * 255), 0, 255).astype(np.uint8).transpose(2, 0, 1))
         places = people[:, :joints, :2].astype(np.float32)
         inside = np.asarray((places >= -0.5) & (places < np.array([width, height]) - 0.5)).all(-1)
         points.append(np.where(np.expand_dims(inside, -1), places, np.nan))
-        boxes.append(np.asarray(given[3] if len(given) == 4 else np.full((len(people), 4), np.nan), np.float32))
+        boxes.append(np.asarray(around, np.float32))
         known.append(shown.reshape(height, width) > 0)
     most = max(1, *(len(each) for each in points)) if len(points) > 1 else max(1, len(points[0]))
     device = batch.to_image.device

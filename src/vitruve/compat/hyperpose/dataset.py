@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vitruve.compat.hyperpose.anatomy import NameConverter, learned_skeleton
 from vitruve.compat.hyperpose.base_dataset import Base_dataset, Pairs, added_data
-from vitruve.compat.hyperpose.custom import has, of_config
+from vitruve.compat.hyperpose.custom import has, name_of, of_config
 from vitruve.compat.hyperpose.enums import DATA
 from vitruve.compat.hyperpose.metas import CocoMeta, MPIIMeta
 from vitruve.compat.hyperpose.official import MPII_dataset, MSCOCO_dataset
 from vitruve.compat.hyperpose.sections import Configuration
+from vitruve.compat.hyperpose.targets import converted, read_target
 from vitruve.errors import ConfigError
 
 __all__ = ["Base_dataset", "CocoMeta", "MPIIMeta", "MPII_dataset", "MSCOCO_dataset"]
@@ -29,7 +32,7 @@ class Multi_dataset(Base_dataset):
 
     def __init__(self, config: Configuration) -> None:
         super().__init__(config)
-        self.members = [get_dataset(each) for each in config.data.multiple_configs]
+        self.members = [get_dataset(_filtered_as(each, config)) for each in config.data.multiple_configs]
         wanted = learned_skeleton(config)
         for member in self.members:
             if isinstance(member, Base_dataset):
@@ -44,9 +47,13 @@ class Multi_dataset(Base_dataset):
         paths: list[str] = []
         targets: list[dict[str, Any]] = []
         for member in self.members:
-            for path, target in member.get_train_dataset():
+            getter = None if isinstance(member, Base_dataset) else getattr(member, "get_input_kpt_cvter", None)
+            convert = getter() if callable(getter) else None
+            for path, given in member.get_train_dataset():
+                where = f"dataset {name_of(member)}: {path}"
+                target = read_target(given, where)
                 paths.append(path)
-                targets.append(dict(target))
+                targets.append({**target, "kpt": converted(target["kpt"], convert, where)})
         more_paths, more_targets = added_data(self.config)
         return [*paths, *more_paths], [*targets, *(dict(target) for target in more_targets)]
 
@@ -99,6 +106,10 @@ def get_dataset(config: Configuration) -> Any:
             raise ConfigError("Config.DATA.USERDEF: give the data set by Config.set_userdef_dataset")
         found = of_config(given, "Config.set_userdef_dataset", config)
         has(found, "get_train_dataset", "Config.set_userdef_dataset")
+        if config.data.dataset_filter is not None and not isinstance(found, Base_dataset):
+            warnings.warn(
+                f"Config.set_dataset_filter has no effect on {name_of(found)}, which has no meta objects", stacklevel=2
+            )
         return found
     return _KINDS[kind](config)
 
@@ -111,6 +122,12 @@ def get_domainadapt_dataset(config: Configuration) -> Pairs:
 def get_pretrain_dataset(config: Configuration) -> Path:
     """The folder of class folders that ``Model.get_pretrain`` learns from."""
     return config.pretrain.dataset_path
+
+
+def _filtered_as(member: Configuration, config: Configuration) -> Configuration:
+    """A member without a filter of its own has that of all."""
+    keep = member.data.dataset_filter or config.data.dataset_filter
+    return replace(member, data=replace(member.data, dataset_filter=keep))
 
 
 def _apart(pairs: Any) -> tuple[list[str], list[Any]]:

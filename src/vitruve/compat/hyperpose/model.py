@@ -12,7 +12,7 @@ from vitruve.compat.hyperpose import weights
 from vitruve.compat.hyperpose.adapted import Metrics
 from vitruve.compat.hyperpose.anatomy import colors_of, learned_skeleton, parts_of
 from vitruve.compat.hyperpose.augmentor import BasicAugmentor
-from vitruve.compat.hyperpose.custom import name_of, of_config, tensor
+from vitruve.compat.hyperpose.custom import array, name_of, of_config, tensor
 from vitruve.compat.hyperpose.dialect import dialect_of
 from vitruve.compat.hyperpose.enums import BACKBONE, DATA, KUNGFU, MODEL, OPTIM, TRAIN, option
 from vitruve.compat.hyperpose.evaluating import evaluate, export, test
@@ -28,6 +28,7 @@ from vitruve.compat.hyperpose.network import (
     PoseProposal,
     backbone_classes,
 )
+from vitruve.compat.hyperpose.pictures import ImageProcessor, map_sheet, save_sheet
 from vitruve.compat.hyperpose.processors import (
     BasicPostProcessor,
     BasicPreProcessor,
@@ -55,6 +56,7 @@ __all__ = [
     "BasicVisualizer",
     "BodyPart",
     "Human",
+    "ImageProcessor",
     "LightweightOpenpose",
     "MobilenetThinOpenpose",
     "Openpose",
@@ -152,6 +154,11 @@ def get_visualizer(config: Configuration | MODEL) -> Any:
     return given or Visualizer
 
 
+def get_imageprocessor(config: Configuration | None = None) -> type[ImageProcessor]:
+    """The class that reads, fits and writes images; the same for all configurations."""
+    return ImageProcessor
+
+
 def get_preprocess(model_type: MODEL | str) -> Callable[..., tuple[Any, ...]]:
     """The function of HyperPose's first generation that makes targets.
 
@@ -228,9 +235,6 @@ def get_visualize(model_type: MODEL | str) -> Callable[..., None]:
     kind = option(MODEL, model_type, "Model.get_visualize")
 
     def visualize(image: Any, *maps: Any, save_name: str = "maps", save_dir: str | Path = "./save_dir") -> None:
-        from vitruve.compat.hyperpose.custom import array
-        from vitruve.compat.hyperpose.pictures import map_sheet, save_sheet
-
         found = named([tensor(value).detach() for value in maps], kind)
         panels, columns = map_sheet(image, [{name: array(value)[0] for name, value in found.items()}], None)
         save_sheet(panels, columns, Path(save_dir) / f"{save_name}.png")

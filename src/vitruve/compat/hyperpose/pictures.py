@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vitruve.compat.hyperpose.custom import array
-from vitruve.geometry.affine import resize
+from vitruve.geometry.affine import letterbox, resize
 from vitruve.geometry.warp import Warp
-from vitruve.media.images import write_image
+from vitruve.media.images import read_image, write_image
 from vitruve.visualize.draw import contact_sheet
 
 _MOST = 4
@@ -25,6 +25,44 @@ def pixels(image: Any) -> UInt8[np.ndarray, "H W 3"]:
     values = values.transpose(1, 2, 0) if values.shape[0] == 3 and values.shape[-1] != 3 else values
     whole = np.asarray(image).dtype.kind in "iu" if isinstance(image, np.ndarray) else False
     return np.clip(np.rint(values * (1 if whole else 255)), 0, 255).astype(np.uint8)
+
+
+class ImageProcessor:
+    """Reads, fits and writes images of which a network is asked.
+
+    Args:
+        input_h: Height of the network's input in pixels.
+        input_w: Width of the network's input in pixels.
+    """
+
+    def __init__(self, input_h: int, input_w: int) -> None:
+        self.input_h, self.input_w = input_h, input_w
+
+    def read_image_rgb_float(self, image_path: str | Path) -> np.ndarray:
+        """An image file as ``(H, W, 3)`` from 0 to 1."""
+        return read_image(image_path).astype(np.float32) / 255
+
+    def write_image_rgb_float(self, image: Any, image_path: str | Path) -> None:
+        """Write an image of numbers from 0 to 1."""
+        write_image(image_path, pixels(image))
+
+    def image_pad_and_scale(self, image: Any) -> tuple[np.ndarray, float, list[float]]:
+        """An image as large as the input takes it, its proportions kept, with black around it.
+
+        Args:
+            image: ``(H, W, 3)`` from 0 to 1.
+
+        Returns:
+            The image, the scale, and ``[top, bottom, left, right]``: ``human.unpad(pad)`` and then
+            ``human.unscale(scale)`` lead back to the image's own pixels. Because those are counted from the middle of
+            the first one, the four are no whole numbers.
+        """
+        height, width = np.shape(image)[:2]
+        size = (self.input_w, self.input_h)
+        matrix = letterbox((width, height), size)
+        scale, left, top = (float(matrix[place]) for place in ((0, 0), (0, 2), (1, 2)))
+        pad = [top, self.input_h - scale * height - top, left, self.input_w - scale * width - left]
+        return Warp(matrix, size).image(pixels(image)).astype(np.float32) / 255, scale, pad
 
 
 def map_sheet(

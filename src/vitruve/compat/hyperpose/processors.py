@@ -263,7 +263,7 @@ class BasicVisualizer:
 
 
 class Visualizer(BasicVisualizer):
-    """Image, people, and the highest of all maps of a kind: ``<name>_<number>.png``."""
+    """Image, people, and the highest of all maps of a kind: ``<name>_<number>.png``; of PifPaf two pictures."""
 
     def visualize(
         self, image_batch: Any, predict_x: Any, mask_batch: Any = None, humans_list: Any = None, name: str = "vis"
@@ -296,8 +296,12 @@ class Visualizer(BasicVisualizer):
 
         for n, image in enumerate(image_batch):
             humans = None if humans_list is None else humans_list[n]
-            panels, columns = map_sheet(image, [_of_image(row, n) for row in rows], humans)
-            save_sheet(panels, columns, Path(self.save_dir) / f"{name}_{n}.png")
+            maps = [_of_image(row, n) for row in rows]
+            # PifPaf has too many kinds of maps for one picture.
+            for kind in ("pif", "paf") if "pif_conf" in maps[0] else ("",):
+                some = [{key: value for key, value in row.items() if key.startswith(kind)} for row in maps]
+                panels, columns = map_sheet(image, some, humans)
+                save_sheet(panels, columns, Path(self.save_dir) / f"{name}_{n}{kind and '_' + kind}.png")
 
 
 def _of_image(maps: Any, n: int) -> dict[str, np.ndarray]:

@@ -100,16 +100,35 @@ def read_target(value: Any, where: str) -> Mapping[str, Any]:
     return plain
 
 
+def converted(people: Iterable[Any], convert: Converter | None, where: str) -> list[np.ndarray]:
+    """Each person's keypoints as ``x, y, v``, made those of the model by ``convert`` unless it is None.
+
+    Args:
+        people: In any form that :func:`as_rows` takes.
+        convert: Takes ``(J, 2)`` or ``(J, 3)``, or None.
+        where: Names the image.
+
+    Returns:
+        ``(K, 3)`` of each.
+
+    Raises:
+        InputError: Somebody's cannot be converted.
+    """
+    rows = []
+    for number, person in enumerate(people):
+        try:
+            rows.append(as_rows(person if convert is None else convert(np.asarray(person, np.float64))))
+        except (ValueError, TypeError, IndexError) as error:
+            raise InputError(f"{where}: person {number}: {error}") from error
+    return rows
+
+
 def _frame(
     path: Path, target: Mapping[str, Any], skeleton: Skeleton, parts: int, where: str, convert: Converter | None
 ) -> Frame:
     size = image_size(path)
     rows = []
-    for number, person in enumerate(target["kpt"]):
-        try:
-            row = as_rows(person if convert is None else convert(np.asarray(person, np.float64)))
-        except (ValueError, TypeError, IndexError) as error:
-            raise InputError(f"{where}: person {number}: {error}") from error
+    for number, row in enumerate(converted(target["kpt"], convert, where)):
         if len(row) not in (len(skeleton), parts):
             raise InputError(
                 f"{where}: person {number} has {len(row)} keypoints after conversion, but the model learns "
@@ -220,8 +239,10 @@ def bare_labels(pairs: Iterable[Any], skeleton: Skeleton, where: str) -> Labels:
         InputError: None is left.
     """
     frames = []
-    for path, number in pairs:
-        file = path_of(path)
+    for element, pair in enumerate(pairs):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise InputError(f"{where}: element {element} is {type(pair).__name__}; expected (image path, number)")
+        file, number = path_of(pair[0]), pair[1]
         if file.is_file():
             plain = number.numpy() if hasattr(number, "numpy") else number
             plain = plain.decode() if isinstance(plain, bytes) else plain

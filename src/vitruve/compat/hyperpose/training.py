@@ -89,6 +89,7 @@ def train(model: Any, dataset: Any, config: Configuration) -> None:
     if team.first:
         run.write_status("COMPLETED", *[run.read_status().completed] * 2)
         weights.save(weighed(model), newest(config))
+        _save_discriminator(config, run)
         write_log(config, f"model save_path:{newest(config)} saved!")
     algorithm.eval()
     team.share()
@@ -152,6 +153,16 @@ def check_task(run: RunFiles, task: dict[str, Any], *keys: str) -> None:
 def _steps_done(run: RunFiles) -> int:
     rows = run.read_metrics()
     return int(float(rows[-1].get("step", 0))) if rows else 0
+
+
+def _save_discriminator(config: Configuration, run: RunFiles) -> None:
+    """What tells labelled images from those adapted to, which is no part of the model."""
+    from vitruve.training.checkpoint import load_checkpoint
+
+    if config.data.domainadapt_paths:
+        state, mark = load_checkpoint(run.last)["state_dict"], "discriminator."
+        learned = {name.partition(mark)[2]: value for name, value in state.items() if mark in name}
+        weights.save(learned, newest(config).with_name("newest_discriminator.npz"))
 
 
 def _link(config: Configuration) -> None:

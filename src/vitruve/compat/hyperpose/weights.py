@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,11 +21,11 @@ FORMATS = ("npz", "npz_dict", "safetensors")
 _PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".h5", ".hdf5")
 
 
-def save(module: nn.Module, path: str | Path, format: str | None = None) -> None:
+def save(module: nn.Module | Mapping[str, torch.Tensor], path: str | Path, format: str | None = None) -> None:
     """Write all weights and statistics of a module, to the last bit.
 
     Args:
-        module: Any.
+        module: Any, or its state.
         path: The file.
         format: One of :data:`FORMATS`; by default ``safetensors`` for such a file, else ``npz_dict``.
 
@@ -32,14 +33,15 @@ def save(module: nn.Module, path: str | Path, format: str | None = None) -> None
         InputError: There is no such format, or it would be a pickle.
     """
     file, kind = Path(path), _format(path, format)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    state = module.state_dict() if isinstance(module, nn.Module) else module
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
     if kind == "safetensors":
         from vitruve.training.checkpoint import save_tensors
 
         save_tensors(tensors, file)
         return
-    arrays = {name: value.numpy() for name, value in tensors.items()}
+    arrays: dict[str, Any] = {name: value.numpy() for name, value in tensors.items()}
     with atomic_path(file) as draft, draft.open("wb") as stream:
         if kind == "npz":
             np.savez(stream, *arrays.values())
