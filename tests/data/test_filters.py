@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +95,10 @@ def test_a_function_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert names(filtered(LABELS, FilterSettings(function=f"{tmp_path / 'my_rule.py'}:few"))) == ["two", "none"]
     monkeypatch.chdir(tmp_path)
     assert names(filtered(LABELS, FilterSettings(function="my_rule:few"))) == ["two", "none"]
+    monkeypatch.syspath_prepend(tmp_path)
+    before = list(sys.path)
+    assert names(filtered(LABELS, FilterSettings(function="my_rule:few"))) == ["two", "none"]
+    assert sys.path == before
     assert names(filtered(LABELS, FilterSettings(), starts_with_t)) == ["two"]
 
 
@@ -108,7 +113,7 @@ def test_a_text_is_the_function() -> None:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        ("no_such_module:keep", r"data.filter.function=no_such_module:keep: cannot be imported \(No module"),
+        ("no_such_module:keep", r"function=no_such_module:keep: cannot be imported \(ModuleNotFoundError: No"),
         ("math:no_such", "cannot be imported"),
         ("no_such_file.py:keep", "cannot be imported"),
         ("math:pi", "is no function"),
@@ -119,6 +124,12 @@ def test_a_text_is_the_function() -> None:
 def test_a_function_that_is_of_no_use(function: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         filtered(LABELS, FilterSettings(function=function))
+
+
+def test_a_module_that_fails_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("raise ValueError('no')\n")
+    with pytest.raises(ConfigError, match=r"broken.py:keep: cannot be imported \(ValueError: no\)"):
+        filtered(LABELS, FilterSettings(function=f"{tmp_path / 'broken.py'}:keep"))
 
 
 def fails(frame: Frame) -> bool:

@@ -124,10 +124,10 @@ def _function(path: str) -> Keep:
     place, _, name = path.rpartition(":")
     try:
         found = getattr(_module(place), name)
-    except (ImportError, OSError, SyntaxError, AttributeError) as error:
+    except Exception as error:  # somebody else's module may raise anything
         raise ConfigError(
-            f"data.filter.function={path}: cannot be imported ({error}); write package.module:function or "
-            "file.py:function"
+            f"data.filter.function={path}: cannot be imported ({type(error).__name__}: {error}); write "
+            "package.module:function or file.py:function"
         ) from error
     if not callable(found):
         raise ConfigError(
@@ -141,11 +141,14 @@ def _module(place: str) -> ModuleType:
     if not place.endswith(".py"):
         # A program's own folder is searched already, that of the command line is not.
         here = str(Path.cwd())
-        sys.path.append(here)
+        added = here not in sys.path
+        if added:
+            sys.path.append(here)
         try:
             return importlib.import_module(place)
         finally:
-            sys.path.remove(here)
+            if added:
+                sys.path.remove(here)
     spec = importlib.util.spec_from_file_location(Path(place).stem, place)
     if spec is None or spec.loader is None:
         raise ImportError(f"{place} is no Python file")

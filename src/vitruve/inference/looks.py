@@ -91,7 +91,7 @@ def look(algorithm: Algorithm, batch: Batch, looks: Looks) -> tuple[Outputs, Ins
         try:
             each.append(algorithm(one))
         except (RuntimeError, AssertionError, ValueError) as error:
-            if one.input_size == algorithm.task.input_size:
+            if one.input_size == algorithm.task.input_size or isinstance(error, torch.OutOfMemoryError):
                 raise
             raise ConfigError(
                 f"inference.scales={list(looks.scales)}: {algorithm.config.model_type} with this backbone takes images "
