@@ -109,8 +109,15 @@ def test_the_truth_is_tracked_without_a_fault(tmp_path: Path) -> None:
 
 def test_what_cannot_be_tracked_is_said(tmp_path: Path) -> None:
     truth = labels_of(tmp_path)
-    with pytest.raises(InputError, match="holds the predictions that are tracked"):
+    with pytest.raises(InputError, match="is read, and would be written over"):
         vitruve.track(truth, truth)
+    with pytest.raises(InputError, match="is read, and would be written over"):
+        vitruve.track(
+            truth.with_suffix(".json"),
+            truth.with_name("other.csv"),
+            formats=("coco",),
+            truth=truth.with_name("other.json"),
+        )
     with pytest.raises(InputError, match="--format xls: not known"):
         vitruve.track(truth, formats=("xls",))
     with pytest.raises(InputError, match=r"ends in \.csv"):

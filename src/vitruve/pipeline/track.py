@@ -20,6 +20,7 @@ from vitruve.tracking.track import track_labels
 from vitruve.tracking.tracker import Following
 
 _WRITTEN = {"csv": "deeplabcut", "h5": "deeplabcut", "coco": "coco"}
+_SUFFIXES = {"coco": "json"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Tracked:
 
     Attributes:
         outputs: The files written, the table first.
-        individuals: How many identities there are.
+        individuals: How many identities there are; of several videos, in the one that has most.
         identities: How well they fit true ones, where those were given.
     """
 
@@ -78,21 +79,23 @@ def track(
     table = source.with_name(f"{source.stem}_tracked.csv") if output is None else Path(output)
     if table.suffix != ".csv":
         raise InputError(f"{table}: tracks are written to a file that ends in .csv, and others beside it")
-    if table.resolve() == source.resolve():
-        raise InputError(f"{table}: holds the predictions that are tracked; name another file")
+    tables = {name: table.with_suffix(f".{_SUFFIXES.get(name, name)}") for name in dict.fromkeys(("csv", *formats))}
+    drawn = table.with_suffix(".mp4")
+    given = {Path(file).resolve() for file in (predictions, truth, video) if file is not None}
+    for file in (*tables.values(), *([] if video is None else [drawn])):
+        if file.resolve() in given:
+            raise InputError(f"{file}: is read, and would be written over; name another output than {table}")
     found = track_labels(_known(read_labels(source)), following)
     measured = None if truth is None else _measured(found, _known(read_labels(truth)), Path(truth))
-    outputs = [table]
-    for name in dict.fromkeys(("csv", *formats)):
-        file = table.with_suffix(".json" if name == "coco" else f".{name}")
+    for name, file in tables.items():
         write_labels(found, file, _WRITTEN[name])
-        outputs += [file] if file != table else []
+    outputs = list(tables.values())
     if measured is not None:
         outputs.append(table.with_name(f"{table.stem}_identities.csv"))
         atomic_write(outputs[-1], pd.DataFrame([asdict(measured)]).to_csv(index=False))
     if video is not None:
-        outputs.append(table.with_suffix(".mp4"))
-        draw_video(Path(video), table, outputs[-1], found.skeleton, Look(threshold), tracked=True)
+        outputs.append(drawn)
+        draw_video(Path(video), table, drawn, found.skeleton, Look(threshold), tracked=True)
     names = {int(n) for frame in found if frame.instances.tracks is not None for n in frame.instances.tracks[0]}
     return Tracked(tuple(outputs), len(names), measured)
 
@@ -110,6 +113,8 @@ def _measured(found: Labels, truth: Labels, source: Path) -> Identities:
     order = [found.skeleton.names.index(name) for name in names]
     if any(frame.instances.tracks is None for frame in truth):
         raise InputError(f"{source}: has no tracks; give labels in which each individual is told apart")
+    if any(len({frame.first_image.path for frame in labels}) > 1 for labels in (found, truth)):
+        raise InputError(f"{source}: identities are measured in one video; give predictions and labels of one")
     predicted, wanted = ({frame.first_image.index or 0: frame for frame in labels} for labels in (found, truth))
     missing = next((index for index in wanted if index not in predicted), None)
     if missing is not None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
 from vitruve.errors import InputError
@@ -91,7 +92,7 @@ def _joined(pieces: Sequence[_Piece], limit: int | None) -> dict[int, int]:
         # As many places as there shall be beginnings and ends of identities take those that are not joined.
         cost = np.zeros((count + free, count + free))
         cost[count:, count:] = np.inf
-        cost[:count, :count] = [[_cost(a, b) for b in order] for a in order]
+        cost[:count, :count] = _costs(order)
         rows, columns = linear_sum_assignment(cost)
         before = {int(b): int(a) for a, b in zip(rows, columns, strict=True) if a < count and b < count}
     names: dict[int, int] = {}
@@ -101,13 +102,16 @@ def _joined(pieces: Sequence[_Piece], limit: int | None) -> dict[int, int]:
     return names
 
 
-def _cost(earlier: _Piece, later: _Piece) -> float:
-    """Distance between the end of one track and the beginning of another, less strange the longer the time between."""
-    if earlier.last >= later.first:
-        return float("inf")
-    middles = [np.nanmean(points, 0) for points in (earlier.ends, later.begins)]
-    size = max(float(np.nanmax(np.ptp(later.begins[~np.isnan(later.begins).any(-1)], axis=0))), 1.0)
-    return float(np.linalg.norm(middles[1] - middles[0])) / size / (1 + 0.05 * (later.first - earlier.last))
+def _costs(pieces: Sequence[_Piece]) -> Float[np.ndarray, "P P"]:
+    """Distance from the end of each track to the beginning of each other, in sizes of who begins.
+
+    It is the less strange the longer the time between, and infinite where the other one begins too early.
+    """
+    begins, ends = (np.stack([getattr(piece, name) for piece in pieces]) for name in ("begins", "ends"))
+    size = np.maximum(np.nanmax(np.nanmax(begins, 1) - np.nanmin(begins, 1), -1), 1.0)
+    apart = np.linalg.norm(np.nanmean(begins, 1)[None] - np.nanmean(ends, 1)[:, None], axis=-1)
+    gap = np.array([piece.first for piece in pieces])[None] - np.array([piece.last for piece in pieces])[:, None]
+    return np.where(gap > 0, apart / size / (1 + 0.05 * np.maximum(gap, 0)), np.inf)
 
 
 def _with_tracks(frame: Frame, numbers: np.ndarray) -> Frame:
