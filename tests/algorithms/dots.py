@@ -17,7 +17,10 @@ CLASSES = ("red", "green", "blue")
 SIDE = 64
 _FOCAL, _DISTANCE = 400.0, 1000.0
 # What an algorithm has to be told about the dots, where it asks for it.
+_BOX = 12.0
 _MEASURES = {"roi_cube_size": 256.0, "grid_spacing": 8.0, "num_stages": 2, "head_channels": 32}
+# Of detectors: how few candidates do for three objects.
+_MEASURES |= {"fpn_channels": 32, "anchor_scale": 2.0, "sampled_regions": 64, "proposals": 100, "candidates": 100}
 
 
 def _cameras(count: int) -> Camera:
@@ -41,7 +44,8 @@ def _cameras(count: int) -> Camera:
 def dots(kind: type[Algorithm], count: int = 4, views: int = 1, seed: int = 0) -> Batch:
     """Black pictures with one coloured dot a keypoint; original images are twice as large as the input.
 
-    For algorithms of classes, a picture has the dot of its class alone.
+    For algorithms of classes, a picture has the dot of its class alone; for those of boxes, each dot is an object of a
+    class of its own.
     """
     needs = kind.needs
     frames = 2 * needs.context + 1
@@ -59,6 +63,12 @@ def dots(kind: type[Algorithm], count: int = 4, views: int = 1, seed: int = 0) -
         images *= (np.arange(3) == chosen[:, None])[:, None, :, None, None].astype(np.uint8)
         classes = torch.from_numpy(np.tile(chosen[:, None, None], (1, views, 1)))
         truth = Instances(truth.keypoints[..., :0, :], truth.visible[..., :0], categories=classes)
+    if needs.boxes:
+        middle = torch.from_numpy(original).float()
+        boxes = torch.cat([middle - _BOX, middle + _BOX], -1)
+        classes = torch.arange(3).expand(count, views, 3)
+        nothing = torch.zeros(count, views, 3, 0, 2)
+        truth = Instances(nothing, nothing[..., 0].to(torch.int8), boxes=boxes, categories=classes)
     to_image = np.tile(np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]], np.float32), (count, views, 1, 1))
     rig = cameras.map(lambda a: torch.from_numpy(np.tile(a, (count, *[1] * a.ndim))).float())
     return Batch(
@@ -75,7 +85,9 @@ def build(kind: type[Algorithm], name: str, views: int = 1, **changes: object) -
     torch.manual_seed(0)
     settings: dict[str, object] = {key: value for key, value in _MEASURES.items() if key in kind.Config.model_fields}
     settings |= {key: changes.pop(key) for key in list(changes) if key in kind.Config.model_fields}
-    skeleton, categories = (Skeleton(()), CLASSES) if kind.needs.classes else (SKELETON, ("object",))
+    skeleton, categories = (
+        (Skeleton(()), CLASSES) if kind.needs.classes or kind.needs.boxes else (SKELETON, ("object",))
+    )
     task = Task(skeleton, (SIDE, SIDE), views, categories, **changes)  # type: ignore[arg-type]
     try:
         return kind(kind.Config(model_type=name, backbone="test_resnet", **settings), task)

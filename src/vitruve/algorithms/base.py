@@ -34,6 +34,7 @@ class Needs:
         limbs: It learns what connects keypoints: a skeleton whose edges do not reach all of them is given more.
         masking: It learns from images in which ``training.patch_mask`` blanks squares.
         classes: It tells what an image shows, and learns from categories; there are no keypoints.
+        boxes: It finds boxes with classes and no keypoints; :attr:`instances` as well.
     """
 
     views: bool = False
@@ -44,6 +45,7 @@ class Needs:
     limbs: bool = False
     masking: bool = False
     classes: bool = False
+    boxes: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Task:
         categories: Names of the classes.
         downsample_factor: Heatmaps have the input's size divided by two this many times.
         missing_is_uniform: Unlabelled keypoints are taught as uniform maps instead of being left out.
+        anchors: Widths and heights of a detector's anchors, in pixels of the input, level by level; empty for those
+            that it has without data.
     """
 
     skeleton: Skeleton
@@ -65,6 +69,7 @@ class Task:
     categories: tuple[str, ...] = ("object",)
     downsample_factor: int = 2
     missing_is_uniform: bool = False
+    anchors: tuple[tuple[tuple[float, float], ...], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, the inverse of :meth:`from_dict`."""
@@ -75,6 +80,7 @@ class Task:
             "categories": list(self.categories),
             "downsample_factor": self.downsample_factor,
             "missing_is_uniform": self.missing_is_uniform,
+            "anchors": [[list(shape) for shape in level] for level in self.anchors],
         }
 
     @classmethod
@@ -88,6 +94,7 @@ class Task:
                 "skeleton": Skeleton.from_dict(values["skeleton"]) if values["skeleton"]["names"] else Skeleton(()),
                 "input_size": (int(width), int(height)),
                 "categories": tuple(values["categories"]),
+                "anchors": tuple(tuple((w, h) for w, h in level) for level in values.get("anchors", ())),
             }
         )
 

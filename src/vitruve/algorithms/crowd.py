@@ -63,10 +63,10 @@ def gathered(found: Sequence[Instances], batch: Batch) -> Instances:
         arrays = [getattr(each, name) for each in found]
         if arrays[0] is None:
             return None
-        missing = 0 if name == "visible" else torch.nan
+        missing = {"visible": 0, "categories": -1}.get(name, torch.nan)
         rows = [torch.cat([a, a.new_full((most - len(a), *a.shape[1:]), missing)]) for a in arrays]
         return torch.stack(rows).reshape(len(rows) // views, views, *rows[0].shape)
 
-    names = ("keypoints", "visible", "keypoint_scores", "scores", "boxes")
+    names = ("keypoints", "visible", "keypoint_scores", "scores", "boxes", "categories")
     together = Instances(**{name: value for name in names if (value := joined(name)) is not None})
     return together.transformed(batch.to_image_of(len(together.keypoints)))
