@@ -25,6 +25,8 @@ from vitruve.structures.skeleton import Skeleton
 from vitruve.synthetic import make_scene
 from vitruve.synthetic.crowd import FIGURES
 from vitruve.synthetic.crowd_files import LABELS, CrowdExtent, write_crowd
+from vitruve.synthetic.field_files import LABELS as FIELD_LABELS
+from vitruve.synthetic.field_files import FieldExtent, write_field
 from vitruve.synthetic.rig_files import RigExtent, write_rig
 from vitruve.synthetic.scene import Scene
 
@@ -81,6 +83,10 @@ def write_example(name: str = "mouse", directory: str | Path | None = None, **ex
     of them for testing (``labels_new.json``), and unlabelled videos in ``videos/``, beside each the truth of its frames
     with who is who (``<stem>_truth.csv`` and ``.json``). See :func:`vitruve.synthetic.crowd_files.write_crowd`.
 
+    ``field`` is plants of eight classes that a camera moves over: clips of labelled images with boxes
+    (``labels.json``), clips of other fields for testing (``labels_new.json``), and unlabelled videos in ``videos/``,
+    beside each its truth. See :func:`vitruve.synthetic.field_files.write_field`.
+
     ``rig`` is a rodent between calibrated cameras: a JARVIS training set, the calibration, a recording of one video a
     camera, and the truth in space. See :func:`vitruve.synthetic.rig_files.write_rig`.
 
@@ -89,6 +95,7 @@ def write_example(name: str = "mouse", directory: str | Path | None = None, **ex
         directory: Where to write; by default ``example_<name>`` in the working directory.
         **extent: What differs from the example's own extent, by the names of its attributes; those of :class:`Extent`
             for a project, of :class:`vitruve.synthetic.crowd_files.CrowdExtent` for a crowd, of
+            :class:`vitruve.synthetic.field_files.FieldExtent` for a field, of
             :class:`vitruve.synthetic.rig_files.RigExtent` for a rig. None changes nothing.
 
     Returns:
@@ -145,6 +152,11 @@ def _write_crowd(root: Path, extent: CrowdExtent) -> None:
     _write_settings(root, _crowd_settings(skeleton, extent))
 
 
+def _write_field(root: Path, extent: FieldExtent) -> None:
+    write_field(root, extent)
+    _write_settings(root, _field_settings(extent))
+
+
 EXAMPLES: dict[str, tuple[Callable[[Path, Any], None], Any]] = {
     "mouse": (_write_mouse, Extent()),
     "cluttered_mouse": (
@@ -152,6 +164,7 @@ EXAMPLES: dict[str, tuple[Callable[[Path, Any], None], Any]] = {
         Extent(frames=30, videos=10, video_frames=100, new_frames=100),
     ),
     "crowd": (_write_crowd, CrowdExtent()),
+    "field": (_write_field, FieldExtent()),
     "rig": (write_rig, RigExtent()),
 }
 """What can be written: each fills an empty directory; with how much it holds if nothing else is said."""
@@ -297,6 +310,21 @@ def _crowd_settings(skeleton: Skeleton, extent: CrowdExtent) -> dict[str, Any]:
         "losses_to_use": [],
     }
     settings["eval"] |= {"confidence_thresh_for_vid": 0.3}
+    return settings
+
+
+def _field_settings(extent: FieldExtent) -> dict[str, Any]:
+    settings = _crowd_settings(Skeleton(()), CrowdExtent(width=extent.width, height=extent.height))
+    settings["data"] |= {"csv_file": FIELD_LABELS}
+    del settings["data"]["skeleton"]
+    settings["training"] |= {"imgaug": "default", "max_epochs": 30}
+    settings["model"] = {
+        "model_type": "faster_rcnn",
+        "model_name": "field",
+        "backbone": "resnet18",
+        "losses_to_use": [],
+    }
+    settings["eval"] |= {"confidence_thresh_for_vid": 0.5}
     return settings
 
 

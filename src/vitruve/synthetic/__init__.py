@@ -7,6 +7,7 @@ from functools import partial
 
 from vitruve.errors import InputError, nearest
 from vitruve.synthetic.crowd import CrowdScene
+from vitruve.synthetic.field import FieldScene
 from vitruve.synthetic.mouse import MouseScene
 from vitruve.synthetic.rig import RigScene
 from vitruve.synthetic.scene import Scene
@@ -15,6 +16,7 @@ SCENES: dict[str, Callable[[int], Scene]] = {
     "mouse": MouseScene,
     "cluttered_mouse": partial(MouseScene, clutter=60, leaves=24),
     "crowd": CrowdScene,
+    "field": FieldScene,
     "rig": RigScene,
 }
 """What can be rendered: each makes its scene from a seed."""

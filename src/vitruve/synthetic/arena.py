@@ -12,7 +12,7 @@ from vitruve.synthetic.canvas import Canvas
 from vitruve.synthetic.obstacles import scatter
 from vitruve.synthetic.raycast import Cone, Ellipsoid, Eye
 from vitruve.synthetic.shapes import Ellipse, Tube
-from vitruve.synthetic.texture import noise_texture
+from vitruve.synthetic.texture import noise_texture, sampled
 
 FLOOR = 320.0
 """Radius of the floor in millimetres; its middle is the origin of the world."""
@@ -56,9 +56,9 @@ class Arena:
         inside = (place * place).sum(-1) < FLOOR * FLOOR
         azimuth = (np.arctan2(rays[..., 1], rays[..., 0]) / (2 * np.pi) % 1) * (self._room.shape[1] - 1.001)
         height = (0.5 - 0.5 * rays[..., 2]) * (self._room.shape[0] - 2)
-        room = _sampled(self._room[..., None], np.stack([azimuth, height], -1))
+        room = sampled(self._room[..., None], np.stack([azimuth, height], -1))
         texels = np.where(inside[..., None], place, 0) / _TEXEL + (len(self._floor) - 1) / 2
-        return np.where(inside[..., None], _sampled(self._floor, texels), room * self._tint)
+        return np.where(inside[..., None], sampled(self._floor, texels), room * self._tint)
 
 
 class Shadow:
@@ -103,7 +103,7 @@ class Shadow:
         """
         texels = np.nan_to_num((place - self._low) / _SHADOW_TEXEL, nan=-1.0)
         inside = ((texels >= 0) & (texels < len(self._map) - 1)).all(-1)
-        found = _sampled(self._map[..., None], np.where(inside[..., None], texels, 0))[..., 0]
+        found = sampled(self._map[..., None], np.where(inside[..., None], texels, 0))[..., 0]
         return np.where(inside, found, 0)
 
 
@@ -120,17 +120,6 @@ def on_floor(origin: Float[np.ndarray, " 3"], rays: Float[np.ndarray, "*lead 3"]
     down = np.minimum(rays[..., 2], -1e-6)
     place = origin[:2] - rays[..., :2] * (origin[2] / down)[..., None]
     return np.where((rays[..., 2] < -1e-6)[..., None], place, np.nan)
-
-
-def _sampled(image: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Between the four nearest texels; ``x y`` must lie from 0 to one less than the last."""
-    whole = place.astype(np.int32)
-    x, y = whole[..., 0], whole[..., 1]
-    part = (place - whole).astype(np.float32)
-    right, down = part[..., :1], part[..., 1:]
-    upper = image[y, x] * (1 - right) + image[y, x + 1] * right
-    lower = image[y + 1, x] * (1 - right) + image[y + 1, x + 1] * right
-    return np.asarray(upper * (1 - down) + lower * down)
 
 
 def _post(rng: np.random.Generator, free: float, turn: float) -> Part:

@@ -52,3 +52,22 @@ def noise_texture(rng: np.random.Generator, shape: tuple[int, ...], grain: tuple
     waves = np.fft.rfftn(rng.standard_normal(shape), axes=axes) * np.exp(-2 * np.pi**2 * blur)
     noise = np.fft.irfftn(waves, s=shape, axes=axes)
     return np.asarray((noise - noise.mean()) / noise.std(), np.float32)
+
+
+def sampled(image: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """The colour of a texture between its four nearest texels.
+
+    Args:
+        image: ``(H, W, C)``.
+        place: ``(..., 2)`` as ``x y``, from 0 to one less than the last texel.
+
+    Returns:
+        ``(..., C)``.
+    """
+    whole = place.astype(np.int32)
+    x, y = whole[..., 0], whole[..., 1]
+    part = (place - whole).astype(np.float32)
+    right, down = part[..., :1], part[..., 1:]
+    upper = image[y, x] * (1 - right) + image[y, x + 1] * right
+    lower = image[y + 1, x] * (1 - right) + image[y + 1, x + 1] * right
+    return np.asarray(upper * (1 - down) + lower * down)
