@@ -73,21 +73,38 @@ def read_results(path: Path, truth: Labels) -> Labels:
         InputError: The file is no such list, or a row is of no image of the labels or has other keypoints.
     """
     rows = read_json_rows(path, "a list of rows with image_id, category_id, keypoints and score")
+    return replace(predictions_of(rows, truth, str(path)), scorer=path.stem)
+
+
+def predictions_of(rows: Sequence[Mapping[str, Any]], truth: Labels, where: str) -> Labels:
+    """Rows of results as predictions of the frames of labels.
+
+    Args:
+        rows: ``image_id``, ``keypoints`` and ``score`` each.
+        truth: The labels; their frames know the numbers of their images.
+        where: Names the rows.
+
+    Returns:
+        Predictions of the same frames in the same order, best score first.
+
+    Raises:
+        InputError: A row is of no image of the labels, or has other keypoints or numbers that are not finite.
+    """
     by_image: dict[int, list[tuple[np.ndarray, float]]] = {frame.id: [] for frame in truth if frame.id is not None}
     count = len(truth.skeleton)
     for number, row in enumerate(rows):
-        where = f"{path}: row {number}"
+        place = f"{where}: row {number}"
         if not isinstance(row.get("image_id"), int) or row["image_id"] not in by_image:
-            raise InputError(f"{where}.image_id: {row.get('image_id')} is the id of no image of the labels")
+            raise InputError(f"{place}.image_id: {row.get('image_id')} is the id of no image of the labels")
         values = row.get("keypoints")
         if not isinstance(values, list) or len(values) != 3 * count:
             given = len(values) if isinstance(values, list) else "no"
-            raise InputError(f"{where}.keypoints: {given} numbers; expected {3 * count}, three a keypoint")
+            raise InputError(f"{place}.keypoints: {given} numbers; expected {3 * count}, three a keypoint")
         if not all(isinstance(each, (int, float)) and np.isfinite(each) for each in (*values, row.get("score"))):
-            raise InputError(f"{where}: score and keypoints must be finite numbers; write 0, 0, 0 for none")
+            raise InputError(f"{place}: score and keypoints must be finite numbers; write 0, 0, 0 for none")
         by_image[row["image_id"]].append((np.array(values, np.float64).reshape(-1, 3), float(row["score"])))
     frames = [replace(frame, instances=_people(by_image.get(frame.id or 0, []), count)) for frame in truth]
-    return replace(truth, frames=tuple(frames), scorer=path.stem)
+    return replace(truth, frames=tuple(frames))
 
 
 def _people(found: Sequence[tuple[np.ndarray, float]], count: int) -> Instances:

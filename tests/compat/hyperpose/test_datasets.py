@@ -110,10 +110,12 @@ def test_coco_measures_all_images(coco: Path, tmp_path: Path) -> None:
     assert 0 < missed["AP"] < 1, "images without a prediction are missed, not forgotten"
     alone = dataset.official_eval(half, tmp_path / "eval", image_ids=[rows[0]["image_id"]])
     assert alone["AP"] == pytest.approx(1)
-    with pytest.raises(InputError, match="row 0: image_id 5 is none of the images"):
+    with pytest.raises(InputError, match=r"official_eval: row 0\.image_id: 5 is the id of no image"):
         dataset.official_eval([{**rows[0], "image_id": 5}], tmp_path)
-    with pytest.raises(InputError, match="row 0: 16 keypoints; the data set has 17"):
+    with pytest.raises(InputError, match=r"row 0\.keypoints: 48 numbers; expected 51"):
         dataset.official_eval([{**rows[0], "keypoints": [1] * 48}], tmp_path)
+    with pytest.raises(InputError, match=r"row 0: 'image_id'; give image_id, keypoints and score"):
+        dataset.official_eval([{}], tmp_path)
 
 
 def test_mpii(mpii: Path, tmp_path: Path) -> None:

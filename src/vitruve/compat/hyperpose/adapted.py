@@ -340,18 +340,3 @@ def named_losses(found: Any, where: str, *, add: bool) -> dict[str, torch.Tensor
     if torch.is_grad_enabled() and not any(value.requires_grad for value in losses.values()):
         raise InputError(f"{where}: no gradient leads from {', '.join(losses)} to the network; nothing can be learned")
     return losses
-
-
-def check_places(places: Places) -> None:
-    """Make sure that what takes a place can do what is asked of it.
-
-    Args:
-        places: What stands in.
-
-    Raises:
-        ConfigError: It lacks the method.
-    """
-    for label in ("augmentor", "preprocessor", "postprocessor"):
-        thing = getattr(places, label)
-        if thing is not None and not callable(getattr(thing, "process", None)):
-            raise ConfigError(f"Config.set_custom_{label}: {name_of(thing)} has no method 'process', which is called")

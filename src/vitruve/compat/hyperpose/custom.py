@@ -57,15 +57,10 @@ def of_config(thing: Any, where: str, config: Any) -> Any:
     """
     if not isinstance(thing, type) and not inspect.isroutine(thing):
         return thing
+    signature = inspect.signature(thing)
+    arguments = [config] if signature.parameters else []
     try:
-        inspect.signature(thing).bind(config)
-        arguments = [config]
-    except TypeError:
-        arguments = []
-    except ValueError:
-        arguments = [config]
-    try:
-        inspect.signature(thing).bind(*arguments)
+        signature.bind(*arguments)
     except TypeError as error:
         reason = f"must be called with the configuration alone ({error})"
         raise ConfigError(f"{where}: {name_of(thing)} {reason}") from error

@@ -19,7 +19,7 @@ Maps = dict[str, Any]
 _LEAST = 1e-6
 
 
-class Prediction:
+class Prediction(dict[str, Any]):
     """Maps by name that also unpack as HyperPose's first generation gave them: ``conf_map, paf_map = forward(x)``.
 
     Args:
@@ -29,40 +29,18 @@ class Prediction:
     """
 
     def __init__(self, maps: Maps, main: Sequence[str], core: Outputs) -> None:
-        self._maps = maps
+        super().__init__(maps)
         self._main = tuple(main)
         self.core = core
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([self._maps[name] for name in self._main])
+        return iter([self[name] for name in self._main])
 
     def __len__(self) -> int:
         return len(self._main)
 
     def __getitem__(self, name: str | int) -> Any:
-        return self._maps[self._main[name] if isinstance(name, int) else name]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._maps[name] = value
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._maps
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The maps of a name, or else the default."""
-        return self._maps.get(name, default)
-
-    def keys(self) -> list[str]:
-        """All names."""
-        return list(self._maps)
-
-    def values(self) -> list[Any]:
-        """All maps."""
-        return list(self._maps.values())
-
-    def items(self) -> list[tuple[str, Any]]:
-        """All names with their maps."""
-        return list(self._maps.items())
+        return super().__getitem__(self._main[name] if isinstance(name, int) else name)
 
 
 class Dialect(ABC):

@@ -256,7 +256,7 @@ def _anatomy(kind: MODEL, dataset_type: DATA | str) -> tuple[Any, Any, Any]:
     config = replace(usual, model=replace(usual.model, model_type=kind), data=replace(usual.data, dataset_type=data))
     skeleton = learned_skeleton(config)
     parts = parts_of(config, skeleton)
-    return parts, limbs_of(codec(kind, skeleton), False), colors_of(skeleton, len(parts))
+    return parts, limbs_of(codec(kind, skeleton.names, skeleton.edges), False), colors_of(skeleton, len(parts))
 
 
 def __getattr__(name: str) -> Any:

@@ -23,7 +23,7 @@ from vitruve.formats import coco, coco_results, coco_writer, mpii
 from vitruve.formats.image_layout import image_folder
 from vitruve.formats.json_file import read_json
 from vitruve.structures.instances import Instances
-from vitruve.structures.labels import Frame, Labels
+from vitruve.structures.labels import Frame, ImageRef, Labels
 
 ALGORITHM = "hyperpose"
 """What stands for the algorithm in the names of result files."""
@@ -32,7 +32,59 @@ SERVER = "https://codalab.lisn.upsaclay.fr/competitions/12061"
 _Meta = TypeVar("_Meta")
 
 
-class MSCOCO_dataset(Base_dataset):
+class Official_dataset(Base_dataset):
+    """A data set that is read from its own files; arguments as for the class it derives from."""
+
+    def labels(self, part: str) -> Labels:
+        """The labels of ``train`` or ``val``, as the filter leaves them; frames have the numbers of their images."""
+        raise NotImplementedError
+
+    def measured(self, truth: Labels, found: Labels, folder: Path) -> dict[str, float]:
+        """Figures of predictions by the data set's own rules; result files go to the folder."""
+        raise NotImplementedError
+
+    def generate_train_data(self) -> tuple[list[str], list[dict[str, Any]]]:
+        """Training images with their targets."""
+        labels = self.labels("train")
+        return _paths(labels), [target_of(frame) for frame in labels]
+
+    def generate_eval_data(self) -> tuple[list[str], list[Any]]:
+        """All validation images, also those without people, with their numbers."""
+        labels = self.labels("val")
+        return _paths(labels), [frame.id for frame in labels]
+
+    def official_eval(
+        self, pd_anns: Any, eval_dir: str | Path = "./eval_dir", image_ids: Any = None
+    ) -> dict[str, float]:
+        """Measure predictions by the data set's own rules.
+
+        Args:
+            pd_anns: Rows of ``image_id``, ``keypoints`` and ``score``, or ``{"annotations": rows}``.
+            eval_dir: Where ``gt_ann.json`` and the result file go.
+            image_ids: The images that were looked at; all validation images by default. One without a row is one in
+                which nobody was found.
+
+        Returns:
+            ``AP``, ``AP50``, ..., ``ARl`` of COCO; ``Head``, ``Shoulder``, ..., ``Mean``, ``mAP`` of MPII.
+
+        Raises:
+            InputError: A row is of another image, or has other keypoints.
+        """
+        truth = self.labels("val")
+        if image_ids is not None:
+            wanted = {int(number) for number in image_ids}
+            truth = truth[[n for n, frame in enumerate(truth) if frame.id in wanted]]
+        found = coco_results.predictions_of(_rows(pd_anns, "official_eval"), truth, "official_eval")
+        folder = Path(eval_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        coco_writer.write_file(truth, folder / "gt_ann.json")
+        summary = self.measured(truth, found, folder)
+        kind = self.get_dataset_type().name
+        print(f"{kind} keypoints on {len(truth)} images: " + ", ".join(f"{n} {v:.3f}" for n, v in summary.items()))
+        return summary
+
+
+class MSCOCO_dataset(Official_dataset):
     """COCO's keypoints, 2014 or 2017; arguments as for the class it derives from."""
 
     @property
@@ -60,14 +112,6 @@ class MSCOCO_dataset(Base_dataset):
         """The labels of ``train`` or ``val``, as the filter leaves them."""
         return self._train if part == "train" else self._val
 
-    def generate_train_data(self) -> tuple[list[str], list[dict[str, Any]]]:
-        """Images in which somebody has keypoints, with their targets."""
-        return _paths(self._train), [target_of(frame) for frame in self._train]
-
-    def generate_eval_data(self) -> tuple[list[str], list[Any]]:
-        """All validation images, also those without people, with COCO's numbers."""
-        return _paths(self._val), [frame.id for frame in self._val]
-
     def generate_test_data(self) -> tuple[list[str], list[Any]]:
         """The images of ``image_info_test-dev<version>.json``, with COCO's numbers.
 
@@ -90,33 +134,11 @@ class MSCOCO_dataset(Base_dataset):
         kept = filtered(metas, lambda meta: meta, self.config.data.dataset_filter, file)
         return [meta.img_url for meta in kept], [meta.image_id for meta in kept]
 
-    def official_eval(
-        self, pd_anns: Any, eval_dir: str | Path = "./eval_dir", image_ids: Any = None
-    ) -> dict[str, float]:
-        """COCO's average precision and recall.
-
-        Args:
-            pd_anns: Rows of ``image_id``, ``keypoints`` (51 numbers) and ``score``, or ``{"annotations": rows}``.
-            eval_dir: Where ``gt_ann.json`` and the result file go.
-            image_ids: The images that were looked at; all validation images by default. One without a row is one in
-                which nobody was found.
-
-        Returns:
-            ``AP``, ``AP50``, ..., ``ARl``.
-
-        Raises:
-            InputError: A row is of another image, or has other keypoints.
-        """
-        truth = restricted(self._val, image_ids)
-        found = self._predictions(pd_anns, truth, "official_eval")
-        folder = Path(eval_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        coco_writer.write_file(truth, folder / "gt_ann.json")
+    def measured(self, truth: Labels, found: Labels, folder: Path) -> dict[str, float]:
+        """Average precision and recall."""
         coco_results.write_results(found, folder / self._result_name("val"))
         pairs = ((t.instances[0], p.instances[0]) for t, p in zip(truth, found, strict=True))
-        summary = average_precision(pairs, self.skeleton.oks_sigmas).summary
-        print(f"COCO keypoints on {len(truth)} images: " + show(summary))
-        return summary
+        return average_precision(pairs, self.skeleton.oks_sigmas).summary
 
     def official_test(self, pd_anns: Any, test_dir: str | Path = "./test_dir", image_ids: Any = None) -> Path:
         """Write the file that COCO's server takes, and say where that is.
@@ -129,11 +151,11 @@ class MSCOCO_dataset(Base_dataset):
         Returns:
             The file.
         """
-        numbers = dict.fromkeys(int(row["image_id"]) for row in _rows(pd_anns))
-        if image_ids is not None:
-            numbers = dict.fromkeys([*(int(number) for number in image_ids), *numbers])
-        blank = [_blank(number, len(self.skeleton)) for number in numbers]
-        found = self._predictions(pd_anns, Labels(self.skeleton, tuple(blank), categories=("person",)), "official_test")
+        rows = _rows(pd_anns, "official_test")
+        numbers = dict.fromkeys([*(int(n) for n in image_ids or ()), *(row["image_id"] for row in rows)])
+        blank = (Frame((ImageRef(Path(f"{n:012d}.jpg")),), Instances.empty(len(self.skeleton)), id=n) for n in numbers)
+        images = Labels(self.skeleton, tuple(blank), categories=("person",))
+        found = coco_results.predictions_of(rows, images, "official_test")
         path = Path(test_dir) / self._result_name("test-dev")
         path.parent.mkdir(parents=True, exist_ok=True)
         coco_results.write_results(found, path)
@@ -142,9 +164,6 @@ class MSCOCO_dataset(Base_dataset):
 
     def _result_name(self, part: str) -> str:
         return coco_results.results_name(f"{part}{self.config.data.dataset_version}", ALGORITHM)
-
-    def _predictions(self, pd_anns: Any, truth: Labels, where: str) -> Labels:
-        return predicted(_rows(pd_anns), truth, {frame.id: n for n, frame in enumerate(truth)}, where)
 
     @cached_property
     def _train(self) -> Labels:
@@ -180,7 +199,7 @@ class MSCOCO_dataset(Base_dataset):
         return replace(labels, frames=tuple(frames))
 
 
-class MPII_dataset(Base_dataset):
+class MPII_dataset(Official_dataset):
     """MPII Human Pose; arguments as for the class it derives from."""
 
     @property
@@ -213,17 +232,8 @@ class MPII_dataset(Base_dataset):
             self.config.data.dataset_filter,
             f"MPII {part}",
         )
-        return replace(labels, frames=tuple(frames))
-
-    def generate_train_data(self) -> tuple[list[str], list[dict[str, Any]]]:
-        """The images of the training split, with their targets."""
-        labels = self.labels("train")
-        return _paths(labels), [target_of(frame) for frame in labels]
-
-    def generate_eval_data(self) -> tuple[list[str], list[Any]]:
-        """The images of the validation split, with the numbers that their files are named by."""
-        labels = self.labels("val")
-        return _paths(labels), [image_number(frame.first_image.path) for frame in labels]
+        numbered = (replace(frame, id=image_number(frame.first_image.path)) for frame in frames)
+        return replace(labels, frames=tuple(numbered))
 
     def generate_test_data(self) -> tuple[list[str], list[Any]]:
         """MPII's test images, with the numbers that their files are named by."""
@@ -233,34 +243,12 @@ class MPII_dataset(Base_dataset):
         kept = filtered(metas, lambda meta: meta, self.config.data.dataset_filter, "MPII test")
         return [meta.image_path for meta in kept], [meta.image_id for meta in kept]
 
-    def official_eval(
-        self, pd_anns: Any, eval_dir: str | Path = "./eval_dir", image_ids: Any = None
-    ) -> dict[str, float]:
-        """PCKh with the official size of heads, and average precision under it.
-
-        Args:
-            pd_anns: Rows of ``image_id``, ``keypoints`` (48 numbers) and ``score``, or ``{"annotations": rows}``.
-            eval_dir: Where ``gt_ann.json`` and ``result.json`` go.
-            image_ids: The images that were looked at; all validation images by default.
-
-        Returns:
-            ``Head``, ``Shoulder``, ..., ``Mean``, ``Mean@0.1``, ``mAP``.
-        """
-        labels = self.labels("val")
-        numbers = [image_number(frame.first_image.path) for frame in labels]
-        wanted = None if image_ids is None else {int(number) for number in image_ids}
-        keep = [n for n, number in enumerate(numbers) if wanted is None or number in wanted]
-        truth = labels[keep]
-        places = {numbers[n]: place for place, n in enumerate(keep)}
-        found = predicted(_rows(pd_anns), truth, places, "official_eval")
+    def measured(self, truth: Labels, found: Labels, folder: Path) -> dict[str, float]:
+        """PCKh with the official size of heads, and average precision under it."""
         pairs = ((t.instances[0], p.instances[0]) for t, p in zip(truth, found, strict=True))
         summary = head_relative(pairs, truth.skeleton.names).summary
-        folder = Path(eval_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        coco_writer.write_file(truth, folder / "gt_ann.json")
         plain = {name: value if np.isfinite(value) else None for name, value in summary.items()}
         atomic_write(folder / "result.json", json.dumps(plain, indent=1) + "\n")
-        print(f"MPII PCKh on {len(truth)} images: " + show(summary))
         return summary
 
     def official_test(self, pd_anns: Any, test_dir: str | Path = "./test_dir", image_ids: Any = None) -> Path:
@@ -276,8 +264,7 @@ class MPII_dataset(Base_dataset):
         """
         path = Path(test_dir) / "result.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [{**row, "keypoints": np.ravel(row["keypoints"]).tolist()} for row in _rows(pd_anns)]
-        atomic_write(path, json.dumps(rows) + "\n")
+        atomic_write(path, json.dumps(_rows(pd_anns, "official_test")) + "\n")
         print(f"{path}: MPII's authors evaluate test predictions on request (human-pose.mpi-inf.mpg.de)")
         return path
 
@@ -317,66 +304,16 @@ def filtered(
     return kept
 
 
-def restricted(labels: Labels, image_ids: Any) -> Labels:
-    """The frames of some numbers; all of them without."""
-    if image_ids is None:
-        return labels
-    wanted = {int(number) for number in image_ids}
-    return labels[[n for n, frame in enumerate(labels) if frame.id in wanted]]
-
-
-def predicted(rows: Sequence[Mapping[str, Any]], truth: Labels, places: Mapping[Any, int], where: str) -> Labels:
-    """Rows of HyperPose's kind as predictions of the frames they are of.
-
-    Args:
-        rows: ``image_id``, ``keypoints`` and ``score`` each.
-        truth: The frames.
-        places: The frame of each number.
-        where: Names the call.
-
-    Returns:
-        As many frames.
-
-    Raises:
-        InputError: A row is of no such image, or has other keypoints.
-    """
-    count = len(truth.skeleton)
-    people: dict[int, list[tuple[np.ndarray, float]]] = {}
-    for number, row in enumerate(rows):
-        if row.get("image_id") not in places:
-            raise InputError(f"{where}: row {number}: image_id {row.get('image_id')} is none of the images")
+def _rows(pd_anns: Any, where: str) -> list[dict[str, Any]]:
+    """A user's rows with plain numbers, which may have been arrays."""
+    rows = []
+    for number, row in enumerate(pd_anns["annotations"] if isinstance(pd_anns, Mapping) else pd_anns):
         try:
-            values = as_rows(row["keypoints"])
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{where}: row {number}: keypoints: {error}") from error
-        if len(values) != count:
-            raise InputError(f"{where}: row {number}: {len(values)} keypoints; the data set has {count}")
-        people.setdefault(places[row["image_id"]], []).append((values, float(row.get("score", 1.0))))
-    return replace(truth, frames=tuple(_found(frame, people.get(n, ()), count) for n, frame in enumerate(truth)))
-
-
-def show(summary: Mapping[str, float]) -> str:
-    """Numbers by name in one line."""
-    return ", ".join(f"{name} {value:.3f}" for name, value in summary.items())
-
-
-def _found(frame: Frame, people: Sequence[tuple[np.ndarray, float]], count: int) -> Frame:
-    order = sorted(people, key=lambda item: -item[1])
-    values = np.array([rows for rows, _ in order]).reshape(1, len(order), count, 3)
-    points = np.where(values[..., 2:] > 0, values[..., :2], np.nan)
-    scores = np.array([[score for _, score in order]]).reshape(1, len(order))
-    likelihood = np.clip(values[..., 2], 0, 1)
-    return replace(frame, instances=Instances.from_keypoints(points, keypoint_scores=likelihood, scores=scores))
-
-
-def _blank(number: int, count: int) -> Frame:
-    from vitruve.structures.labels import ImageRef
-
-    return Frame((ImageRef(Path(f"{number:012d}.jpg")),), Instances.empty(count), id=number)
-
-
-def _rows(pd_anns: Any) -> list[Mapping[str, Any]]:
-    return list(pd_anns["annotations"] if isinstance(pd_anns, Mapping) else pd_anns)
+            values = {"image_id": int(row["image_id"]), "score": float(row.get("score", 1))}
+            rows.append({**row, **values, "keypoints": as_rows(row["keypoints"]).ravel().tolist()})
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{where}: row {number}: {error}; give image_id, keypoints and score") from error
+    return rows
 
 
 def _paths(labels: Labels) -> list[str]:

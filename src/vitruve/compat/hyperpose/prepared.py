@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vitruve.algorithms import registry
-from vitruve.compat.hyperpose.adapted import Adapted, Places, adapt_network, check_places
+from vitruve.compat.hyperpose.adapted import Adapted, Places, adapt_network
 from vitruve.compat.hyperpose.custom import construct, has, name_of
 from vitruve.compat.hyperpose.dialect import dialect_of
 from vitruve.compat.hyperpose.network import BasicModel, Preset
@@ -40,22 +40,19 @@ def prepared_algorithm(model: Any, config: Configuration) -> Adapted:
     else:
         kind = registry.get(config.model.model_type.value)
         algorithm = adapt_network(kind, core.model, task, dialect_of(config.model.model_type), model)
-    custom, about = config.model, described(model, config)
+    about = described(model, config)
     values = {
         **{name: getattr(about, name) for name in ("parts", "limbs", "colors", "hin", "win", "hout", "wout")},
         "data_format": "channels_first",
         "config": config,
     }
-    places = {
-        label: None if thing is None else construct(thing, f"Config.set_custom_{label}", **values)
-        for label, thing in (
-            ("augmentor", custom.custom_augmentor),
-            ("preprocessor", custom.custom_preprocessor),
-            ("postprocessor", custom.custom_postprocessor),
-        )
-    }
+    places: dict[str, Any] = {}
+    for label in ("augmentor", "preprocessor", "postprocessor"):
+        thing, where = getattr(config.model, f"custom_{label}"), f"Config.set_custom_{label}"
+        if thing is not None:
+            places[label] = construct(thing, where, **values)
+            has(places[label], "process", where)
     algorithm.places = Places(len(about.parts), **places)
-    check_places(algorithm.places)
     return algorithm
 
 

@@ -19,7 +19,6 @@ from vitruve.compat.hyperpose.human import Human, humans_of
 from vitruve.compat.hyperpose.translate import Limbs, bare_batch, codec
 from vitruve.errors import InputError
 from vitruve.structures.instances import Instances
-from vitruve.structures.skeleton import Skeleton
 
 
 class BasicPreProcessor:
@@ -113,8 +112,8 @@ def codec_of(parts: type[Enum], limbs: Sequence[Sequence[int]], model_type: MODE
     order = sorted(parts, key=lambda member: member.value)
     names = tuple(each.name for each in order if extra is None or each.name.lower() != extra.lower())
     count = len(names)
-    skeleton = Skeleton.from_names(names, tuple((int(a), int(b)) for a, b in edges if max(a, b) < count))
-    return codec(model_type, skeleton, alone)
+    inner = tuple((int(a), int(b)) for a, b in edges if max(a, b) < count)
+    return codec(model_type, names, inner, alone)
 
 
 class PreProcessor(BasicPreProcessor):
@@ -336,7 +335,7 @@ def named(values: Sequence[Any], model_type: MODEL) -> Prediction:
     dialect = dialect_of(model_type)
     if len(values) != len(dialect.main):
         raise InputError(f"{len(values)} maps; {model_type.name} has {len(dialect.main)}: {', '.join(dialect.main)}")
-    shapes = dialect.shapes(codec(model_type, Skeleton(("a", "b"), ((0, 1),))), target=False)
+    shapes = dialect.shapes(codec(model_type, ("a", "b"), ((0, 1),)), target=False)
     maps = {}
     for name, value in zip(dialect.main, values, strict=True):
         whole = value if isinstance(value, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(value))

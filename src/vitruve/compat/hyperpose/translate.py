@@ -13,7 +13,7 @@ import torch
 from vitruve.algorithms import registry
 from vitruve.algorithms.base import Algorithm, Task
 from vitruve.compat.hyperpose.anatomy import learned_skeleton
-from vitruve.compat.hyperpose.enums import BACKBONE, DATA, MODEL, TRAIN
+from vitruve.compat.hyperpose.enums import BACKBONE, MODEL, TRAIN
 from vitruve.compat.hyperpose.sections import Configuration
 from vitruve.config.schema import Config
 from vitruve.structures.batch import Batch
@@ -213,39 +213,29 @@ def limbs_of(algorithm: Any, alone: bool) -> Limbs:
     return Limbs(((int(a), int(b)) for a, b in pairs), algorithm.task.skeleton.edges, alone)
 
 
-def codec(model_type: MODEL, skeleton: Skeleton, alone: bool = False) -> Algorithm:
+@lru_cache(maxsize=8)
+def codec(
+    model_type: MODEL, names: tuple[str, ...], edges: tuple[tuple[int, int], ...], alone: bool = False
+) -> Algorithm:
     """An algorithm for its targets and its decoding alone, on a network that is as small as can be.
 
     Args:
         model_type: The algorithm.
-        skeleton: The keypoints and limbs.
+        names: The keypoints.
+        edges: The limbs between them.
         alone: The algorithm adds no limbs of its own.
 
     Returns:
         The same object each time; nobody trains it.
     """
-    return _codec(model_type, _Same(skeleton), alone)
-
-
-@dataclass(frozen=True)
-class _Same:
-    """Skeletons hold mappings, which have no hash: they are told apart by what they say."""
-
-    skeleton: Skeleton
-
-    def __hash__(self) -> int:
-        return hash((self.skeleton.names, self.skeleton.edges))
-
-
-@lru_cache(maxsize=8)
-def _codec(model_type: MODEL, same: _Same, alone: bool) -> Algorithm:
     kind = registry.get(model_type.value)
     fields = kind.Config.model_fields
     least: dict[str, Any] = {"num_stages": 1, "head_channels": 8}
     least |= dict.fromkeys(("bridges", "spokes"), not alone)
     values: dict[str, Any] = {"model_type": model_type.value, "backbone": "vggtiny"}
     values |= {name: value for name, value in least.items() if name in fields}
-    return kind(kind.Config.model_validate(values), Task(same.skeleton, (64, 64), categories=("person",))).eval()
+    task = Task(Skeleton.from_names(names, edges), (64, 64), categories=("person",))
+    return kind(kind.Config.model_validate(values), task).eval()
 
 
 def bare_batch(count: int, size: tuple[int, int], truth: Instances | None = None, known: Any = None) -> Batch:
@@ -267,8 +257,3 @@ def bare_batch(count: int, size: tuple[int, int], truth: Instances | None = None
         None if truth is None else truth.map(lambda array: array[:, None]),
         ignore=None if known is None else ~torch.as_tensor(known, dtype=torch.bool)[:, None],
     )
-
-
-def is_official(config: Configuration) -> bool:
-    """Whether the configuration's data set is one of those that are read from their own files."""
-    return config.data.dataset_type in (DATA.MSCOCO, DATA.MPII)
