@@ -135,6 +135,8 @@ def test_shares_and_splits(tmp_path: Path) -> None:
 def test_sets_beside_a_file_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"csv_file=a.csv beside sets: list all label files in sets"):
         Config.from_mapping({"data": {"csv_file": "a.csv", "sets": [{"csv_file": "b.csv"}]}})
+    with pytest.raises(ConfigError, match=r"label_format=coco beside sets: name the format of each set"):
+        Config.from_mapping({"data": {"label_format": "coco", "sets": [{"csv_file": "b.csv"}]}})
     with pytest.raises(ConfigError, match=r"data\.sets.*sharee"):
         Config.from_mapping({"data": {"sets": [{"csv_file": "b.csv", "sharee": 1}]}})
 

@@ -15,6 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 from tiny_project import settings
+from vitruve.config.schema import Config
+from vitruve.pipeline.train import train_run
 from vitruve.run import RunFiles
 from vitruve.training.strategies import partners
 
@@ -127,6 +129,17 @@ def test_resumed_they_end_as_if_unbroken(team: Team, project: Path, tmp_path: Pa
     assert torch.equal(weights(begun), weights(broken))
     assert rows(begun) == rows(broken)
     assert not list(broken.rglob(".*"))
+
+
+def test_a_strategy_for_one_process_is_said_to_have_no_effect(
+    project: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vitruve.pipeline.train._train_run", lambda config, run, **_: run.path)
+    for strategy in ("sync_sgd", "pair_avg"):
+        train_run(Config.from_mapping(training(project, strategy)), tmp_path / "run")
+    assert [record.getMessage() for record in caplog.records] == [
+        "training.parallel.strategy=pair_avg: without effect on one process; ask for more: training.parallel.processes"
+    ]
 
 
 def test_too_many_processes_are_refused_in_one_line(team: Team, project: Path, tmp_path: Path) -> None:

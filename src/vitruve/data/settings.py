@@ -122,6 +122,8 @@ class DataSettings(Section):
     def _consistent(self) -> DataSettings:
         if self.sets and self.csv_file != type(self).model_fields["csv_file"].default:
             raise ValueError(f"csv_file={self.csv_file} beside sets: list all label files in sets")
+        if self.sets and self.label_format is not None:
+            raise ValueError(f"label_format={self.label_format} beside sets: name the format of each set in sets")
         names, count = self.keypoint_names, self.num_keypoints
         if names is not None:
             doubled = next((name for name in names if names.count(name) > 1), None)

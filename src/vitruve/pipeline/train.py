@@ -68,6 +68,11 @@ def train_run(config: Config, directory: Path, *, resume: bool = False, quiet: b
         elif processes_of(config.training) > 1:
             config = with_processes(config, processes_of(config.training))
             return supervise(config, run, resume=resume, quiet=quiet)
+        elif config.training.parallel.strategy != "sync_sgd":
+            _log.warning(
+                "training.parallel.strategy=%s: without effect on one process; ask for more: training.parallel.processes",
+                config.training.parallel.strategy,
+            )
         return _train_run(config, run, resume=resume, quiet=quiet)
     except KeyboardInterrupt:
         raise _stopped(run) from None
