@@ -138,7 +138,7 @@ def test_a_strategy_for_one_process_is_said_to_have_no_effect(
     for strategy in ("sync_sgd", "pair_avg"):
         train_run(Config.from_mapping(training(project, strategy)), tmp_path / "run")
     assert [record.getMessage() for record in caplog.records] == [
-        "training.parallel.strategy=pair_avg: without effect on one process; ask for more: training.parallel.processes"
+        "training.parallel.strategy=pair_avg: without effect on one process; set training.parallel.processes"
     ]
 
 

@@ -70,7 +70,7 @@ def train_run(config: Config, directory: Path, *, resume: bool = False, quiet: b
             return supervise(config, run, resume=resume, quiet=quiet)
         elif config.training.parallel.strategy != "sync_sgd":
             _log.warning(
-                "training.parallel.strategy=%s: without effect on one process; ask for more: training.parallel.processes",
+                "training.parallel.strategy=%s: without effect on one process; set training.parallel.processes",
                 config.training.parallel.strategy,
             )
         return _train_run(config, run, resume=resume, quiet=quiet)
