@@ -26,6 +26,10 @@ class RunError(VitruveError):
     """A run directory cannot be used: missing, damaged, or made for something else."""
 
 
+class ServerError(VitruveError):
+    """A server cannot be used: unreachable, slow, refusing, or it failed half-way."""
+
+
 class TrainingError(VitruveError):
     """Training cannot go on, for example because the loss is not a number."""
 

@@ -132,12 +132,14 @@ class TaskFrame:
         width: In pixels.
         height: In pixels.
         deleted: It was taken out of the task: it keeps its index, and nothing is drawn on it.
+        index: The n-th frame the decoder gives, where :attr:`name` is a video; None for an image.
     """
 
     name: str
     width: int
     height: int
     deleted: bool = False
+    index: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,396 @@
+"""A CVAT server: its tasks read and changed, without loss and safe to do twice.
+
+::
+
+    server = CvatServer.connect("https://cvat.example.org")       # token from CVAT_ACCESS_TOKEN
+    for info in server.tasks(status="completed"):                 # TaskInfo: id, name, status, updated, size, ...
+        task = server.read(info.id)                               # AnnotationTask with all that is drawn
+    server.change(info.id, add=shapes, update=[...], remove=[...])
+    server.set_status(info.id, "completed")
+    made = server.create(task, images=Path("folder"))             # number of the new task
+
+Everything raises :class:`~vitruve.errors.ServerError` or ``InputError`` in one line. Nothing is deleted that is not
+named in ``remove``. Requests that failed are tried again, and a change whose answer was lost is looked for first, so
+that nothing is drawn twice. Who needs a preview compares with :mod:`vitruve.annotation.cvat_diff` before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vitruve.annotation import cvat_upload
+from vitruve.annotation.cvat_access import Access, server_url
+from vitruve.annotation.cvat_diff import difference, unmatched, without_numbers
+from vitruve.annotation.cvat_http import Uncertain, Wire
+from vitruve.annotation.cvat_json import Numbering, read_frames, read_task
+from vitruve.errors import InputError, ServerError, nearest
+from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape, TaskFrame, Track
+
+STATUSES = {
+    "annotation": {"stage": "annotation", "state": "new"},
+    "validation": {"stage": "validation", "state": "new"},
+    "completed": {"stage": "acceptance", "state": "completed"},
+}
+"""The states that a task may be brought to, and what its jobs must be for that: a task's own is derived from them."""
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """A task without what is drawn.
+
+    Attributes:
+        id: Its number.
+        name: Its name; there may be two of one name.
+        status: ``annotation``, ``validation`` or ``completed``.
+        updated: When it last changed, in ISO 8601.
+        created: When it was made.
+        subset: What it is used for, or empty.
+        size: How many images it has.
+    """
+
+    id: int
+    name: str
+    status: str
+    updated: str
+    created: str
+    subset: str
+    size: int
+
+
+class CvatServer:
+    """A CVAT server. Made by :meth:`connect`.
+
+    Args:
+        wire: The connection.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+
+    @classmethod
+    def connect(
+        cls,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        access: Access | None = None,
+        organization: str | None = None,
+        timeout: float = 60.0,
+        attempts: int = 5,
+        pause: float = 0.5,
+    ) -> CvatServer:
+        """Connect to a server.
+
+        Args:
+            url: Its address; by default that in ``VITRUVE_CVAT_URL``.
+            token: A personal access token; by default that of the environment, see :class:`Access`.
+            access: In place of a token.
+            organization: Short name of the organisation whose tasks are meant, or None.
+            timeout: Seconds until an answer, for each request.
+            attempts: How often a request is tried.
+            pause: Seconds before the second attempt; each further one is twice as long.
+
+        Returns:
+            The server.
+
+        Raises:
+            InputError: There is no address or no access.
+            ServerError: It cannot be reached or lets us not in.
+        """
+        place = server_url(url)
+        return cls(Wire(place, access or Access.find(token), organization, timeout, attempts, pause))
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self.wire.url
+
+    def tasks(self, status: str | None = None, name: str | None = None, pattern: str = "") -> list[TaskInfo]:
+        """The tasks there are.
+
+        Args:
+            status: Those with this status only.
+            name: Those of exactly this name only.
+            pattern: Those whose name holds this only.
+
+        Returns:
+            The tasks, the oldest first.
+
+        Raises:
+            ServerError: The server failed.
+        """
+        query = {key: value for key, value in (("status", status), ("name", name)) if value is not None}
+        with self.wire.explained("/api/tasks"):
+            found = [_info(item) for item in self.wire.pages("/api/tasks", query)]
+        # Between two pages a task may be made, which moves the others: each counts once.
+        once = {info.id: info for info in found if name in (None, info.name) and status in (None, info.status)}
+        return [once[number] for number in sorted(once) if pattern in once[number].name]
+
+    def find(self, task: int | str) -> TaskInfo:
+        """One task.
+
+        Args:
+            task: Its number or name.
+
+        Returns:
+            The task.
+
+        Raises:
+            InputError: There is none of that name, or several.
+            ServerError: There is none of that number, or the server failed.
+        """
+        if isinstance(task, int) or task.isdigit():
+            with self.wire.explained(f"task {task}"):
+                return _info(self._raw(int(task)))
+        found = self.tasks(name=task)
+        if not found:
+            known = [info.name for info in self.tasks()]
+            raise InputError(f"{self.url}: no task named '{task}'{nearest(task, known)}; it has {len(known)} others")
+        if len(found) > 1:
+            numbers = ", ".join(str(info.id) for info in found)
+            raise InputError(f"{self.url}: {len(found)} tasks are named '{task}': give the number, one of {numbers}")
+        return found[0]
+
+    def read(self, task_id: int) -> AnnotationTask:
+        """A task with all that is drawn in it.
+
+        Args:
+            task_id: Its number.
+
+        Returns:
+            The task.
+
+        Raises:
+            InputError: It has no images: it was made, but the upload did not come to its end.
+            ServerError: There is no such task, or the server failed.
+        """
+        with self.wire.explained(f"task {task_id}"):
+            raw = self._raw(task_id)
+            if not raw["size"]:
+                raise InputError(
+                    f"{self.url}: task {task_id} ({raw['name']}) has no images: its upload did not come to an end; "
+                    "run create-task again, or delete it in CVAT"
+                )
+            drawn = self.wire.ask("GET", f"/api/tasks/{task_id}/annotations/")
+            return read_task(raw, self._labels(task_id), self._meta(task_id), drawn)
+
+    def frames(self, task_id: int) -> tuple[TaskFrame, ...]:
+        """The images of a task.
+
+        Args:
+            task_id: Its number.
+
+        Returns:
+            One entry a frame, in the task's order.
+        """
+        return read_frames(self._raw(task_id), self._meta(task_id))
+
+    def labels(self, task_id: int) -> tuple[LabelSpec, ...]:
+        """The labels of a task.
+
+        Args:
+            task_id: Its number.
+
+        Returns:
+            The labels.
+        """
+        return Numbering(f"{self.url}: task {task_id}", self._labels(task_id)).labels
+
+    def image(self, task_id: int, frame: int) -> bytes | None:
+        """The file of one image as it was uploaded.
+
+        Args:
+            task_id: Number of the task.
+            frame: Index of the image.
+
+        Returns:
+            Its content; None where the server has it no more.
+
+        Raises:
+            ServerError: The server failed.
+        """
+        query = {"type": "frame", "number": frame, "quality": "original"}
+        return self.wire.content(f"/api/tasks/{task_id}/data/", query)
+
+    def create(self, task: AnnotationTask, images: Path | Sequence[Path] | None = None) -> int:
+        """Make a task with images and all that is drawn; what a broken attempt has left is completed.
+
+        Args:
+            task: Its name, labels, frames and shapes. Without frames, the files are the images in their order.
+            images: The folder that names of frames begin at, or the files to upload, which may be one video; None where
+                the frames are files on the server's share.
+
+        Returns:
+            Its number. A task of this name that has these images already is taken as it is.
+
+        Raises:
+            InputError: A file is missing, or a task of this name has other images.
+            ServerError: The server failed.
+        """
+        number = cvat_upload.make_task(self, task, images)
+        if task.shapes or task.tracks:
+            self.change(number, add=difference(self.read(number), without_numbers(task)).add)
+        return number
+
+    def change(
+        self,
+        task_id: int,
+        add: Sequence[Shape | Track] = (),
+        update: Sequence[Shape | Track] = (),
+        remove: Sequence[Shape | Track] = (),
+    ) -> None:
+        """Change what is drawn in a task.
+
+        Args:
+            task_id: Its number.
+            add: What is new; frames are indices of the task.
+            update: What takes the place of that with its ``id``.
+            remove: What is taken away, by its ``id``. A server numbers what is updated anew: read it again after.
+
+        Raises:
+            InputError: The task has no such label or attribute, or something to update or remove has no ``id``.
+            ServerError: The server failed; what was changed before stays, and doing the same again does the rest.
+        """
+        for item in (*update, *remove):
+            if item.id is None:
+                raise InputError(f"task {task_id}: a shape of {item.label} has no id; read the task before changing it")
+        if not (add or update or remove):
+            return
+        numbering = Numbering(f"{self.url}: task {task_id}", self._labels(task_id))
+        known = self._drawn(task_id, numbering)
+        for items, action in ((remove, "delete"), (update, "update"), (add, "create")):
+            # Both are checked before anything is sent: a label that is missing must not leave half of a change.
+            bodies = [_body(numbering, part, action) for part in _parts(items)]
+            for part, body in zip(_parts(items), bodies, strict=True):
+                self._apply(task_id, numbering, action, part, body, known)
+
+    def _apply(
+        self,
+        task_id: int,
+        numbering: Numbering,
+        action: str,
+        items: Sequence[Shape | Track],
+        body: dict[str, Any],
+        known: dict[tuple[str, int], Any],
+    ) -> None:
+        """Send one change; where the answer is lost, look what of it was done and send the rest."""
+        path = f"/api/tasks/{task_id}/annotations/"
+        for attempt in range(1, self.wire.attempts + 1):
+            try:
+                self.wire.ask("PATCH", path, {"action": action}, body)
+                return
+            except Uncertain as failure:
+                if attempt == self.wire.attempts:
+                    raise ServerError(str(failure)) from failure
+                self.wire.wait(attempt)
+                items = self._left(task_id, numbering, action, items, known)
+                if not items:
+                    return
+                body = _body(numbering, items, action)
+
+    def _left(
+        self,
+        task_id: int,
+        numbering: Numbering,
+        action: str,
+        items: Sequence[Shape | Track],
+        known: dict[tuple[str, int], Any],
+    ) -> list[Shape | Track]:
+        """What of a change is not yet made."""
+        now = self._drawn(task_id, numbering)
+        if action != "create":
+            return [item for item in items if (_family(item), item.id) in now]
+        return list(unmatched(items, [item for key, item in now.items() if key not in known])[0])
+
+    def _drawn(self, task_id: int, numbering: Numbering) -> dict[tuple[str, int], Shape | Track]:
+        """All that is drawn, by kind and number."""
+        found = self.wire.ask("GET", f"/api/tasks/{task_id}/annotations/")
+        read: dict[str, Callable[[dict[str, Any]], Shape | Track]]
+        read = {"tags": numbering.tag, "shapes": numbering.shape, "tracks": numbering.track}
+        return {(family, item["id"]): read[family](item) for family in read for item in found.get(family) or ()}
+
+    def set_status(self, task_id: int, status: str) -> int:
+        """Bring a task to a status, by its jobs.
+
+        Args:
+            task_id: Its number.
+            status: One of :data:`STATUSES`.
+
+        Returns:
+            How many jobs were changed; none where it has the status already.
+
+        Raises:
+            InputError: There is no such status, or the task has no job because it has no images.
+            ServerError: The server failed.
+        """
+        if status not in STATUSES:
+            raise InputError(f"no status '{status}'{nearest(status, STATUSES)}; known are {', '.join(STATUSES)}")
+        with self.wire.explained(f"jobs of task {task_id}"):
+            jobs = [job for job in self.wire.pages("/api/jobs", {"task_id": task_id}) if job["type"] == "annotation"]
+        if not jobs:
+            raise InputError(f"{self.url}: task {task_id} has no job, because it has no images")
+        changed = [job for job in jobs if _job_status(job) != status]
+        for job in changed:
+            self._bring(f"/api/jobs/{job['id']}", status)
+        return len(changed)
+
+    def _bring(self, job: str, status: str) -> None:
+        self.wire.certain(
+            lambda: self.wire.ask("PATCH", job, body=STATUSES[status]),
+            lambda: _job_status(self.wire.ask("GET", job)) == status,
+        )
+
+    def _raw(self, task_id: int) -> dict[str, Any]:
+        return self.wire.ask("GET", f"/api/tasks/{task_id}")
+
+    def _labels(self, task_id: int) -> list[dict[str, Any]]:
+        # The parts of skeletons are listed within them.
+        found = self.wire.pages("/api/labels", {"task_id": task_id})
+        return [label for label in found if not label.get("has_parent")]
+
+    def _meta(self, task_id: int) -> dict[str, Any]:
+        return self.wire.ask("GET", f"/api/tasks/{task_id}/data/meta")
+
+
+def _info(item: dict[str, Any]) -> TaskInfo:
+    return TaskInfo(
+        int(item["id"]),
+        item["name"],
+        str(item.get("status") or "annotation"),
+        item.get("updated_date") or "",
+        item.get("created_date") or "",
+        item.get("subset") or "",
+        int(item.get("size") or 0),
+    )
+
+
+def _job_status(job: dict[str, Any]) -> str:
+    if job["stage"] == "annotation":
+        return "annotation"
+    return "completed" if (job["stage"], job["state"]) == ("acceptance", "completed") else "validation"
+
+
+def _family(item: Shape | Track) -> str:
+    """Under which key a server keeps it."""
+    return "tracks" if isinstance(item, Track) else "tags" if item.kind == "tag" else "shapes"
+
+
+def _parts(items: Sequence[Shape | Track]) -> Iterator[Sequence[Shape | Track]]:
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]
+
+
+def _body(numbering: Numbering, items: Sequence[Shape | Track], action: str) -> dict[str, Any]:
+    body: dict[str, Any] = {"version": 0, "tags": [], "shapes": [], "tracks": []}
+    keep = action != "create"
+    for item in items:
+        if isinstance(item, Track):
+            body["tracks"].append(numbering.track_json(item, keep_id=keep))
+        else:
+            body[_family(item)].append(numbering.shape_json(item, keep_id=keep))
+    return body
