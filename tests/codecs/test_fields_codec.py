@@ -158,15 +158,15 @@ def test_ignored_cells_say_nothing() -> None:
 
 def test_the_map_is_a_sum_of_gaussians_of_half_the_scale_and_at_least_a_pixel() -> None:
     for scale, sigma in ((6.0, 3.0), (1.0, 1.0)):
-        joints = np.full((1, 5, 4, 4), -20, np.float32)
-        joints[0, 1:3, 1, 2] = 0.25, -0.5  # at (2.25, 0.5) in cells
-        joints[0, 0, 1, 2], joints[0, 4, 1, 2] = np.log(0.8 / 0.2), np.log(np.expm1(scale / 8))
-        heights = np.zeros((1, 32, 32), np.float32)
+        joints = np.full((1, 5, 5, 5), -20, np.float32)
+        joints[0, 1:3, 2, 2] = 0.25, -0.5  # at (2.25, 1.5) in cells
+        joints[0, 0, 2, 2], joints[0, 4, 2, 2] = np.log(0.8 / 0.2), np.log(np.expm1(scale / 8))
+        heights = np.zeros((1, 40, 40), np.float32)
         fields_decode._draw(joints, 8.0, heights)
-        y, x = np.mgrid[:32, :32]
-        away = (x - 21.5) ** 2 + (y - 7.5) ** 2
+        y, x = np.mgrid[:40, :40]
+        away = (x - 21.5) ** 2 + (y - 15.5) ** 2
         wanted = 0.8 / 16 * np.exp(-away / (2 * sigma**2))
-        near = (abs(x - 21.5) <= 2.5 * sigma) & (abs(y - 7.5) <= 2.5 * sigma)
+        near = (abs(x - 21.5) <= 2.5 * sigma) & (abs(y - 15.5) <= 2.5 * sigma)
         np.testing.assert_allclose(heights[0], np.where(near, wanted, 0), atol=1e-6)
 
 
@@ -206,6 +206,39 @@ def test_columns_and_rows_are_treated_alike() -> None:
     assert results[0].shape == results[1].shape == (3, 14, 2)
     order = [np.nanargmin(np.nansum(abs(results[1] - each), (1, 2))) for each in results[0]]
     np.testing.assert_allclose(results[0], results[1][order], atol=0.05)
+
+
+@pytest.mark.parametrize("edge", [0, 1, 2, 3])
+def test_at_an_edge_keypoints_are_as_sure_as_elsewhere(edge: int) -> None:
+    """Half of the cells that point at them lie outside, so that people who leave the image were lost."""
+    points = np.array([[[60.0, 100], [100, 100], [140, 100]]])
+    points = points - [0, 100] if edge % 2 else points[..., ::-1] - [100, 0]
+    points = points if edge < 2 else np.array(SIZE) - 1 - points
+    found, scores, _ = _there_and_back(points, skeleton(3))
+    np.testing.assert_allclose(found, points, atol=0.05)
+    assert scores.min() > 0.95
+
+
+def test_people_who_cross_both_have_the_keypoint_in_which_they_do() -> None:
+    line = np.array([[0.0, 0], [40, 0], [80, 10], [120, 0], [160, 0]])
+    points = np.stack([line + np.full(2, 100), line[:, ::-1] + np.array([170, 28])])
+    assert np.hypot(*(points[0, 2] - points[1, 2])) == 2
+    found, _, _ = _there_and_back(points, Skeleton(tuple("abcde"), ((0, 1), (1, 2), (2, 3), (3, 4))))
+    order = np.argsort(found[:, 0, 0])
+    np.testing.assert_allclose(found[order], points, atol=2.1)
+
+
+def test_an_instance_that_is_there_twice_is_given_once() -> None:
+    instances = np.zeros((2, 4, 4))
+    instances[:, :, :2] = np.arange(4)[:, None] * 30 + 10
+    instances[:, :, 2], instances[:, :, 3] = [[0.9], [0.5]], 4
+    instances[1, 2, 0] += 20
+    for apart in (1, 2):
+        both = instances.copy()
+        both[1, 3, 1] += 20 * (apart - 1)
+        fields_decode._drop_doubles(both, np.zeros((4, 80, 80), bool), 0.15)
+        assert (both[0, :, 2] > 0).all()
+        assert (both[1, :, 2] > 0).tolist() == ([False, False, True, False] if apart == 1 else [True] * 4)
 
 
 def test_a_way_that_does_not_lead_back_is_not_taken() -> None:

@@ -20,7 +20,7 @@ from vitruve.codecs.peaks import Peaks
 
 SAMPLES = 10
 """Points along a limb at which its field is read."""
-_FAR = 2.0
+_FAR = 2.5
 """Parts of one person around a missing keypoint are at most this many of its longest limbs apart."""
 
 

@@ -22,8 +22,10 @@ _REDUCTION = 2
 """Input pixels in one of the map of places that are taken."""
 _LEAST_TAKEN = 4.0
 """Least distance of two keypoints of a kind, in input pixels."""
-_CELLS = 16
-"""Cells that point at a keypoint: of full confidence they make a height of one."""
+_SIDE = 4
+"""The square of cells that point at a keypoint: those within the field, of full confidence, make a height of one."""
+_DOUBLE = 0.5
+"""An instance is there twice when more than this share of its keypoints lies where a better one's do."""
 _BRIDGE = 0.25
 _REACH = 2.5
 """A Gaussian ends here, in standard deviations."""
@@ -178,7 +180,16 @@ def _draw(joints, stride, heights):
                 if joints[k, 0, y, x] > least:
                     px, py = _place(joints[k], 1, y, x, stride)
                     sigma = max(1.0, 0.5 * stride * _softplus(joints[k, 4, y, x]))
-                    _add_gaussian(heights[k], px, py, sigma, _sigmoid(joints[k, 0, y, x]) / _CELLS)
+                    share = 1 / (_cells(px, stride, joints.shape[3]) * _cells(py, stride, joints.shape[2]))
+                    _add_gaussian(heights[k], px, py, sigma, share * _sigmoid(joints[k, 0, y, x]))
+
+
+@njit(cache=True)
+@no_type_check
+def _cells(place, stride, count):
+    """How many cells of a row, or column, of so many can point at a place: at an edge, half as many."""
+    first = np.rint((place + 0.5) / stride - _SIDE / 2)
+    return max(min(first + _SIDE, count) - max(first, 0), _SIDE / 2)
 
 
 @njit(cache=True)
@@ -361,14 +372,25 @@ def _instances(joints, limbs, edges, way_begin, ways, weights, stride, heights, 
 @njit(cache=True)
 @no_type_check
 def _drop_doubles(instances, taken, threshold):
-    """Take from the worse of two instances each keypoint that the better one has at the same place."""
+    """Take from the worse of two instances that are one the keypoints that the better one has at the same place.
+
+    Two people who cross have a few keypoints in one place, and keep them.
+    """
     total = np.zeros(len(instances))
     for i in range(len(instances)):
         total[i] = instances[i, :, 2].sum()
     for i in np.argsort(-total, kind="mergesort"):
-        for k in range(instances.shape[1]):
-            x, y, score, scale = instances[i, k]
-            if score < threshold or _is_taken(taken[k], x, y):
-                instances[i, k, 2] = 0
+        instance = instances[i]
+        double = np.zeros(len(instance), np.bool_)
+        there = 0
+        for k in range(len(instance)):
+            if instance[k, 2] < threshold:
+                instance[k, 2] = 0
             else:
-                _take(taken[k], x, y, max(_LEAST_TAKEN, 0.5 * scale))
+                there += 1
+                double[k] = _is_taken(taken[k], instance[k, 0], instance[k, 1])
+        if double.sum() > _DOUBLE * there:
+            instance[double, 2] = 0
+        for k in range(len(instance)):
+            if instance[k, 2] > 0:
+                _take(taken[k], instance[k, 0], instance[k, 1], max(_LEAST_TAKEN, 0.5 * instance[k, 3]))
