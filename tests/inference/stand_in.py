@@ -55,6 +55,20 @@ class Bright(ImageAlgorithm):
         return found
 
 
+class Broken(Predictor):
+    """Stops after so many batches, like a process that is killed: what is written is written."""
+
+    def __init__(self, algorithm: ImageAlgorithm, after: int) -> None:
+        super().__init__(algorithm, 4)
+        self._left = after
+
+    def run_batch(self, *arguments: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise RuntimeError("killed")
+        return super().run_batch(*arguments)
+
+
 def predictor(batch_size: int = 4, context: int = 0) -> Predictor:
     return Predictor(Bright(context), batch_size)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from inference.stand_in import Bright, numbered, predictor, spots
+from inference.stand_in import Bright, Broken, numbered, predictor, spots
 from vitruve.errors import InputError
 from vitruve.formats.table import read_predictions
 from vitruve.inference.drawing import Look
@@ -54,20 +54,6 @@ def frames(path: Path) -> np.ndarray:
 
 def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-class Broken(Predictor):
-    """Stops after so many batches, like a process that is killed: what is written is written."""
-
-    def __init__(self, after: int, context: int = 0) -> None:
-        super().__init__(Bright(context), 4)
-        self._left = after
-
-    def run_batch(self, *arguments: Any) -> Any:
-        self._left -= 1
-        if self._left < 0:
-            raise RuntimeError("killed")
-        return super().run_batch(*arguments)
 
 
 def test_a_table_of_a_video(clip: Path) -> None:
@@ -129,7 +115,7 @@ def test_a_drawing_follows_how_it_is_to_look_and_what_the_table_says(clip: Path)
     assert (with_dots != without_dots).any()
     # Interrupted and gone on with, a table of other weights leaves no drawing of the old ones.
     with pytest.raises(RuntimeError):
-        run(what, Broken(2), identity="other", look=Look(threshold=0.5))
+        run(what, Broken(Bright(), 2), identity="other", look=Look(threshold=0.5))
     run(what, identity="other", look=Look(threshold=0.5))
     np.testing.assert_array_equal(frames(video), with_dots)
 
@@ -156,7 +142,7 @@ def test_interrupted_it_goes_on_to_the_same_files(clip: Path, tmp_path: Path, ba
     wanted, drawn = unbroken.table.read_bytes(), frames(unbroken.labeled_video)  # type: ignore[arg-type]
     moved = Job(clip, tmp_path / "other" / "clip.csv", tmp_path / "other" / "drawn.mp4", ("csv", "h5"))
     with pytest.raises(RuntimeError, match="killed"):
-        run(moved, Broken(batches, context))
+        run(moved, Broken(Bright(context), batches))
     assert not moved.table.exists() and not moved.labeled_video.exists()  # type: ignore[union-attr]
     done = run(moved, predictor(4, context))
     kept = min(batches, COUNT // 4) * 4
@@ -173,7 +159,7 @@ def test_half_a_row_is_not_kept(clip: Path, tail: bytes) -> None:
     what = job(clip, video=False)
     wanted = run(what).table.read_bytes()
     with pytest.raises(RuntimeError):
-        run(what, Broken(3), overwrite=True)
+        run(what, Broken(Bright(), 3), overwrite=True)
     with what.part.open("ab") as stream:
         stream.write(tail)
     run(what)
@@ -184,7 +170,7 @@ def test_a_part_of_something_else_is_not_gone_on_with(clip: Path) -> None:
     what = job(clip, video=False)
     for identity, batch_size in (("other weights", 4), ("weights torch", 3)):
         with pytest.raises(RuntimeError):
-            run(what, Broken(3))
+            run(what, Broken(Bright(), 3))
         done = run(what, predictor(batch_size), identity=identity)
         assert done.frames == COUNT
         what.table.unlink()
@@ -227,7 +213,7 @@ def test_an_interrupted_overwriting_goes_on_without_being_told_again(clip: Path)
     with pytest.raises(InputError, match=r"clip\.csv: is there already and was not written by 'vitruve predict'"):
         run(what)
     with pytest.raises(RuntimeError):
-        run(what, Broken(2), overwrite=True)
+        run(what, Broken(Bright(), 2), overwrite=True)
     assert what.table.read_text() == "someone's own table\n"
     assert run(what).frames == COUNT - 8
 
@@ -256,7 +242,7 @@ def test_images_of_a_folder_fill_one_table(tmp_path: Path) -> None:
     (what,) = jobs_for(paths, tmp_path / "out", tmp_path / "out", formats=("csv", "h5"), labeled_video=True)
     assert what.table == tmp_path / "out" / "set.csv" and what.labeled_video is None
     with pytest.raises(RuntimeError):
-        run(what, Broken(1))
+        run(what, Broken(Bright(), 1))
     assert run(what).frames == 3
     table = read_predictions(what.table)
     assert list(table.index) == [f"set/img{index}.png" for index in range(7)]
@@ -292,7 +278,7 @@ def test_a_damaged_image_has_an_empty_row_and_is_named(tmp_path: Path, context: 
     (what,) = jobs_for(paths, tmp_path / "out", tmp_path / "out", formats=("csv",), labeled_video=False)
     # Killed behind the first batch, which has a damaged image: the process that goes on has not seen it.
     with pytest.raises(RuntimeError, match="killed"):
-        run(what, Broken(1, context))
+        run(what, Broken(Bright(context), 1))
     done = run(what, predictor(4, context))
     first, second = done.unreadable
     assert "img1.png: not an image" in first and "img5.png: the image file is cut short" in second

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from learned_outputs import learned
 from vitruve.algorithms import registry
 from vitruve.algorithms.base import Algorithm, Needs, Outputs, Task
 from vitruve.codecs.average import enlarged, mirrored_limbs
@@ -37,27 +38,6 @@ def build(name: str, skeleton: Skeleton = SKELETON) -> Algorithm:
     return kind(kind.Config(model_type=name, backbone="test_resnet", **small), Task(skeleton, SIZE)).eval()
 
 
-def raw(name: str, targets: dict[str, torch.Tensor]) -> Outputs:
-    """Outputs of a network that has learned the targets."""
-    if name == "pose_proposal":
-        sure = {"response": targets["response"], "iou": targets["response"], "limbs": targets["limbs"]}
-        found = {key: (value * 0.98 + 0.01).logit() for key, value in sure.items()}
-        found |= {key: targets[key].nan_to_num(0.5).clamp(0.01, 0.99).logit() for key in ("place", "size")}
-        return {key: value.flatten(2, -3) for key, value in found.items()}
-    if name == "pifpaf":
-        joints, limbs = targets["joints"].nan_to_num(), targets["limbs"].nan_to_num()
-        confident = [(each[:, :, :, :1] * 8 - 4) for each in (joints, limbs)]
-        scales = [each.clamp_min(0.05).expm1().log() for each in (joints[:, :, :, 3:], limbs[:, :, :, 5:])]
-        spread, both = torch.full_like(joints[:, :, :, :1], -2), torch.full_like(limbs[:, :, :, :2], -2)
-        return {
-            "joints": torch.cat([confident[0], joints[:, :, :, 1:3], spread, scales[0]], 3).flatten(2, 3),
-            "limbs": torch.cat([confident[1], limbs[:, :, :, 1:5], both, scales[1]], 3).flatten(2, 3),
-        }
-    if name == "heatmap":
-        return {"heatmaps": targets["heatmaps"].clamp_min(1e-9).log()}
-    return {"conf_2": 0.8 * targets["conf"], "paf_2": targets["paf"]}
-
-
 def seeing(name: str, people: np.ndarray, *, fooled: bool = False) -> tuple[Algorithm, Batch, list[Batch]]:
     """An algorithm that sees ``people`` (N, K, 2; original pixels) wherever an input shows them; and all it was shown.
 
@@ -72,7 +52,7 @@ def seeing(name: str, people: np.ndarray, *, fooled: bool = False) -> tuple[Algo
         swap = mirrored or fooled
         points = people[:, SKELETON.flip_permutation] if swap else people
         truth = Instances.from_keypoints(torch.from_numpy(points[None, None]).float())
-        return raw(name, algorithm.encode(Batch(batch.images, batch.to_image, truth)))
+        return learned(name, algorithm.encode(Batch(batch.images, batch.to_image, truth)))
 
     algorithm.forward = forward  # type: ignore[method-assign]
     images = torch.randint(0, 255, (1, 1, 1, 3, SIZE[1], SIZE[0]), dtype=torch.uint8)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from inference.crowds import Spots, pictures, walks
+from inference.stand_in import Broken
 from vitruve.formats.hub import read_labels
 from vitruve.inference.drawing import Look, draw_video
 from vitruve.inference.files import Done, predict_to_files
@@ -39,18 +40,6 @@ def job(source: Path, folder: str = "out", formats: tuple[str, ...] = ("csv",), 
 def run(what: Job, network: Predictor | None = None, **options: Any) -> Done:
     values = {"scorer": "net", "identity": "weights torch", "look": LOOK, **options}
     return predict_to_files(network or Predictor(Spots(), 4), what, **values)
-
-
-class Broken(Predictor):
-    def __init__(self, after: int) -> None:
-        super().__init__(Spots(), 4)
-        self._left = after
-
-    def run_batch(self, *arguments: Any) -> Any:
-        self._left -= 1
-        if self._left < 0:
-            raise RuntimeError("killed")
-        return super().run_batch(*arguments)
 
 
 def test_a_table_has_as_many_places_as_are_needed(clip: Path) -> None:
@@ -84,7 +73,7 @@ def test_an_interrupted_prediction_ends_with_the_same_files(clip: Path, after: i
     formats = ("csv", "h5", "coco")
     whole = run(job(clip, "whole", formats))
     with pytest.raises(RuntimeError):
-        run(job(clip, "broken", formats), Broken(after))
+        run(job(clip, "broken", formats), Broken(Spots(), after))
     assert not job(clip, "broken").table.exists()
     again = run(job(clip, "broken", formats))
     assert 0 < again.frames < COUNT
