@@ -2,7 +2,7 @@
 
 The verbs are functions of this package: ``recommend``, ``train``, ``load_run``, ``predict``, ``evaluate``,
 ``convert``, ``bench``, ``calibrate``, ``example``, ``select_frames``, ``smooth``, ``create_boxes``, ``smooth_boxes``,
-``crop``, ``remap``, ``track``, ``status``, ``list_available``, ``create_project``, ``list_projects``,
+``crop``, ``remap``, ``track``, ``tune``, ``watch_study``, ``status``, ``list_available``, ``create_project``, ``list_projects``,
 ``train_project``, ``predict_3d``, ``predict_2d``, ``create_videos_3d``, ``create_videos_2d``, ``view_dataset``,
 ``animate_3d``, ``analyze_validation``, ``plot_error_histogram`` and ``plot_error_per_keypoint``. They are imported
 when they are first used, so ``import vitruve`` is quick.
@@ -47,7 +47,9 @@ if TYPE_CHECKING:
         track,
         train,
         train_project,
+        tune,
         view_dataset,
+        watch_study,
     )
 
 __version__ = "0.1.0"
@@ -86,7 +88,9 @@ __all__ = [
     "track",
     "train",
     "train_project",
+    "tune",
     "view_dataset",
+    "watch_study",
 ]
 
 

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from vitruve.run import Status
     from vitruve.structures.labels import Frame, Labels
     from vitruve.structures.skeleton import Skeleton
+    from vitruve.tuning.tune import tune as tune
+    from vitruve.tuning.tune import watch_study as watch_study
 
 # Verbs that are what a module does, which loads much: it is imported when the verb is first used.
 _LATER = {
@@ -56,7 +58,9 @@ _LATER = {
     "plot_error_per_keypoint": "vitruve.pipeline.compare_3d",
     "track": "vitruve.pipeline.track",
     "train_project": "vitruve.project.training",
+    "tune": "vitruve.tuning.tune",
     "view_dataset": "vitruve.pipeline.view_dataset",
+    "watch_study": "vitruve.tuning.tune",
 }
 
 

@@ -235,7 +235,7 @@ class RunFiles:
             here = writer.get("host") == socket.gethostname()
             if found.status not in ("TRAINING", "EVALUATING") or not here:
                 return found
-            if _runs(int(writer["pid"]), float(writer["started"])):
+            if process_runs(int(writer["pid"]), float(writer["started"])):
                 return replace(found, process=int(writer["pid"]))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{self.status}: not a training status ({error!r}); copy the run again") from error
@@ -300,8 +300,16 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _runs(pid: int, started: float) -> bool:
-    """Whether a process is there and is the one that started then: numbers are given again."""
+def process_runs(pid: int, started: float) -> bool:
+    """Whether a process of this machine is there and is the one that started then: numbers are given again.
+
+    Args:
+        pid: Its number.
+        started: When it started, in seconds since 1970.
+
+    Returns:
+        False also for one that has ended and was not waited for.
+    """
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - started) < _CLOCK_SECONDS

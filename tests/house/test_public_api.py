@@ -33,6 +33,8 @@ OFFERED = {
     "remap",
     "status",
     "track",
+    "tune",
+    "watch_study",
     "create_project",
     "list_projects",
     "train_project",

@@ -70,12 +70,16 @@ def _idle(config: Sections, needs: Needs) -> Iterator[tuple[str, str]]:
         yield "crop.from_labels", "data.bbox_file has the boxes"
     if not config.eval.predict_vids_after_training:
         yield from ((key, "predict_vids_after_training is false") for key in _VIDEOS)
+    if not config.tune.space:
+        yield "tune", "for vitruve tune, which needs tune.space"
     yield "eval.fiftyone", "training makes no data set: see vitruve fiftyone"
     yield "eval.hydra_paths", "for scripts/predict_new_vids.py and scripts/create_fiftyone_dataset.py"
     if config.model.do_context and not needs.context:
         yield "model.do_context", f"{config.model.model_type} sees single frames"
     if training.optimizer != "SGD":
-        yield "training.optimizer_params.momentum", f"with {training.optimizer}"
+        yield from (
+            (f"training.optimizer_params.{key}", f"with {training.optimizer}") for key in ("momentum", "nesterov")
+        )
     for scheduler in type(training.lr_scheduler_params).model_fields:
         if scheduler != training.lr_scheduler:
             yield f"training.lr_scheduler_params.{scheduler}", f"lr_scheduler is {training.lr_scheduler}"

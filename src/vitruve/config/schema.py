@@ -130,8 +130,12 @@ class Config(Sections):
         return cls.examine(read_yaml(Path(path)), str(path))[0]
 
     def to_yaml(self) -> str:
-        """All settings, defaults too, as YAML that :meth:`load` reads back to an equal object."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+        """All settings, defaults too, as YAML that :meth:`load` reads back to an equal object.
+
+        A search is left out where there is none: it is no part of a run.
+        """
+        plain = self.model_dump(mode="json", exclude=None if self.tune.space else {"tune"})
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _validated(section: type[_S], values: Any, source: str | None, overridden: Collection[str], prefix: str = "") -> _S:

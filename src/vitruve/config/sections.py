@@ -14,6 +14,7 @@ from vitruve.inference.settings import EvalSettings, InferenceSettings
 from vitruve.losses.settings import CallbackSettings, LossesSettings
 from vitruve.settings import Section
 from vitruve.training.settings import TrainingSettings
+from vitruve.tuning.settings import TuneSettings
 
 
 class Sections(Section):
@@ -32,6 +33,7 @@ class Sections(Section):
     eval: EvalSettings = Field(default=EvalSettings(), description="What follows training.")
     callbacks: CallbackSettings = Field(default=CallbackSettings(), description="What happens between epochs.")
     inference: InferenceSettings = Field(default=InferenceSettings(), description="How the network is run.")
+    tune: TuneSettings = Field(default=TuneSettings(), description="The search for the best settings.")
     ensemble: StrictInt = Field(
         default=1, ge=1, description="Networks that are trained, which differ in training.rng_seed_model_pt."
     )

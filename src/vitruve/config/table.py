@@ -76,12 +76,25 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _rows(section: type[BaseModel], prefix: str) -> Iterator[Row]:
+    return (_row(key, field) for key, field in fields_of(section, prefix))
+
+
+def fields_of(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """All settings of a section and of those inside it.
+
+    Args:
+        section: Of settings.
+        prefix: What keys begin with.
+
+    Yields:
+        Full keys with what pydantic knows of them.
+    """
     for name, field in section.model_fields.items():
         inner = _section(field)
         if inner is None:
-            yield _row(prefix + name, field)
+            yield prefix + name, field
         else:
-            yield from _rows(inner, f"{prefix}{name}.")
+            yield from fields_of(inner, f"{prefix}{name}.")
 
 
 def _row(key: str, field: FieldInfo) -> Row:

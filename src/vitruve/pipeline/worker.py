@@ -20,7 +20,7 @@ from vitruve.errors import Interrupted, VitruveError
 def main() -> None:
     """Train as the line on the standard input says; whoever wrote it must stay."""
     request, report = json.loads(sys.stdin.readline()), Path(sys.argv[1])
-    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    threading.Thread(target=end_with_supervisor, daemon=True).start()
     try:
         _work(request)
     except (KeyboardInterrupt, Exception) as error:
@@ -54,7 +54,8 @@ def _work(request: dict[str, Any]) -> None:
     train_run(config, Path(request["run"]), resume=request["resume"], quiet=request["quiet"])
 
 
-def _end_with_supervisor() -> None:
+def end_with_supervisor() -> None:
+    """Wait for the end of the standard input, and end this process then, with all that it started."""
     # Not through sys.stdin: whoever is forked meanwhile would wait for its lock.
     while os.read(0, 1):
         pass

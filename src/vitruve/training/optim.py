@@ -100,10 +100,13 @@ def build_optimizer(
         ):
             if members:
                 groups.append({"params": members, "weight_decay": decay, "part": part})
-    rate = settings.optimizer_params.learning_rate
+    numbers = settings.optimizer_params
+    rate = numbers.learning_rate
     # One fused step over all parameters is several times as fast as one small operation each.
     if settings.optimizer == "SGD":
-        return torch.optim.SGD(groups, lr=rate, momentum=settings.optimizer_params.momentum, nesterov=True, fused=True)
+        return torch.optim.SGD(
+            groups, lr=rate, momentum=numbers.momentum, nesterov=numbers.nesterov and numbers.momentum > 0, fused=True
+        )
     if settings.optimizer == "RMSprop":
         return torch.optim.RMSprop(groups, lr=rate)
     kind = torch.optim.AdamW if settings.optimizer == "AdamW" else torch.optim.Adam
@@ -143,6 +146,8 @@ def learning_rate_factor(settings: TrainingSettings, plan: Plan, step: int) -> f
         if steps is None:
             steps = tuple(epoch * plan.steps_per_epoch for epoch in params.multisteplr.milestones)
         return float(params.multisteplr.gamma ** sum(step >= milestone for milestone in steps))
+    if settings.lr_scheduler == "step":
+        return float(params.step.gamma ** (step // (params.step.step_size * plan.steps_per_epoch)))
     if settings.lr_scheduler == "cosine":
         warmup = params.cosine.warmup_epochs * plan.steps_per_epoch
         if step < warmup:

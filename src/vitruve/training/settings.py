@@ -50,6 +50,7 @@ class OptimizerParams(Section):
         default=None, ge=0, description="Weight decay; null for 0.01 with AdamW and 0 with the others."
     )
     momentum: StrictFloat = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD.")
+    nesterov: StrictBool = Field(default=True, description="Nesterov's momentum with SGD; it needs some momentum.")
 
 
 class MultiStep(Section):
@@ -60,6 +61,13 @@ class MultiStep(Section):
         default=None, description="Optimiser steps at which it falls, in place of milestones."
     )
     gamma: StrictFloat = Field(default=0.5, gt=0, le=1, description="Factor by which it falls.")
+
+
+class Step(Section):
+    """The learning rate falls every few epochs."""
+
+    step_size: StrictInt = Field(default=30, ge=1, description="Epochs between two falls.")
+    gamma: StrictFloat = Field(default=0.1, gt=0, le=1, description="Factor by which it falls.")
 
 
 class Cosine(Section):
@@ -91,6 +99,7 @@ class SchedulerParams(Section):
     """Numbers of each learning rate schedule; those of ``lr_scheduler`` count."""
 
     multisteplr: MultiStep = Field(default=MultiStep(), description="Numbers of multisteplr.")
+    step: Step = Field(default=Step(), description="Numbers of step.")
     cosine: Cosine = Field(default=Cosine(), description="Numbers of cosine.")
     onecycle: OneCycle = Field(default=OneCycle(), description="Numbers of onecycle.")
     plateau: Plateau = Field(default=Plateau(), description="Numbers of plateau.")
@@ -222,7 +231,7 @@ class TrainingSettings(Section):
     rng_seed_model_pt: StrictInt = Field(default=0, ge=0, description="Seed of the weights that are not pretrained.")
     optimizer: Literal["Adam", "AdamW", "RMSprop", "SGD"] = Field(default="AdamW", description="Optimiser.")
     optimizer_params: OptimizerParams = Field(default=OptimizerParams(), description="Numbers of the optimiser.")
-    lr_scheduler: Literal["multisteplr", "cosine", "onecycle", "plateau", "none"] = Field(
+    lr_scheduler: Literal["multisteplr", "step", "cosine", "onecycle", "plateau", "none"] = Field(
         default="onecycle", description="Course of the learning rate."
     )
     lr_scheduler_params: SchedulerParams = Field(default=SchedulerParams(), description="Numbers of each course.")
