@@ -145,7 +145,7 @@ def test_hyperposes_backbones_go_over_as_well(backbone: str, kind: str, tmp_path
 
 
 def test_keypoints_and_classes_are_not_mistaken_for_one_another(classes: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="learns keypoints, but these labels have classes alone"):
+    with pytest.raises(ConfigError, match="learns keypoints, but these labels have none"):
         prepare(pretraining(classes, {"model_type": "heatmap"}))
     keypoints = Config.from_mapping(settings(write_project(tmp_path), {"model_type": "classifier"}))
     with pytest.raises(ConfigError, match="learns classes, but these labels do not have one each"):

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch import nn
 
 from vitruve.algorithms.settings import ModelSettings
+from vitruve.codecs.anchors import Shapes
 from vitruve.structures.batch import Batch
 from vitruve.structures.instances import Instances
 from vitruve.structures.skeleton import Skeleton
@@ -69,7 +71,7 @@ class Task:
     categories: tuple[str, ...] = ("object",)
     downsample_factor: int = 2
     missing_is_uniform: bool = False
-    anchors: tuple[tuple[tuple[float, float], ...], ...] = ()
+    anchors: Shapes = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, the inverse of :meth:`from_dict`."""
@@ -161,6 +163,11 @@ class Algorithm(nn.Module, ABC):
     @abstractmethod
     def example_input(self, count: int) -> torch.Tensor:
         """A uint8 tensor of zeros such as :attr:`network` takes, for ``count`` inputs; used for export."""
+
+    @classmethod
+    def fitted(cls, config: ModelSettings, sizes: Float[np.ndarray, "n 2"]) -> Shapes:
+        """Anchors for objects of these widths and heights, in pixels of the input, as :attr:`Task.anchors` has them."""
+        return ()
 
     def averaged(self, outputs: Sequence[Outputs], mirrored: Sequence[bool]) -> Outputs | None:
         """Outputs of several looks at the same frames as those of one; see ``inference.flip`` and ``inference.scales``.

@@ -59,6 +59,10 @@ def _idle(config: Sections, needs: Needs) -> Iterator[tuple[str, str]]:
             yield "data.view_names", "one label file"
     if needs.views or needs.cameras or needs.truth_3d or needs.classes:
         yield from ((key, f"{config.model.model_type} does not find keypoints in single images") for key in _LOOKS)
+    if not needs.boxes:
+        yield from ((key, f"{config.model.model_type} is no detector") for key in ("data.tiles", "inference.tiles"))
+    if needs.instances or needs.classes:
+        yield "data.downsample_factor", "settings of model give its maps their size"
     if not needs.masking:
         yield "training.patch_mask", f"{config.model.model_type} learns from whole images"
     yield "data.image_delimiter", "frame numbers are the last digits of an image's name"

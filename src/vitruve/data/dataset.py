@@ -153,7 +153,7 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
             drawn = draw(self.augmentation, base, self._size, rng)
             warp, mirrored = drawn.warp, drawn.mirrored
         images = np.stack([warp.image(each).transpose(2, 0, 1) for each in self._window(image, pixels)])
-        truth = replace(truth, keypoints=warp.displaced(truth.keypoints))
+        truth = replace(truth, keypoints=warp.displaced(truth.keypoints), boxes=warp.displaced_boxes(truth.boxes))
         if mirrored:
             truth = replace(
                 truth,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictFloat, StrictInt, model_validator
 
 from vitruve.data.source_settings import DataSet, FilterSettings
+from vitruve.data.tile_settings import TileSettings
 from vitruve.settings import Section
 
 _Name = Annotated[str, Field(coerce_numbers_to_str=True, min_length=1)]
@@ -111,6 +112,10 @@ class DataSettings(Section):
     image_delimiter: str | None = Field(
         default=None,
         description="Text in an image's file name before its frame number; null for the last run of digits.",
+    )
+    tiles: TileSettings | None = Field(
+        default=None,
+        description="Look at large images in overlapping tiles, in training and in prediction; detectors only.",
     )
     cache_gb: StrictFloat = Field(
         default=4.0,

@@ -88,6 +88,14 @@ class Warp:
             place = aim - sampled
         return apply_matrix(self.to_image, place[None])[0].reshape(*lead, 2).astype(points.dtype)
 
+    def displaced_boxes(self, boxes: Float[np.ndarray, "*lead 4"] | None) -> Float[np.ndarray, "*lead 4"] | None:
+        """The boxes around the corners of boxes that :meth:`displaced` has moved; None of None."""
+        if boxes is None or self.displacement is None:
+            return boxes
+        corners = boxes[..., [0, 1, 2, 1, 2, 3, 0, 3]].reshape(*boxes.shape[:-1], 4, 2)
+        moved = self.displaced(corners)
+        return np.concatenate([moved.min(-2), moved.max(-2)], -1)
+
 
 def _averaged(image: np.ndarray, matrix: Matrix, factor: int) -> tuple[np.ndarray, Matrix]:
     height, width = image.shape[:2]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictFloat, StrictInt
 
+from vitruve.data.tile_settings import TileSettings
 from vitruve.settings import Section
 
 Runtime = Literal[
@@ -48,6 +49,11 @@ class InferenceSettings(Section):
         default=(1.0,),
         description="Sizes in which each image is looked at, as factors of the network's input, such as [0.5, 1, 2]; "
         "what they show is put together. Others than [1] run in torch.",
+    )
+    tiles: TileSettings | None = Field(
+        default=None,
+        description="Look at large images in overlapping tiles and put together what these show; null as data.tiles "
+        "says; detectors only.",
     )
 
 

@@ -16,6 +16,7 @@ from vitruve.data.augment import augmentation
 from vitruve.data.crops import jittered
 from vitruve.data.dataset import Pick, PoseDataset
 from vitruve.data.loaders import EpochBatches, TrainingSet, loader, training_loader
+from vitruve.data.tiles import tiled
 from vitruve.errors import ConfigError
 from vitruve.evaluation.subspace import Subspace
 from vitruve.inference.device import pick_device
@@ -123,6 +124,8 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True, team: Te
     for part in (train, validation):
         prepared.cache.fill(part, [image for frame in part for image in frame.images])
     size, needs, seed = prepared.task.input_size, algorithm.needs, settings.rng_seed_data_pt
+    if needs.boxes and config.data.tiles is not None:
+        train, validation = (tiled(part, config.data.tiles, seed) for part in (train, validation))
     frames = PoseDataset(train, size, needs, prepared.cache, changes, seed, settings.imgaug_3d)
     subspaces = fit_subspaces(videos, labels, needs.instances)
     terms = build_terms(videos, labels, algorithm, subspaces)

@@ -181,12 +181,15 @@ def model_record(
 
 
 def data_hash(labels: Labels) -> str:
-    """A SHA-256 of image names, keypoints and visibility: it changes when a label does."""
+    """A SHA-256 of image names, keypoints, visibility and, where these are all, boxes with their classes."""
     digest = hashlib.sha256()
     for frame in labels:
         digest.update("\n".join(image.name for image in frame.images).encode())
         for array in (frame.instances.keypoints.astype("<f4"), frame.instances.visible.astype("<i1")):
             digest.update(np.ascontiguousarray(array).tobytes())
+        boxes, categories = frame.instances.boxes, frame.instances.categories
+        if not frame.instances.num_keypoints and boxes is not None and categories is not None:
+            digest.update(boxes.astype("<f4").tobytes() + categories.astype("<i8").tobytes())
     return digest.hexdigest()
 
 

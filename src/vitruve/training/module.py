@@ -21,6 +21,7 @@ from vitruve.structures.batch import Batch, TrainingBatch
 from vitruve.structures.instances import OCCLUDED, Instances
 from vitruve.training.domain import DomainTerm
 from vitruve.training.optim import Plan, PlateauFactor, align_state, build_optimizer, freeze, learning_rate_factor
+from vitruve.training.precision import Pair, figures, pairs
 from vitruve.training.settings import TrainingSettings
 from vitruve.training.team import Team
 from vitruve.training.unsupervised import UnsupervisedTerms
@@ -76,6 +77,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         self._team = team
         self._domain = domain
         self._errors: list[np.ndarray] = []
+        self._seen: list[Pair] = []
         self._plateau: PlateauFactor | None = None
         if settings.lr_scheduler == "plateau":
             rate = settings.optimizer_params.learning_rate
@@ -154,9 +156,11 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
             return batch.with_images(augment_batch(batch.images, self._augmentation, generator))
 
     def _log_mean(self, values: Mapping[str, torch.Tensor | float], batch_size: int) -> None:
+        # Times the number of processes: Lightning averages their batch sizes, and drops what is left of a half.
+        size, several = batch_size * self._team.size, self._team.size > 1
         for name, value in values.items():
             shown = value.detach() if isinstance(value, torch.Tensor) else value
-            self.log(name, shown, on_step=False, on_epoch=True, batch_size=batch_size, sync_dist=self._team.size > 1)
+            self.log(name, shown, on_step=False, on_epoch=True, batch_size=size, sync_dist=several)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses and distance in original pixels (or millimetres) on validation frames."""
@@ -166,10 +170,16 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         shown = {f"val_{name}_loss": value.float() for name, value in losses.items()}
         figures = {f"val_{name}": value for name, value in self.algorithm.figures(outputs, batch).items()}
         self._log_mean({**shown, **figures, "val_supervised_loss": total}, len(batch))
-        self._errors.append(distances(self.algorithm.decode(outputs, batch), batch))
+        found = self.algorithm.decode(outputs, batch)
+        self._errors.append(distances(found, batch))
+        if self.algorithm.needs.boxes:
+            self._seen += pairs(found, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean distance, and Lightning Pose's RMSE a coordinate (the distance over the square root of two)."""
+        """Log the mean distance, and Lightning Pose's RMSE a coordinate (the distance over the square root of two).
+
+        Of detectors, log the average precision.
+        """
         errors = np.concatenate([np.zeros(0), *(error.ravel() for error in self._errors)])
         errors = np.concatenate(self._team.gather(errors))
         self._errors.clear()
@@ -177,6 +187,10 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         if len(known):
             self.log("val_pixel_error", float(known.mean()))
             self.log("val_supervised_rmse", float(np.sqrt((known**2).mean() / 2)))
+        seen = [pair for part in self._team.gather(self._seen) for pair in part]
+        for name, value in figures(seen, self.algorithm).items():
+            self.log(f"val_{name}", value)
+        self._seen.clear()
         if self._plateau is not None:
             self._plateau.step(float(self.trainer.callback_metrics["val_supervised_loss"]))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from vitruve.algorithms import registry
 from vitruve.algorithms.base import Algorithm, Task
+from vitruve.codecs.anchors import Shapes
 from vitruve.config.schema import Config
 from vitruve.data import splits
 from vitruve.data.calibrations import with_cameras
@@ -16,6 +17,7 @@ from vitruve.data.centers import center_labels
 from vitruve.data.context import check_context, check_neighbours
 from vitruve.data.images import ImageCache
 from vitruve.data.limbs import with_limbs
+from vitruve.data.object_boxes import box_labels, box_sizes, check_boxes, input_size
 from vitruve.data.reconstruction import reconstructed
 from vitruve.data.sources import load_labels
 from vitruve.errors import ConfigError
@@ -76,6 +78,8 @@ def prepare(config: Config, run: RunFiles | None = None) -> Prepared:
             f"training.split.method={config.training.split.method}: data.sets say themselves what they are for; "
             "set it to given, or leave their split out"
         )
+    if kind.needs.boxes:
+        labels = box_labels(labels)
     if kind.needs.limbs:
         labels = with_limbs(labels)
     labels = labels.with_splits(draw_split(labels, config.training))
@@ -94,13 +98,15 @@ def prepare(config: Config, run: RunFiles | None = None) -> Prepared:
     cache = ImageCache(config.data.cache_gb)
     cropping = Cropping(config, run)
     labels = cropping.labels(labels, cache)
+    size = _input_size(labels, config, kind)
     task = Task(
         labels.skeleton,
-        _input_size(labels, config),
+        size,
         views,
         labels.categories,
         config.data.downsample_factor,
         config.training.uniform_heatmaps_for_nan_keypoints,
+        _anchors(labels, size, config, kind),
     )
     # Whether an image is whole shows when it is decoded: now, before anything is written.
     lacking = check_context(labels, kind.needs, cache, config.model.model_type)
@@ -173,10 +179,12 @@ def check_truth(labels: Labels, kind: type[Algorithm], name: str) -> None:
     Raises:
         ConfigError: That is not labelled.
     """
-    if not kind.needs.classes and not len(labels.skeleton):
+    if kind.needs.boxes:
+        check_boxes(labels, name)
+    elif not kind.needs.classes and not len(labels.skeleton):
         raise ConfigError(
-            f"model.model_type={name}: learns keypoints, but these labels have classes alone; take "
-            "model.model_type=classifier"
+            f"model.model_type={name}: learns keypoints, but these labels have none; take "
+            "model.model_type=classifier for classes of images, faster_rcnn for boxes"
         )
     if kind.needs.classes and (len(labels.categories) < 2 or any(f.instances.categories is None for f in labels)):
         raise ConfigError(
@@ -209,10 +217,18 @@ def check_needs(labels: Labels, kind: type[Algorithm], name: str) -> None:
             )
 
 
-def _input_size(labels: Labels, config: Config) -> tuple[int, int]:
+def _anchors(labels: Labels, size: tuple[int, int], config: Config, kind: type[Algorithm]) -> Shapes:
+    if not kind.needs.boxes:
+        return ()
+    return kind.fitted(config.model, box_sizes(labels.split("train"), size, config.data.tiles))
+
+
+def _input_size(labels: Labels, config: Config, kind: type[Algorithm]) -> tuple[int, int]:
     dims = config.data.image_resize_dims
     if dims.width is not None and dims.height is not None:
         return dims.width, dims.height
+    if kind.needs.boxes:
+        return input_size(labels, config.data.tiles)
     sizes = np.array([image.shown_size for frame in labels for image in frame.images])
     width, height = np.median(sizes, 0)
     return tuple(max(_MULTIPLE, round(side / _MULTIPLE) * _MULTIPLE) for side in (width, height))
