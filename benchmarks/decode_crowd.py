@@ -18,6 +18,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from common import record
+from crowds import known_boxes, known_field
 
 from vitruve.codecs import fields, fields_decode, grid, grid_decode, limb_graph, paf
 from vitruve.codecs.assembly import assemble, gaps
@@ -84,10 +85,7 @@ def composite_fields(points: np.ndarray, skeleton: Skeleton, rng: np.random.Gene
     limbs = fields.encode_limbs(at, scales, torch.tensor(edges + bridges), cells)[0]
 
     def raw(target: torch.Tensor, ends: int) -> np.ndarray:
-        sure = 8 * target[:, :1].nan_to_num(0) - 5  # 0.007 where there is nothing, 0.95 where there is
-        away = target[:, 1 : 1 + 2 * ends].nan_to_num(0)
-        size = target[:, 1 + 2 * ends :].nan_to_num(0.5).clamp_min(0.01)
-        maps = torch.cat([sure, away, torch.zeros_like(size), size.expm1().log()], 1).numpy()
+        maps = known_field(target, ends).numpy()
         return (maps + rng.normal(0, 0.05, maps.shape)).astype(np.float32)
 
     graph, maps = fields_decode.graph(len(skeleton), edges, bridges), (raw(joints, 1), raw(limbs, 2))
@@ -100,11 +98,10 @@ def grids(points: np.ndarray, skeleton: Skeleton, rng: np.random.Generator) -> D
     people = torch.from_numpy(points * size / np.array(SIZE))[None].float()
     layout = grid.Layout(grid.root_limbs(skeleton, spokes=True), len(skeleton))
     targets = grid.encode(people, grid.person_boxes(people, None, size), layout, size)
-    targets["iou"] = targets["response"]
-    maps = {}
-    for name, target in targets.items():
-        logits = target[0].logit(1e-3 if name in ("place", "size") else 0.02).numpy()
-        maps[name] = (logits + rng.normal(0, 0.1, logits.shape)).astype(np.float32)
+    maps = {
+        name: (value[0].numpy() + rng.normal(0, 0.1, value[0].shape)).astype(np.float32)
+        for name, value in known_boxes(targets).items()
+    }
     order = [maps[name] for name in ("response", "iou", "place", "size", "limbs")]
     return lambda: len(grid_decode.decode(*order, layout).points)
 

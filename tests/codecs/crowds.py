@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from vitruve.structures.skeleton import Skeleton
+from vitruve.synthetic.crowd_files import CrowdExtent
 
 NUMBERS = (3, 14, 16, 17, 21, 133)
 """How many keypoints skeletons are tried with."""
@@ -60,6 +62,22 @@ def photographs(data_dir: Path, size: tuple[int, int]) -> list[tuple[np.ndarray,
         boxes = np.array([row["bbox"] for row in rows], float)
         boxes[:, 2:] += boxes[:, :2]
         found.append((points, boxes * scale - 0.5, np.array([row["area"] for row in rows]) * scale**2))
+    return found
+
+
+@cache
+def rendered(joints: int, size: tuple[int, int]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The same of rendered crowds, without people of whom less than three quarters are labelled."""
+    extent = CrowdExtent(people=5, joints=joints)
+    scale = min(size[0] / extent.width, size[1] / extent.height)
+    found = []
+    for number in range(4):
+        truth = extent.scene(number).look(20.0).people[0].numpy()
+        points = np.where((truth.visible > 0)[..., None], truth.keypoints, np.nan)
+        there = np.isfinite(points).all(-1).mean(-1) >= 0.75
+        assert truth.boxes is not None and truth.areas is not None
+        moved = [(places[there] + 0.5) * scale - 0.5 for places in (points, truth.boxes)]
+        found.append((moved[0], moved[1], truth.areas[there] * scale**2))
     return found
 
 

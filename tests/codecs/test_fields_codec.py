@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from crowds import NUMBERS, people, photographs, similarity, skeleton
+from crowds import NUMBERS, people, photographs, rendered, similarity, skeleton
 
 from vitruve.codecs import fields, fields_decode, limb_graph
 from vitruve.structures.skeleton import Skeleton
 from vitruve.structures.skeletons import known_skeleton
+from vitruve.synthetic.crowd import FIGURES
 
 SIZE, STRIDE = (432, 368), 8
 GRID = (SIZE[0] // STRIDE, SIZE[1] // STRIDE)
@@ -187,6 +188,14 @@ def test_people_of_photographs_are_found_again(data_dir: Path, stride: int) -> N
     for points, _, areas in photographs(data_dir, SIZE):
         found, _, _ = _there_and_back(points, kind, stride)
         assert similarity(found, points, areas, np.array(kind.sigmas)).min() > 0.95
+
+
+@pytest.mark.parametrize("joints", FIGURES)
+def test_people_of_rendered_crowds_are_found_again(joints: int) -> None:
+    kind = FIGURES[joints]
+    for points, _, areas in rendered(joints, SIZE):
+        found, _, _ = _there_and_back(points, kind)
+        assert similarity(found, points, areas, np.array(kind.sigmas)).min(initial=1) > 0.95
 
 
 def test_columns_and_rows_are_treated_alike() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from crowds import NUMBERS, people, photographs, similarity, skeleton
+from crowds import NUMBERS, people, photographs, rendered, similarity, skeleton
 
 from vitruve.codecs import grid, grid_decode
 from vitruve.structures.skeleton import Skeleton
 from vitruve.structures.skeletons import known_skeleton
+from vitruve.synthetic.crowd import FIGURES
 
 SIZE = (384, 384)
 
@@ -130,6 +131,20 @@ def test_people_of_photographs_are_found_again(data_dir: Path) -> None:
         around = np.concatenate([np.nanmin(points, 1), np.nanmax(points, 1)], -1)
         wanted = np.where([True, True, False, False], np.minimum(boxes, around), np.maximum(boxes, around))
         np.testing.assert_allclose(np.sort(found.boxes, 0), np.sort(wanted.clip(-0.5, 383.5), 0), atol=0.1)
+
+
+@pytest.mark.parametrize("joints", FIGURES)
+def test_people_of_rendered_crowds_are_found_again_but_for_collisions(joints: int) -> None:
+    kind = FIGURES[joints]
+    layout, whole = _layout(kind), 0
+    for points, boxes, areas in rendered(joints, SIZE):
+        targets, lost = _targets(points, boxes, layout)
+        smaller = {person for each in lost for person in each.persons[1:]}
+        free = [person for person in range(len(points)) if person not in smaller]
+        alike = similarity(_read(targets, layout).points, points, areas, np.array(kind.sigmas))
+        assert alike[free].min(initial=1) > 0.95
+        whole += len(free)
+    assert whole > 5
 
 
 def test_what_collides_is_listed_and_the_larger_person_is_kept() -> None:

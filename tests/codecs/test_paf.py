@@ -16,6 +16,7 @@ from vitruve.codecs.limb_graph import connected
 from vitruve.codecs.peaks import MOST, find_peaks
 from vitruve.structures.skeleton import Skeleton
 from vitruve.structures.skeletons import known_skeleton
+from vitruve.synthetic.crowd import FIGURES
 
 STRIDE, SIGMA, WIDTH = 8, 7.0, 8.0
 SIZE = (432, 368)
@@ -157,6 +158,17 @@ def test_people_of_photographs_are_found_again(data_dir: Path, name: str) -> Non
         worst.append(crowds.similarity(people.keypoints, points, areas, sigmas).min())
     print(name, np.round(worst, 3))
     assert min(worst) > 0.95
+
+
+@pytest.mark.parametrize("joints", FIGURES)
+def test_people_of_rendered_crowds_are_found_again(joints: int) -> None:
+    kind = FIGURES[joints]
+    for points, _, areas in crowds.rendered(joints, SIZE):
+        alike = crowds.similarity(found_again(points, kind).keypoints, points, areas, np.array(kind.sigmas))
+        others = np.linalg.norm(points[:, None] - points, axis=-1) + 1e9 * np.eye(len(points))[..., None]
+        # Nearer than two cells, keypoints of a kind may make one peak.
+        apart = ~(others < 2 * STRIDE).any((1, 2))
+        assert alike[apart].min(initial=1) > 0.95
 
 
 def test_a_limb_that_is_not_seen_is_made_up_for_by_another() -> None:
