@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from vitruve.evaluation.oks import assign, average_precision, instance_areas, similarity
+from vitruve.evaluation.average_precision import assign
+from vitruve.evaluation.oks import average_precision, instance_areas, similarity
 from vitruve.structures.instances import Instances
 from vitruve.structures.skeleton import DEFAULT_SIGMA
 

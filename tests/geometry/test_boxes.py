@@ -11,6 +11,7 @@ from vitruve.geometry.boxes import (
     edges,
     fill_gaps,
     known_median,
+    overlaps,
     smooth_boxes,
     whole_image,
     window_box,
@@ -155,3 +156,13 @@ def test_a_window_of_video_shows_an_animal_that_fills_half_of_each_box() -> None
         assert (boxes[:, :2] + boxes[:, 2:] / 4 <= high + 1e-9).all()
     still = np.tile([[50.0, 40.0, 30.0, 20.0]], (5, 1))
     np.testing.assert_allclose(window_box(still), still[0])
+
+
+def test_overlaps_by_hand():
+    some = np.array([[0.0, 0, 10, 10], [0, 0, 0, 0], [np.nan] * 4])
+    others = np.array([[0.0, 0, 10, 5], [5, 5, 15, 15], [20, 20, 30, 30], [0, 0, 0, 0], [-10, -10, 30, 30]])
+    np.testing.assert_allclose(
+        overlaps(some, others), [[0.5, 25 / 175, 0, 0, 100 / 1600], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]]
+    )
+    within = np.array([True, True, False, False, True])
+    np.testing.assert_allclose(overlaps(some[:1], others, within), [[0.5, 0.25, 0, 0, 1]])

@@ -1,7 +1,7 @@
 """Object keypoint similarity, and the average precision that COCO measures with it.
 
 The definitions are those of https://cocodataset.org/#keypoints-eval, and the numbers those of its reference
-implementation: areas, crowds, people without keypoints and ties are treated in the same way.
+implementation; see :mod:`vitruve.evaluation.average_precision`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
+from vitruve.evaluation.average_precision import THRESHOLDS, Compared, measure
 from vitruve.structures.instances import Instances
 
-THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
-"""The similarities from which a prediction counts as right."""
 MOST = 20
 """Predictions an image that count, the best by score."""
 AREAS: dict[str, tuple[float, float]] = {"all": (0, 1e10), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
 """Sizes of people that are looked at apart, in square pixels."""
 
-_RECALLS = np.linspace(0, 1, 101)
 _TINY = np.spacing(1)
 
 
@@ -111,6 +109,32 @@ def instance_scores(instances: Instances) -> Float[np.ndarray, " N"]:
     return np.asarray(np.nansum(scores, -1) / np.maximum((~np.isnan(scores)).sum(-1), 1))
 
 
+def instance_crowds(instances: Instances) -> Bool[np.ndarray, " N"]:
+    """Which instances stand for many: those marked as such.
+
+    Args:
+        instances: ``(N, ...)`` of one view.
+
+    Returns:
+        ``(N,)``.
+    """
+    count = len(instances.keypoints)
+    return np.zeros(count, bool) if instances.crowds is None else np.asarray(instances.crowds, bool)
+
+
+def instance_classes(instances: Instances) -> Int[np.ndarray, " N"]:
+    """The class of each instance; 0 where there are no classes.
+
+    Args:
+        instances: ``(N, ...)`` of one view.
+
+    Returns:
+        ``(N,)``.
+    """
+    count = len(instances.keypoints)
+    return np.zeros(count, np.int64) if instances.categories is None else np.asarray(instances.categories, np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class AveragePrecision:
     """How well people were found, over all images.
@@ -155,82 +179,46 @@ def average_precision(
     Returns:
         The figures.
     """
-    limits = np.array(list(AREAS.values()))
-    counted = np.zeros(len(limits), int)
-    scores, right, ignored = [], [], []
-    for truth, found in images:
-        truth, found = _there(truth), _there(found)
-        beside, known = _ignored(truth, limits), instance_scores(found)
-        counted += (~beside).sum(1)
-        order = np.argsort(-known, kind="stable")[:most]
-        found = found[order]
-        sizes = _spans(found)
-        crowds = np.zeros(len(truth.keypoints), bool) if truth.crowds is None else np.asarray(truth.crowds, bool)
-        match = assign(similarity(found.keypoints, truth, sigmas), beside, crowds, thresholds)
-        outside = (sizes < limits[:, :1]) | (sizes > limits[:, 1:])
-        hit = match >= 0
-        passed = np.take_along_axis(np.pad(beside, ((0, 0), (0, 1)))[:, None], np.where(hit, match, beside.shape[1]), 2)
-        scores.append(known[order])
-        right.append(hit)
-        ignored.append(passed | (~hit & outside[:, None]))
-    together = np.concatenate(scores) if scores else np.zeros(0)
-    shape = (len(limits), len(thresholds))
-    order = np.argsort(-together, kind="stable")
-    hits = np.concatenate([np.zeros((*shape, 0), bool), *right], 2)[..., order]
-    beside = np.concatenate([np.zeros((*shape, 0), bool), *ignored], 2)[..., order]
-    rows, curves = [], np.full((*shape, len(_RECALLS)), np.nan)
-    for a, area in enumerate(AREAS):
-        for t, threshold in enumerate(thresholds):
-            precision, recall = np.nan, np.nan
-            if counted[a]:
-                curves[a, t], recall = _curve(hits[a, t], beside[a, t], counted[a])
-                precision = curves[a, t].mean()
-            rows.append((area, threshold, int(counted[a]), precision, recall))
-    return AveragePrecision(pd.DataFrame(rows, columns=["area", "oks", "people", "precision", "recall"]), curves)
+    limits = np.array(list(AREAS.values()), np.float64)
+    compared = [compare_keypoints(truth, found, sigmas) for truth, found in images]
+    measured = measure(compared, limits, thresholds, (most,))
+    rows = [
+        (area, threshold, int(measured.counts[a]), measured.curves[a, t].mean(), measured.recalls[0, a, t])
+        for a, area in enumerate(AREAS)
+        for t, threshold in enumerate(thresholds)
+    ]
+    table = pd.DataFrame(rows, columns=["area", "oks", "people", "precision", "recall"])
+    return AveragePrecision(table, measured.curves)
 
 
-def assign(
-    similar: Float[np.ndarray, "M N"],
-    ignored: Bool[np.ndarray, "A N"],
-    crowds: Bool[np.ndarray, " N"],
-    thresholds: Sequence[float] = THRESHOLDS,
-) -> Int[np.ndarray, "A T M"]:
-    """Whom each prediction finds: greedily, the best prediction first, each person once.
+def compare_keypoints(truth: Instances, found: Instances, sigmas: Float[np.ndarray, " K"]) -> Compared:
+    """Predicted instances of an image beside the labelled ones, by their keypoints.
 
     Args:
-        similar: Of M predictions, the best first, with N labelled instances.
-        ignored: Which of them need not be found, for each of A ways to look; they are taken only where nobody else is
-            left.
-        crowds: Which of them may be found any number of times.
-        thresholds: The least similarity.
+        truth: ``(N, ...)`` of one view. Who has no labelled keypoint need not be found.
+        found: ``(M, ...)`` of the same view.
+        sigmas: One constant a keypoint.
 
     Returns:
-        ``(A, T, M)`` numbers of instances, -1 for nobody.
+        Those that are there.
     """
-    result = np.full((len(ignored), len(thresholds), len(similar)), -1)
-    if not similar.size:
-        return result
-    least = np.minimum(np.array(thresholds), 1 - 1e-10)[:, None]
-    taken = np.zeros((len(ignored), len(thresholds), similar.shape[1]), bool)
-    last = similar.shape[1] - 1
-    for number, row in enumerate(similar):
-        free = (row >= least) & (~taken | crowds)
-        wanted = free & ~ignored[:, None]
-        pool = np.where(wanted.any(-1, keepdims=True), wanted, free)
-        # Of equally similar ones the last is taken, as the reference implementation does.
-        best = last - np.where(pool, row, -1.0)[..., ::-1].argmax(-1)
-        found = pool.any(-1)
-        result[..., number] = np.where(found, best, -1)
-        a, t = np.nonzero(found)
-        taken[a, t, best[a, t]] = True
-    return result
-
-
-def _ignored(truth: Instances, limits: Float[np.ndarray, "A 2"]) -> Bool[np.ndarray, "A N"]:
-    sizes = instance_areas(truth)
-    bare = ~(np.asarray(truth.visible) > 0).any(-1)
-    crowds = bare if truth.crowds is None else bare | np.asarray(truth.crowds, bool)
-    return np.asarray(crowds | (sizes < limits[:, :1]) | (sizes > limits[:, 1:]))
+    columns, known = np.flatnonzero(_is_there(truth)), instance_scores(found)
+    rows = np.flatnonzero(_is_there(found))
+    rows = rows[np.argsort(-known[rows], kind="stable")]
+    truth, found = truth[columns], found[rows]
+    crowds = instance_crowds(truth)
+    return Compared(
+        similarity(found.keypoints, truth, sigmas),
+        known[rows],
+        _spans(found),
+        instance_areas(truth),
+        crowds | ~np.asarray((np.asarray(truth.visible) > 0).any(-1)),
+        crowds,
+        instance_classes(found),
+        instance_classes(truth),
+        rows,
+        columns,
+    )
 
 
 def _spans(found: Instances) -> Float[np.ndarray, " M"]:
@@ -239,19 +227,9 @@ def _spans(found: Instances) -> Float[np.ndarray, " M"]:
     return np.asarray(np.nan_to_num(boxes[:, 2:] - boxes[:, :2]).prod(-1))
 
 
-def _there(instances: Instances) -> Instances:
-    """Without places that nobody takes; a crowd needs no keypoints to be there."""
+def _is_there(instances: Instances) -> Bool[np.ndarray, " N"]:
+    """Which places are not only there to fill an axis; a crowd needs no keypoints to be there."""
     here = np.asarray(instances.present)
     for values in (instances.crowds, instances.areas):
         here = here if values is None else here | (np.nan_to_num(np.asarray(values, np.float64)) > 0)
-    return instances if here.all() else instances[here]
-
-
-def _curve(right: np.ndarray, ignored: np.ndarray, count: int) -> tuple[np.ndarray, float]:
-    """Precision at 101 recalls, each the best of that recall or more, and the recall reached."""
-    hits, misses = np.cumsum(right & ~ignored), np.cumsum(~right & ~ignored)
-    recall = hits / count
-    precision = np.maximum.accumulate((hits / (hits + misses + _TINY))[::-1])[::-1]
-    places = np.searchsorted(recall, _RECALLS, side="left")
-    values = np.where(places < len(precision), np.append(precision, 0)[places], 0)
-    return values, float(recall[-1]) if len(recall) else 0.0
+    return here

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from vitruve.evaluation.oks import AREAS, THRESHOLDS, average_precision
+from vitruve.evaluation.average_precision import THRESHOLDS
+from vitruve.evaluation.oks import AREAS, average_precision
 from vitruve.evaluation.pckh import head_relative
 from vitruve.evaluation.tracking import identities
 from vitruve.structures.instances import Instances

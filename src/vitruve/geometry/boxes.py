@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from vitruve.geometry.affine import Size
 
@@ -52,6 +52,30 @@ def edges(boxes: Boxes) -> Boxes:
     """Edges ``x1 y1 x2 y2`` of boxes given by centre and size."""
     middle, half = boxes[..., :2], boxes[..., 2:] / 2
     return np.concatenate([middle - half, middle + half], -1)
+
+
+def overlaps(
+    some: Float[np.ndarray, "M 4"], others: Float[np.ndarray, "N 4"], within: Bool[np.ndarray, " N"] | None = None
+) -> Float[np.ndarray, "M N"]:
+    """Intersection over union of each box with each of the others.
+
+    Args:
+        some: Edges.
+        others: Edges.
+        within: Of which of the others it is not the union but the first box that the intersection is divided by: how
+            much of it lies within them. None for none.
+
+    Returns:
+        From 0 to 1; 0 where a box is NaN or both are empty.
+    """
+    with np.errstate(invalid="ignore"):
+        common = np.minimum(some[:, None, 2:], others[:, 2:]) - np.maximum(some[:, None, :2], others[:, :2])
+        both = np.maximum(common, 0).prod(-1)
+        own, theirs = ((boxes[:, 2:] - boxes[:, :2]).prod(-1) for boxes in (some, others))
+        union = own[:, None] + theirs - both
+        if within is not None:
+            union = np.where(within, own[:, None], union)
+        return np.where(union > 0, both / np.where(union > 0, union, 1), 0.0)
 
 
 def whole_image(size: Size, aspect: float) -> Float[np.ndarray, " 4"]:

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from vitruve.errors import InputError
+from vitruve.geometry.boxes import overlaps
 from vitruve.structures.skeleton import Skeleton
 
 # All in shares of the instance's size (the root of its box's area), and per frame.
@@ -133,7 +134,7 @@ class Tracker:
             shift = np.nanmedian(np.where(shared[..., None], offset, np.nan), -2)
         reach = uncertain + (_LOOSE * self._sizes) ** 2
         motion = np.exp(-np.nan_to_num((shift**2).sum(-1), nan=np.inf) / (2 * reach[:, None]))
-        overlap = _overlap(_boxes(self._points), _boxes(found))
+        overlap = overlaps(_boxes(self._points), _boxes(found))
         fit = _WEIGHTS["keypoints"] * keypoints + _WEIGHTS["boxes"] * overlap + _WEIGHTS["motion"] * motion
         return np.where(shared.any(-1), fit, 0.0), shift
 
@@ -187,12 +188,3 @@ def _boxes(points: Float[np.ndarray, "N K 2"]) -> Float[np.ndarray, "N 4"]:
 def _sizes(points: Float[np.ndarray, "N K 2"]) -> Float[np.ndarray, " N"]:
     boxes = _boxes(points)
     return np.asarray(np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(-1)))
-
-
-def _overlap(some: Float[np.ndarray, "T 4"], others: Float[np.ndarray, "M 4"]) -> Float[np.ndarray, "T M"]:
-    """Intersection over union."""
-    low = np.maximum(some[:, None, :2], others[None, :, :2])
-    high = np.minimum(some[:, None, 2:], others[None, :, 2:])
-    common = np.maximum(high - low, 0).prod(-1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(-1) for boxes in (some, others)]
-    return np.asarray(common / (areas[0][:, None] + areas[1][None] - common))
