@@ -48,6 +48,9 @@ def test_from_training_to_tracks(
     again = vitruve.evaluate(run, output=tmp_path / "again")
     table = again.report.people.average_precision.set_index("split")
     pd.testing.assert_frame_equal(table, found, check_dtype=False, rtol=1e-6)
+    (root / "labels.json").rename(root / "elsewhere.json")
+    without = vitruve.evaluate(run, output=tmp_path / "without").report.people.average_precision.set_index("split")
+    pd.testing.assert_frame_equal(without, table)
     new = vitruve.evaluate(run, root / "labels_new.json", pictures=2)
     folder = run / "evaluation" / "labels_new"
     rows = json.loads((folder / "person_keypoints_val2017_few_results.json").read_text())

@@ -163,10 +163,13 @@ def own_labels(config: Config, run: RunFiles) -> Labels:
     files = config.data.label_files()
     copies = [run.path / f"{file.stem}.csv" for file in files]
     if config.data.sets or not all(copy.is_file() for copy in copies):
+        data, kept = config.data, run.path / files[0].name
         lost = next((file for file in files if not file.exists()), None)
-        if lost is not None and not config.data.sets:
+        if lost is not None and len(files) == 1 and kept.is_file():
+            data = data.model_copy(update={"csv_file": str(kept.resolve())})
+        elif lost is not None and not data.sets:
             raise InputError(f"{lost}: the labels of {run.path} are not there any more; say where they are: --labels")
-        labels = own_skeleton_labels(config.data)
+        labels = own_skeleton_labels(data)
     else:
         source = copies[0] if len(copies) == 1 else copies
         labels = read_labels(source, None, config.data.data_dir, config.data.view_names or ())

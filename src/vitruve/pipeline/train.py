@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitruve.atomic import atomic_write
+from vitruve.atomic import atomic_path, atomic_write
 from vitruve.config.schema import Config
 from vitruve.data.images import ImageCache
 from vitruve.errors import Interrupted, RunError, VitruveError
@@ -191,5 +191,7 @@ def _keep_labels(labels: Labels, config: Config, run: RunFiles) -> None:
         write_labels(labels, run.path / f"{files[0].stem}.csv")
         return
     for file in files:
-        if file.is_file():
-            shutil.copy2(file, run.path / file.name)
+        # Files of several sets may have one name; they are read where they are.
+        if file.is_file() and not config.data.sets:
+            with atomic_path(run.path / file.name) as temporary:
+                shutil.copyfile(file, temporary)
