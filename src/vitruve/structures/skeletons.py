@@ -4,8 +4,8 @@ Names of joints are those of COCO, and a joint of another data set that lies els
 ``upper_neck`` is not the ``neck`` between the shoulders. So a joint can be found by its name in any of them.
 
 Sigmas are the data sets' own: COCO (17 joints), CrowdPose, Halpe, COCO-WholeBody (Jin et al. 2020). OpenPose and MPII
-publish none: their joints have those of the same joint of COCO, the neck that of a shoulder, and MPII's joints without
-a partner that of the nose, as is usual.
+publish none: their joints have those of the same joint of COCO, the neck that of a shoulder, the middle of the body
+that of a hip, and MPII's joints without a partner that of the nose, as is usual.
 """
 
 from __future__ import annotations
