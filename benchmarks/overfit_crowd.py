@@ -23,15 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import RESULTS, mirror_mouse, record
+from common import RESULTS, record
+from crowds import build, photographs, whole
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from vitruve.algorithms import registry
-from vitruve.algorithms.base import Algorithm, Task
-from vitruve.data.dataset import PoseDataset, checked
-from vitruve.data.images import ImageCache
-from vitruve.data.loaders import EpochBatches, loader
+from vitruve.algorithms.base import Algorithm
+from vitruve.data.dataset import checked
 from vitruve.formats.coco_results import write_results
 from vitruve.formats.hub import read_labels
 from vitruve.inference.predictor import Predictor
@@ -71,10 +69,8 @@ RECIPES = {
 def train(name: str, recipe: Recipe, labels: Labels) -> tuple[Algorithm, float]:
     """The algorithm, trained on all frames of labels, and the loss of the last step."""
     torch.manual_seed(0)
-    kind = registry.get(name)
-    algorithm = kind(kind.Config(model_type=name, **recipe.model), Task(labels.skeleton, recipe.size)).train()
-    dataset = PoseDataset(labels, recipe.size, algorithm.needs, ImageCache(1))
-    batch = next(iter(loader(dataset, EpochBatches(len(dataset), len(dataset), shuffle=False), 0)))
+    algorithm = build(name, labels, recipe.size, recipe.model).train()
+    batch = whole(labels, algorithm)
     optimizer = torch.optim.AdamW(algorithm.parameters(), recipe.rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.rate, recipe.steps, pct_start=0.1, final_div_factor=1e3
@@ -107,7 +103,7 @@ def average_precision(predictions: Labels, truth: Path) -> float:
 
 def run(name: str, recipe: Recipe) -> dict[str, Any]:
     """Seconds and average precision."""
-    file = mirror_mouse().parent / "coco_mini" / "test_coco.json"
+    file = photographs("coco")
     read = read_labels(file)
     labels = checked(convert(read, known_skeleton(recipe.skeleton)))
     began = time.perf_counter(), time.process_time()
