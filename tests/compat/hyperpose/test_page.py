@@ -18,7 +18,17 @@ from vitruve.compat.hyperpose.weights import read_arrays
 from vitruve.errors import RunError
 from vitruve.inference.load import load_run
 
-TRAIN = """
+ASSEMBLE = """
+# assemble the system using 'get' APIs
+# get config object
+config=Config.get_config()
+# get model object
+model=Model.get_model(config)
+# get dataset object
+dataset=Dataset.get_dataset(config)
+"""
+
+TRAIN = f"""
 # set the train configuartion using 'set' APIs
 # import modules of hyperpose
 from vitruve.compat.hyperpose import Config,Model,Dataset
@@ -32,21 +42,13 @@ Config.set_model_backbone(Config.BACKBONE.Vggtiny)
 Config.set_dataset_type(Config.DATA.COCO)
 # set training type
 Config.set_train_type(Config.TRAIN.Single_train)
-
-# assemble the system using 'get' APIs
-# get config object
-config=Config.get_config()
-# get model object
-model=Model.get_model(config)
-# get dataset object
-dataset=Dataset.get_dataset(config)
-# get train pipeline
+{ASSEMBLE}# get train pipeline
 train=Model.get_train(config)
 # train!
 train(model,dataset)
 """
 
-EVALUATE = """
+EVALUATE = f"""
 # set the evaluate pipeline using 'set' APIs
 # import modules of hyperpose
 from vitruve.compat.hyperpose import Config,Model,Dataset
@@ -57,15 +59,7 @@ Config.set_model_type(Config.MODEL.LightweightOpenpose)
 Config.set_model_backbone(Config.BACKBONE.Vggtiny)
 # set dataset to use
 Config.set_dataset_type(Config.DATA.MSCOCO)
-
-# assemble the system using 'get' APIs
-# get config object
-config=Config.get_config()
-# get model object
-model=Model.get_model(config)
-# get dataset object
-dataset=Dataset.get_dataset(config)
-# get evaluate pipeline
+{ASSEMBLE}# get evaluate pipeline
 eval=Model.get_eval(config)
 # evaluate!
 eval(model,dataset)

@@ -14,7 +14,7 @@ from vitruve.algorithms.crowd import gathered, ignored_cells
 from vitruve.algorithms.settings import ModelSettings
 from vitruve.compat.hyperpose.batches import annotated, augmented
 from vitruve.compat.hyperpose.custom import array, call, name_of, takes, tensors
-from vitruve.compat.hyperpose.dialect import Dialect, Prediction
+from vitruve.compat.hyperpose.dialect import Dialect, Prediction, of_images, of_views
 from vitruve.compat.hyperpose.human import instances_of
 from vitruve.errors import ConfigError, InputError
 from vitruve.structures.batch import Batch
@@ -76,7 +76,7 @@ class Adapted(Algorithm):
             self.dialect.check(self, found[-1], where, target=True)
         maps = {name: torch.cat([each[name] for each in found]) for name in found[0]}
         targets = self.dialect.core_targets(self, maps, self._known(batch))
-        return {name: value[:, None] for name, value in targets.items()}
+        return of_views(targets)
 
     def decode(self, outputs: Outputs, batch: Batch) -> Instances:
         """People by the user's post-processor, or by the algorithm."""
@@ -98,7 +98,7 @@ class Adapted(Algorithm):
 
     def prediction(self, outputs: Outputs) -> Prediction:
         """Outputs ``(B, 1, ...)`` by HyperPose's names, without the axis of views."""
-        flat = {name: value.flatten(0, 1) for name, value in outputs.items()}
+        flat = of_images(outputs)
         return Prediction(self.dialect.predictions(self, flat), self.dialect.main, flat)
 
     def arrays(self, outputs: Outputs) -> Prediction:
@@ -110,7 +110,7 @@ class Adapted(Algorithm):
 
     def target_maps(self, targets: Targets) -> dict[str, Any]:
         """Targets ``(B, 1, ...)`` by HyperPose's names, without the axis of views."""
-        return self.dialect.targets(self, {name: value.flatten(0, 1) for name, value in targets.items()})
+        return self.dialect.targets(self, of_images(targets))
 
     def _known(self, batch: Batch) -> torch.Tensor:
         stride = self.dialect.stride(self)
@@ -132,7 +132,7 @@ class AdaptedNetwork(Adapted):
 
     def loss(self, outputs: Outputs, targets: Targets) -> dict[str, torch.Tensor]:
         """What the user's ``cal_loss`` gives."""
-        predicted = nested({name: value.flatten(0, 1) for name, value in outputs.items()})
+        predicted = nested(of_images(outputs))
         wanted = self.target_maps(targets)
         known = next((targets[name] for name in ("learned", "known") if name in targets), None)
         where = f"{name_of(self.model)}.cal_loss"
@@ -147,9 +147,9 @@ class AdaptedNetwork(Adapted):
     def decode(self, outputs: Outputs, batch: Batch) -> Instances:
         """People by the user's post-processor, or by the algorithm."""
         if self.places.postprocessor is None:
-            maps = nested({name: value.flatten(0, 1) for name, value in outputs.items()})
+            maps = nested(of_images(outputs))
             core = self.dialect.outputs(self, {**maps})
-            outputs = {name: value[:, None] for name, value in core.items()}
+            outputs = of_views(core)
         return super().decode(outputs, batch)
 
     def averaged(self, outputs: Sequence[Outputs], mirrored: Sequence[bool]) -> Outputs | None:
@@ -158,7 +158,7 @@ class AdaptedNetwork(Adapted):
 
     def prediction(self, outputs: Outputs) -> Prediction:
         """Outputs by HyperPose's names."""
-        flat = {name: value.flatten(0, 1) for name, value in outputs.items()}
+        flat = of_images(outputs)
         return Prediction(nested(flat), self.dialect.main, flat)
 
 

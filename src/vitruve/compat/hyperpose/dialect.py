@@ -19,6 +19,16 @@ Maps = dict[str, Any]
 _LEAST = 1e-6
 
 
+def of_images(maps: Outputs) -> Outputs:
+    """Tensors ``(B, V, ...)`` as ``(B * V, ...)``, as HyperPose has them."""
+    return {name: value.flatten(0, 1) for name, value in maps.items()}
+
+
+def of_views(maps: Outputs) -> Outputs:
+    """Tensors ``(B, ...)`` as ``(B, 1, ...)``, as the core has them."""
+    return {name: value[:, None] for name, value in maps.items()}
+
+
 class Prediction(dict[str, Any]):
     """Maps by name that also unpack as HyperPose's first generation gave them: ``conf_map, paf_map = forward(x)``.
 

@@ -18,7 +18,7 @@ from vitruve.compat.hyperpose import weights
 from vitruve.compat.hyperpose.adapted import Adapted, adapt
 from vitruve.compat.hyperpose.anatomy import colors_of, learned_skeleton, parts_of
 from vitruve.compat.hyperpose.custom import lacking, tensor, tensors
-from vitruve.compat.hyperpose.dialect import Prediction, dialect_of
+from vitruve.compat.hyperpose.dialect import Prediction, dialect_of, of_views
 from vitruve.compat.hyperpose.enums import BACKBONE, MODEL, option
 from vitruve.compat.hyperpose.sections import Configuration
 from vitruve.compat.hyperpose.translate import core_config, input_size, limbs_of, task_of
@@ -109,18 +109,10 @@ class Preset(BasicModel):
     TYPE: ClassVar[MODEL]
 
     def __init__(
-        self,
-        config: Configuration | None = None,
-        *,
-        parts: Any = None,
-        limbs: Any = None,
-        hin: int | None = None,
-        win: int | None = None,
-        backbone: Any = None,
-        pretraining: bool = False,
-        data_format: str | None = None,
+        self, config: Configuration | None = None, *, parts: Any = None, limbs: Any = None, hin: int | None = None,
+        win: int | None = None, backbone: Any = None, pretraining: bool = False, data_format: str | None = None,
         **more: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         config = Configuration() if config is None else config
         given = {
             "custom_parts": parts,
@@ -227,12 +219,12 @@ class Preset(BasicModel):
     def _terms(self, predict_x: Any, target_x: Any, mask: Any) -> dict[str, torch.Tensor]:
         where = f"{type(self).__name__}.cal_loss"
         own = predict_x.core if isinstance(predict_x, Prediction) else None
-        first = self.data_format == "channels_first"
         predicted = tensors(predict_x, f"{where}: predict_x")
         wanted = tensors(target_x, f"{where}: target_x", predicted[self.dialect.main[0]])
-        if not first:
-            predicted = {name: _moved(value, last=False) for name, value in predicted.items()}
-        wanted = {name: value if first else _moved(value, last=False) for name, value in wanted.items()}
+        if self.data_format == "channels_last":
+            predicted, wanted = (
+                {name: _moved(each, last=False) for name, each in maps.items()} for maps in (predicted, wanted)
+            )
         self.dialect.check(self.algorithm, predicted, f"{where}: predict_x", target=False)
         shapes = self.dialect.shapes(self.algorithm, target=True)
         # A pre-processor gives the targets of one image without the axis of images.
@@ -240,23 +232,22 @@ class Preset(BasicModel):
             name: value[None] if name in shapes and value.ndim == len(shapes[name]) + 2 else value
             for name, value in wanted.items()
         }
-        height, width = predicted[self.dialect.main[0]].shape[-2:]
+        main = predicted[self.dialect.main[0]]
+        count, (height, width) = len(main), main.shape[-2:]
         for name, middle in shapes.items():
             given = None if name not in wanted else tuple(wanted[name].shape[1:])
             if given != (*middle, height, width):
                 raise InputError(
                     f"{where}: target '{name}' is {given or 'not there'}; expected {(*middle, height, width)}"
                 )
-        count = len(predicted[self.dialect.main[0]])
-        known = torch.ones(count, height, width, dtype=torch.bool, device=predicted[self.dialect.main[0]].device)
+        known = torch.ones(count, height, width, dtype=torch.bool, device=main.device)
         if mask is not None:
-            area = tensor(mask, predicted[self.dialect.main[0]])
+            area = tensor(mask, main)
             share = F.adaptive_avg_pool2d(area.reshape(count, 1, *area.shape[-2:]), (height, width))
             known &= share[:, 0] > 0.5
         outputs = self.dialect.outputs(self.algorithm, predicted) if own is None else own
         targets = self.dialect.core_targets(self.algorithm, wanted, known)
-        axis = {name: value[:, None] for name, value in targets.items()}
-        return self.algorithm.loss({name: value[:, None] for name, value in outputs.items()}, axis)
+        return self.algorithm.loss(of_views(outputs), of_views(targets))
 
 
 class Openpose(Preset):

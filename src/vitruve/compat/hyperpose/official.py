@@ -14,6 +14,7 @@ import numpy as np
 from vitruve.atomic import atomic_write
 from vitruve.compat.hyperpose.anatomy import as_rows
 from vitruve.compat.hyperpose.base_dataset import Base_dataset
+from vitruve.compat.hyperpose.custom import lacking
 from vitruve.compat.hyperpose.metas import CocoMeta, MPIIMeta, image_number
 from vitruve.compat.hyperpose.targets import target_of
 from vitruve.errors import InputError
@@ -37,11 +38,11 @@ class Official_dataset(Base_dataset):
 
     def labels(self, part: str) -> Labels:
         """The labels of ``train`` or ``val``, as the filter leaves them; frames have the numbers of their images."""
-        raise NotImplementedError
+        raise lacking(self, "labels")
 
     def measured(self, truth: Labels, found: Labels, folder: Path) -> dict[str, float]:
-        """Figures of predictions by the data set's own rules; result files go to the folder."""
-        raise NotImplementedError
+        """Figures of predictions by the data set's own rules; arguments as for its ``official_eval``."""
+        raise lacking(self, "measured")
 
     def generate_train_data(self) -> tuple[list[str], list[dict[str, Any]]]:
         """Training images with their targets."""

@@ -13,7 +13,7 @@ import torch
 from vitruve.algorithms.base import Algorithm
 from vitruve.compat.hyperpose.anatomy import as_rows, extra_part
 from vitruve.compat.hyperpose.custom import array, lacking, tensors
-from vitruve.compat.hyperpose.dialect import Prediction, dialect_of
+from vitruve.compat.hyperpose.dialect import Prediction, dialect_of, of_images, of_views
 from vitruve.compat.hyperpose.enums import MODEL
 from vitruve.compat.hyperpose.human import Human, humans_of
 from vitruve.compat.hyperpose.translate import Limbs, bare_batch, codec
@@ -33,23 +33,13 @@ class BasicPreProcessor:
         wout: Width of the maps in cells.
         colors: One a part.
         data_format: How maps are laid out.
-        *args: Not looked at.
-        **more: Not looked at.
+        *args: These and further ones by name are not looked at.
     """
 
     def __init__(
-        self,
-        parts: Any,
-        limbs: Any,
-        hin: int,
-        win: int,
-        hout: int,
-        wout: int,
-        colors: Any = None,
-        data_format: str = "channels_first",
-        *args: Any,
-        **more: Any,
-    ) -> None:
+        self, parts: Any, limbs: Any, hin: int, win: int, hout: int, wout: int, colors: Any = None,
+        data_format: str = "channels_first", *args: Any, **more: Any,
+    ) -> None:  # fmt: skip
         self.parts, self.limbs, self.colors = parts, limbs, colors
         self.hin, self.win, self.hout, self.wout = hin, win, hout, wout
         self.data_format = data_format
@@ -69,25 +59,10 @@ class BasicPreProcessor:
 
 
 class BasicPostProcessor:
-    """Makes people of maps.
-
-    Args:
-        parts: Enumeration of the keypoints.
-        limbs: Pairs of keypoint numbers.
-        colors: One a part.
-        data_format: How maps are laid out.
-        *args: Not looked at.
-        **more: Not looked at.
-    """
+    """Makes people of maps; arguments as for :class:`BasicPreProcessor`."""
 
     def __init__(
-        self,
-        parts: Any,
-        limbs: Any,
-        colors: Any = None,
-        data_format: str = "channels_first",
-        *args: Any,
-        **more: Any,
+        self, parts: Any, limbs: Any, colors: Any = None, data_format: str = "channels_first", *args: Any, **more: Any
     ) -> None:
         self.parts, self.limbs, self.colors, self.data_format = parts, limbs, colors, data_format
 
@@ -122,19 +97,7 @@ class PreProcessor(BasicPreProcessor):
     TYPE: ClassVar[MODEL]
 
     def process(self, annos: Any, mask: Any = None, bbxs: Any = None) -> dict[str, Any]:
-        """Targets of one image.
-
-        Args:
-            annos: Keypoints of each person in pixels of the input, ``(parts, 2)`` or ``(parts, 3)``.
-            mask: ``(hin, win)`` 0 where nothing is known, or None.
-            bbxs: ``(N, 4)`` boxes ``x y w h``, or None.
-
-        Returns:
-            Maps by name.
-
-        Raises:
-            InputError: A person has another number of keypoints.
-        """
+        """Targets of one image; ``mask`` and ``bbxs`` may be None, and a person ``(parts, 3)``."""
         algorithm = codec_of(self.parts, self.limbs, self.TYPE)
         dialect = dialect_of(self.TYPE)
         joints, stride = len(algorithm.task.skeleton), dialect.stride(algorithm)
@@ -154,7 +117,7 @@ class PreProcessor(BasicPreProcessor):
         people = Instances.from_keypoints(points, **({} if boxes is None else {"boxes": boxes}))
         truth = people.map(lambda value: torch.from_numpy(np.ascontiguousarray(value))[None])
         targets = algorithm.encode(bare_batch(1, size, truth))
-        maps = dialect.targets(algorithm, {name: value.flatten(0, 1) for name, value in targets.items()})
+        maps = dialect.targets(algorithm, of_images(targets))
         found = {name: array(value[0]) for name, value in maps.items()}
         if self.data_format == "channels_last":
             return {name: np.moveaxis(value, (-2, -1), (0, 1)) for name, value in found.items()}
@@ -167,14 +130,7 @@ class PostProcessor(BasicPostProcessor):
     TYPE: ClassVar[MODEL]
 
     def process(self, predict_x: Any) -> list[list[Human]]:
-        """People of each image.
-
-        Args:
-            predict_x: What a model's ``forward`` gave, or the same as a mapping.
-
-        Returns:
-            In pixels of the input, the surest first.
-        """
+        """People of each image, the surest first, of what a model's ``forward`` gave or the same as a mapping."""
         algorithm = codec_of(self.parts, self.limbs, self.TYPE)
         dialect = dialect_of(self.TYPE)
         maps = tensors(predict_x, type(self).__name__)
@@ -188,19 +144,13 @@ class PostProcessor(BasicPostProcessor):
         batch = bare_batch(len(first), (first.shape[-1] * stride, first.shape[-2] * stride))
         core = dialect.outputs(algorithm, maps)
         with torch.no_grad():
-            found = algorithm.decode({name: value[:, None] for name, value in core.items()}, batch)
+            found = algorithm.decode(of_views(core), batch)
         edges = algorithm.task.skeleton.edges
         return [humans_of(found[n, 0], self.parts, edges, self.colors) for n in range(len(first))]
 
 
 class BasicVisualizer:
-    """Draws maps and people.
-
-    Args:
-        save_dir: Folder of the pictures.
-        *args: Not looked at.
-        **more: Not looked at.
-    """
+    """Draws maps and people into a folder, ``save_dir``; further arguments are not looked at."""
 
     def __init__(self, save_dir: str | Path = "./save_dir", *args: Any, **more: Any) -> None:
         self.save_dir = save_dir
@@ -240,24 +190,10 @@ class BasicVisualizer:
         raise lacking(self, "visualize")
 
     def visualize_compare(
-        self,
-        image_batch: Any,
-        predict_x: Any,
-        target_x: Any,
-        mask_batch: Any = None,
-        humans_list: Any = None,
+        self, image_batch: Any, predict_x: Any, target_x: Any, mask_batch: Any = None, humans_list: Any = None,
         name: str = "vis",
-    ) -> None:
-        """Pictures of maps beside their targets; to be given by the class that derives from this one.
-
-        Args:
-            image_batch: ``(N, 3, H, W)`` from 0 to 1.
-            predict_x: Maps by name.
-            target_x: Their targets by name.
-            mask_batch: ``(N, H, W)`` 0 where nothing is known, or None.
-            humans_list: People of each image, or None.
-            name: How the files begin.
-        """
+    ) -> None:  # fmt: skip
+        """Pictures of maps beside their targets, ``target_x``; otherwise as for :meth:`visualize`."""
         raise lacking(self, "visualize_compare")
 
 
@@ -267,27 +203,14 @@ class Visualizer(BasicVisualizer):
     def visualize(
         self, image_batch: Any, predict_x: Any, mask_batch: Any = None, humans_list: Any = None, name: str = "vis"
     ) -> None:
-        """One picture an image.
-
-        Args:
-            image_batch: ``(N, 3, H, W)`` or ``(N, H, W, 3)`` from 0 to 1.
-            predict_x: Maps by name.
-            mask_batch: ``(N, H, W)`` 0 where nothing is known, or None.
-            humans_list: People of each image, or None.
-            name: How the files begin.
-        """
+        """One picture an image."""
         self._draw(image_batch, [predict_x], humans_list, name)
 
     def visualize_compare(
-        self,
-        image_batch: Any,
-        predict_x: Any,
-        target_x: Any,
-        mask_batch: Any = None,
-        humans_list: Any = None,
+        self, image_batch: Any, predict_x: Any, target_x: Any, mask_batch: Any = None, humans_list: Any = None,
         name: str = "vis",
-    ) -> None:
-        """The same with the targets in a row of their own; arguments as for :meth:`visualize`."""
+    ) -> None:  # fmt: skip
+        """The same with the targets in a row of their own."""
         self._draw(image_batch, [predict_x, target_x], humans_list, name)
 
     def _draw(self, image_batch: Any, rows: Sequence[Any], humans_list: Any, name: str) -> None:
