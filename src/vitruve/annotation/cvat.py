@@ -17,7 +17,6 @@ that nothing is drawn twice. Who needs a preview compares with :mod:`vitruve.ann
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,11 @@ from vitruve.annotation import cvat_upload
 from vitruve.annotation.cvat_access import Access, server_url
 from vitruve.annotation.cvat_diff import difference, unmatched, without_numbers
 from vitruve.annotation.cvat_http import Uncertain, Wire
-from vitruve.annotation.cvat_json import Numbering, read_frames, read_task
+from vitruve.annotation.cvat_json import Numbering
+from vitruve.annotation.cvat_reader import CvatReader
+from vitruve.annotation.cvat_reader import TaskInfo as TaskInfo
 from vitruve.errors import InputError, ServerError, nearest
-from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape, TaskFrame, Track
+from vitruve.structures.annotation import AnnotationTask, Shape, Track
 
 STATUSES = {
     "annotation": {"stage": "annotation", "state": "new"},
@@ -39,38 +40,8 @@ STATUSES = {
 _AT_ONCE = 500
 
 
-@dataclass(frozen=True)
-class TaskInfo:
-    """A task without what is drawn.
-
-    Attributes:
-        id: Its number.
-        name: Its name; there may be two of one name.
-        status: ``annotation``, ``validation`` or ``completed``.
-        updated: When it last changed, in ISO 8601.
-        created: When it was made.
-        subset: What it is used for, or empty.
-        size: How many images it has.
-    """
-
-    id: int
-    name: str
-    status: str
-    updated: str
-    created: str
-    subset: str
-    size: int
-
-
-class CvatServer:
-    """A CVAT server. Made by :meth:`connect`.
-
-    Args:
-        wire: The connection.
-    """
-
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
+class CvatServer(CvatReader):
+    """A CVAT server. Made by :meth:`connect`; what it only reads stands in :class:`CvatReader`."""
 
     @classmethod
     def connect(
@@ -104,118 +75,6 @@ class CvatServer:
         """
         place = server_url(url)
         return cls(Wire(place, access or Access.find(token), organization, timeout, attempts, pause))
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return self.wire.url
-
-    def tasks(self, status: str | None = None, name: str | None = None, pattern: str = "") -> list[TaskInfo]:
-        """The tasks there are.
-
-        Args:
-            status: Those with this status only.
-            name: Those of exactly this name only.
-            pattern: Those whose name holds this only.
-
-        Returns:
-            The tasks, the oldest first.
-
-        Raises:
-            ServerError: The server failed.
-        """
-        query = {key: value for key, value in (("status", status), ("name", name)) if value is not None}
-        with self.wire.explained("/api/tasks"):
-            found = [_info(item) for item in self.wire.pages("/api/tasks", query)]
-        # Between two pages a task may be made, which moves the others: each counts once.
-        once = {info.id: info for info in found if name in (None, info.name) and status in (None, info.status)}
-        return [once[number] for number in sorted(once) if pattern in once[number].name]
-
-    def find(self, task: int | str) -> TaskInfo:
-        """One task.
-
-        Args:
-            task: Its number or name.
-
-        Returns:
-            The task.
-
-        Raises:
-            InputError: There is none of that name, or several.
-            ServerError: There is none of that number, or the server failed.
-        """
-        if isinstance(task, int) or task.isdigit():
-            with self.wire.explained(f"task {task}"):
-                return _info(self._raw(int(task)))
-        found = self.tasks(name=task)
-        if not found:
-            known = [info.name for info in self.tasks()]
-            raise InputError(f"{self.url}: no task named '{task}'{nearest(task, known)}; it has {len(known)} others")
-        if len(found) > 1:
-            numbers = ", ".join(str(info.id) for info in found)
-            raise InputError(f"{self.url}: {len(found)} tasks are named '{task}': give the number, one of {numbers}")
-        return found[0]
-
-    def read(self, task_id: int) -> AnnotationTask:
-        """A task with all that is drawn in it.
-
-        Args:
-            task_id: Its number.
-
-        Returns:
-            The task.
-
-        Raises:
-            InputError: It has no images: it was made, but the upload did not come to its end.
-            ServerError: There is no such task, or the server failed.
-        """
-        with self.wire.explained(f"task {task_id}"):
-            raw = self._raw(task_id)
-            if not raw["size"]:
-                raise InputError(
-                    f"{self.url}: task {task_id} ({raw['name']}) has no images: its upload did not come to an end; "
-                    "run create-task again, or delete it in CVAT"
-                )
-            drawn = self.wire.ask("GET", f"/api/tasks/{task_id}/annotations/")
-            return read_task(raw, self._labels(task_id), self._meta(task_id), drawn)
-
-    def frames(self, task_id: int) -> tuple[TaskFrame, ...]:
-        """The images of a task.
-
-        Args:
-            task_id: Its number.
-
-        Returns:
-            One entry a frame, in the task's order.
-        """
-        return read_frames(self._raw(task_id), self._meta(task_id))
-
-    def labels(self, task_id: int) -> tuple[LabelSpec, ...]:
-        """The labels of a task.
-
-        Args:
-            task_id: Its number.
-
-        Returns:
-            The labels.
-        """
-        return Numbering(f"{self.url}: task {task_id}", self._labels(task_id)).labels
-
-    def image(self, task_id: int, frame: int) -> bytes | None:
-        """The file of one image as it was uploaded.
-
-        Args:
-            task_id: Number of the task.
-            frame: Index of the image.
-
-        Returns:
-            Its content; None where the server has it no more.
-
-        Raises:
-            ServerError: The server failed.
-        """
-        query = {"type": "frame", "number": frame, "quality": "original"}
-        return self.wire.content(f"/api/tasks/{task_id}/data/", query)
 
     def create(self, task: AnnotationTask, images: Path | Sequence[Path] | None = None) -> int:
         """Make a task with images and all that is drawn; what a broken attempt has left is completed.
@@ -261,7 +120,7 @@ class CvatServer:
                 raise InputError(f"task {task_id}: a shape of {item.label} has no id; read the task before changing it")
         if not (add or update or remove):
             return
-        numbering = Numbering(f"{self.url}: task {task_id}", self._labels(task_id))
+        numbering = Numbering(f"{self.url}: task {task_id}", self.raw_labels(task_id))
         known = self._drawn(task_id, numbering)
         for items, action in ((remove, "delete"), (update, "update"), (add, "create")):
             # Both are checked before anything is sent: a label that is missing must not leave half of a change.
@@ -330,7 +189,7 @@ class CvatServer:
         """
         if status not in STATUSES:
             raise InputError(f"no status '{status}'{nearest(status, STATUSES)}; known are {', '.join(STATUSES)}")
-        with self.wire.explained(f"jobs of task {task_id}"):
+        with self.wire.explained(f"task {task_id}"):
             jobs = [job for job in self.wire.pages("/api/jobs", {"task_id": task_id}) if job["type"] == "annotation"]
         if not jobs:
             raise InputError(f"{self.url}: task {task_id} has no job, because it has no images")
@@ -344,29 +203,6 @@ class CvatServer:
             lambda: self.wire.ask("PATCH", job, body=STATUSES[status]),
             lambda: _job_status(self.wire.ask("GET", job)) == status,
         )
-
-    def _raw(self, task_id: int) -> dict[str, Any]:
-        return self.wire.ask("GET", f"/api/tasks/{task_id}")
-
-    def _labels(self, task_id: int) -> list[dict[str, Any]]:
-        # The parts of skeletons are listed within them.
-        found = self.wire.pages("/api/labels", {"task_id": task_id})
-        return [label for label in found if not label.get("has_parent")]
-
-    def _meta(self, task_id: int) -> dict[str, Any]:
-        return self.wire.ask("GET", f"/api/tasks/{task_id}/data/meta")
-
-
-def _info(item: dict[str, Any]) -> TaskInfo:
-    return TaskInfo(
-        int(item["id"]),
-        item["name"],
-        str(item.get("status") or "annotation"),
-        item.get("updated_date") or "",
-        item.get("created_date") or "",
-        item.get("subset") or "",
-        int(item.get("size") or 0),
-    )
 
 
 def _job_status(job: dict[str, Any]) -> str:

@@ -6,20 +6,18 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vitruve.annotation.cvat_diff import same_image
 from vitruve.annotation.cvat_json import label_json
+from vitruve.annotation.cvat_reader import CvatReader
 from vitruve.errors import InputError, ServerError
 from vitruve.structures.annotation import AnnotationTask, TaskFrame
-
-if TYPE_CHECKING:
-    from vitruve.annotation.cvat import CvatServer
 
 _QUALITY = 95
 
 
-def make_task(server: CvatServer, task: AnnotationTask, images: Path | Sequence[Path] | None) -> int:
+def make_task(server: CvatReader, task: AnnotationTask, images: Path | Sequence[Path] | None) -> int:
     """Make a task with its images, or complete one that was begun.
 
     Args:
@@ -85,7 +83,7 @@ def _relative(name: str, task: str) -> str:
     return "/".join(parts)
 
 
-def _begun(server: CvatServer, task: AnnotationTask, names: Sequence[str]) -> int | None:
+def _begun(server: CvatReader, task: AnnotationTask, names: Sequence[str]) -> int | None:
     """The task of this name, if there is one that is the same or has no images yet."""
     found = server.tasks(name=task.name)
     for info in found:
@@ -101,7 +99,7 @@ def _begun(server: CvatServer, task: AnnotationTask, names: Sequence[str]) -> in
     return empty[0].id if empty else None
 
 
-def _has(server: CvatServer, number: int, task: AnnotationTask, names: Sequence[str]) -> bool:
+def _has(server: CvatReader, number: int, task: AnnotationTask, names: Sequence[str]) -> bool:
     frames = server.frames(number)
     there = list(dict.fromkeys(frame.name for frame in frames))
     if len(there) != len(names):
@@ -113,7 +111,7 @@ def _has(server: CvatServer, number: int, task: AnnotationTask, names: Sequence[
     }
 
 
-def _upload(server: CvatServer, number: int, names: list[str], files: list[Path] | None, folder: Path) -> None:
+def _upload(server: CvatReader, number: int, names: list[str], files: list[Path] | None, folder: Path) -> None:
     from cvat_sdk.core.proxies.tasks import ResourceType
 
     params: dict[str, Any] = {"image_quality": _QUALITY, "use_cache": True, "use_zip_chunks": True}
@@ -139,7 +137,7 @@ def _upload(server: CvatServer, number: int, names: list[str], files: list[Path]
         raise ServerError(f"{server.url}: task {number}: has no images after the upload; look at it in CVAT")
 
 
-def _waited(server: CvatServer, number: int) -> bool:
+def _waited(server: CvatReader, number: int) -> bool:
     """Wait for images that the server is taking in, and say whether they are there."""
     with server.wire.explained(f"images of task {number}"):
         for request in server.wire.pages("/api/requests", {"task_id": number}):
