@@ -53,13 +53,25 @@ class Brush:
     owner: int
 
     def tube(self, points: np.ndarray, radii: np.ndarray, color: Color | None = None) -> None:
-        """Paint a chain of discs, darker towards its outline."""
+        """Paint a chain of discs, darker towards its outline.
+
+        Args:
+            points: ``(P, 2)`` centres in pixels.
+            radii: ``(P,)`` in pixels.
+            color: RGB from 0 to 255; None for the brush's own.
+        """
         thick = np.maximum(radii, _THINNEST)
         shade = partial(_vaulted, float(thick.max()))
         self.canvas.paint(Tube(points, thick), color or self.color, shade=shade, owner=self.owner)
 
     def disc(self, center: Point, radii: tuple[float, float], direction: tuple[float, float]) -> None:
-        """Paint an ellipse, darker towards its outline."""
+        """Paint an ellipse, darker towards its outline.
+
+        Args:
+            center: ``x y`` in pixels.
+            radii: Half axes in pixels, along and across the direction.
+            direction: Unit vector of the first axis.
+        """
         along, across = (max(radius, _THINNEST) for radius in radii)
         shade = partial(_vaulted, min(along, across))
         self.canvas.paint(Ellipse(center, (along, across), direction), self.color, shade=shade, owner=self.owner)
@@ -110,7 +122,17 @@ class Plant:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator, species: Species, center: Point, radius: float) -> Plant:
-        """A plant at random."""
+        """A plant at random.
+
+        Args:
+            rng: Draws its leaves and its tone.
+            species: Its kind.
+            center: ``x y`` in the field, in pixels.
+            radius: From its middle to the tip of its longest leaf, in pixels.
+
+        Returns:
+            The plant.
+        """
         count = int(rng.integers(species.leaves[0], species.leaves[1] + 1))
         turn = rng.uniform(0, 2 * np.pi)
         step = np.pi if species.opposite else np.pi * (3 - math.sqrt(5))
