@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 
 from vitruve.formats.csv_table import read_csv_table
 from vitruve.formats.hdf5_table import is_hdf5, read_hdf5_table
+from vitruve.inference.layout import Found
 from vitruve.inference.overlap import overlap
 from vitruve.inference.progress import progress
 from vitruve.inference.shown import Shown
@@ -55,15 +56,15 @@ class Painter:
         self._tracker = Tracker(skeleton, Following()) if several else None
         self._shown = Shown(look.threshold)
 
-    def count(self, points: Float[np.ndarray, "N K 3"]) -> None:
+    def count(self, found: Found) -> None:
         """Count the keypoints of a frame, drawn or not."""
-        self._shown.add(points[..., 2])
+        self._shown.add(found.points[..., 2])
 
     def draw(
         self,
         image: UInt8[np.ndarray, "H W 3"],
         frame: int,
-        points: Float[np.ndarray, "N K 3"],
+        found: Found,
         tracks: Sequence[int] | None = None,
     ) -> UInt8[np.ndarray, "H W 3"]:
         """Draw a frame.
@@ -71,12 +72,13 @@ class Painter:
         Args:
             image: Its pixels.
             frame: Its number; it rises from call to call.
-            points: x, y and likelihood of N instances, NaN where missing.
+            found: What was found in it.
             tracks: Who they are; None to follow them from frame to frame.
 
         Returns:
             A drawn copy.
         """
+        points = found.points
         people = Instances.from_keypoints(points[..., :2], keypoint_scores=points[..., 2])
         colors = self._colors
         if self._tracker is not None:
@@ -150,7 +152,8 @@ def _draw(
     ):
         for frame, (image, people) in enumerate(zip(images, points, strict=False)):
             places = np.flatnonzero(np.isfinite(people).any((-2, -1))) if several else np.arange(len(people))
-            painter.count(people[places])
-            writer.write(painter.draw(image, frame, people[places], places.tolist() if tracked else None))
+            found = Found(people[places], np.full(len(places), np.nan))
+            painter.count(found)
+            writer.write(painter.draw(image, frame, found, places.tolist() if tracked else None))
             advance(1)
     painter.warn(target)

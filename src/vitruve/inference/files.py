@@ -17,6 +17,7 @@ from vitruve.atomic import atomic_json
 from vitruve.errors import InputError
 from vitruve.formats.bbox_file import HEADER, format_boxes, read_last_boxes
 from vitruve.formats.table import write_h5
+from vitruve.inference.box_layout import BoxLayout, BoxPainter, draw_box_video
 from vitruve.inference.drawing import Look, Painter, draw_video
 from vitruve.inference.jobs import Job, check_owner, row_name, same_note, stamp_of, title
 from vitruve.inference.layout import Layout, OneAnimal, SeveralAnimals
@@ -134,7 +135,7 @@ def predict_views(
             write_h5(job.table, job.table.with_suffix(".h5"))
         if job.labeled_video is not None and isinstance(job.source, Path):
             if not drawn and not (state.drawn and not overwrite and job.labeled_video.is_file()):
-                draw_video(job.source, job.table, job.labeled_video, predictor.algorithm.task.skeleton, look)
+                _draw(predictor.algorithm, job.source, job.table, job.labeled_video, look)
             atomic_json(job.drawn, _drawing(state.stamp, look))
     seconds = time.monotonic() - began
     return [_done(job, frames, seconds, skipped=False) for job in jobs]
@@ -181,7 +182,6 @@ def _write_tables(
         The rows that were added to each, and whether the videos were drawn as well.
     """
     algorithm = predictor.algorithm
-    several = algorithm.needs.instances
     layout = _layout(scorer, algorithm)
     # Nothing is written for a source that cannot be opened.
     expected = [_expected(job) for job in jobs]
@@ -201,7 +201,7 @@ def _write_tables(
             atomic_json(job.note, stamp)
     # A drawn video cannot be appended to: after an interruption it is drawn from the finished table instead.
     draw = done == 0 and isinstance(jobs[0].source, Path) and jobs[0].labeled_video is not None
-    painters = [Painter(algorithm.task.skeleton, look, several=several) for _ in jobs]
+    painters = [_painter(algorithm, look) for _ in jobs]
     added = 0
     with ExitStack() as stack:
         writers = [_open_writer(stack, job) for job in jobs] if draw else []
@@ -225,10 +225,10 @@ def _write_tables(
                         streams[part].write(text)
                         streams[part].flush()
                 for prediction, each in zip(group, found, strict=True):
-                    painters[view].count(each.points)
+                    painters[view].count(each)
                     if writers:
                         index = prediction.frame.images[view].index or 0
-                        writers[view].write(painters[view].draw(prediction.images[view], index, each.points))
+                        writers[view].write(painters[view].draw(prediction.images[view], index, each))
             added += len(group)
             advance(len(group))
         for part, stream in streams.items():
@@ -250,9 +250,24 @@ def _write_tables(
     return added, draw
 
 
-def _layout(scorer: str, algorithm: Algorithm) -> Layout:
+def _layout(scorer: str, algorithm: Algorithm) -> Layout[Any]:
+    if algorithm.needs.boxes:
+        return BoxLayout(algorithm.task.categories)
     kind = SeveralAnimals if algorithm.needs.instances else OneAnimal
     return kind(scorer, algorithm.task.skeleton, algorithm.task.categories[0])
+
+
+def _painter(algorithm: Algorithm, look: Look) -> Painter | BoxPainter:
+    if algorithm.needs.boxes:
+        return BoxPainter(algorithm.task.categories, look.threshold)
+    return Painter(algorithm.task.skeleton, look, several=algorithm.needs.instances)
+
+
+def _draw(algorithm: Algorithm, source: Path, table: Path, target: Path, look: Look) -> None:
+    if algorithm.needs.boxes:
+        draw_box_video(source, table, target, algorithm.task.categories, look)
+    else:
+        draw_video(source, table, target, algorithm.task.skeleton, look)
 
 
 def _open_writer(stack: ExitStack, job: Job) -> VideoWriter:

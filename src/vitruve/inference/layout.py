@@ -13,7 +13,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -45,8 +45,11 @@ class Found:
     scores: Float[np.ndarray, " N"]
 
 
-class Layout(Protocol):
-    """Rows of a table.
+T = TypeVar("T")
+
+
+class Layout(Protocol[T]):
+    """Rows of a table, made of what was found in each image.
 
     Attributes:
         header: What the hidden file begins with.
@@ -54,11 +57,11 @@ class Layout(Protocol):
 
     header: str
 
-    def found(self, prediction: Prediction, view: int) -> Found:
+    def found(self, prediction: Prediction, view: int) -> T:
         """What was found in a view, rounded as the table rounds: a drawing of it or of the table is the same."""
         ...
 
-    def rows(self, names: Sequence[str], found: Sequence[Found]) -> str:
+    def rows(self, names: Sequence[str], found: Sequence[T]) -> str:
         """One row an image."""
         ...
 
@@ -181,14 +184,26 @@ def _all_found(prediction: Prediction, view: int) -> Found:
 
 
 def _write_coco(job: Job, skeleton: Skeleton, category: str, rows: Sequence[tuple[str | int, Instances]]) -> None:
-    if isinstance(job.source, Path) and job.of_video:
-        with VideoReader(job.source) as video:
-            size = (video.width, video.height)
-        images = [ImageRef(Path(job.source.name), int(name), size) for name, _ in rows]
-    else:
-        images = [ImageRef(Path(str(name))) for name, _ in rows]
+    images = images_of(job, [name for name, _ in rows])
     frames = tuple(Frame((image,), people) for image, (_, people) in zip(images, rows, strict=True))
     write_labels(Labels(skeleton, frames, categories=(category,)), job.coco, "coco")
+
+
+def images_of(job: Job, names: Sequence[str | int]) -> list[ImageRef]:
+    """The images that the rows of a table are of.
+
+    Args:
+        job: The table.
+        names: Of its rows.
+
+    Returns:
+        One a row; those of a video have its size.
+    """
+    if not (isinstance(job.source, Path) and job.of_video):
+        return [ImageRef(Path(str(name))) for name in names]
+    with VideoReader(job.source) as video:
+        size = (video.width, video.height)
+    return [ImageRef(Path(job.source.name), int(name), size) for name in names]
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -268,7 +268,9 @@ class Predictor:
         batches = overlap(((group, collate([data[i] for i in group])) for group in groups), _DEPTH)
         with closing(batches):
             frames = [frame for group, batch in batches for frame in self.run_batch([labels[i] for i in group], batch)]
-        return replace(labels, frames=tuple(frames), skeleton=algorithm.task.skeleton)
+        # What detectors find is numbered as they learned it.
+        categories = algorithm.task.categories if algorithm.needs.boxes else labels.categories
+        return replace(labels, frames=tuple(frames), skeleton=algorithm.task.skeleton, categories=categories)
 
 
 def _there(frame: Frame, found: Instances) -> Instances:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from vitruve.errors import InputError
@@ -26,7 +27,9 @@ def unreadable_images(source: Path | Sequence[Path], table: Path) -> tuple[str, 
     lines = table.read_text(encoding="utf-8").splitlines()
     empty = "," * lines[0].count(",")
     found = []
-    for path, line in zip(source, lines[-len(source) :], strict=True):
+    # A detector's table has as many rows of an image as it has detections.
+    firsts = [next(rows) for _, rows in groupby(lines, lambda line: line.split(",", 1)[0])]
+    for path, line in zip(source, firsts[-len(source) :], strict=True):
         if line.endswith(empty):
             try:
                 read_image(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vitruve.atomic import atomic_path, atomic_write
+from vitruve.formats.box_table import detections_of, write_boxes
 from vitruve.formats.coco_results import results_name, write_results
 from vitruve.formats.hub import write_labels
 from vitruve.formats.table import to_frame, write_h5
@@ -45,7 +46,9 @@ def write_table(
         InputError: A file cannot be written.
     """
     one = predictions if len(predictions[0].images) == 1 else predictions.views([view])
-    if several:
+    if not len(predictions.skeleton):
+        write_boxes(table, detections_of(one), predictions.categories)
+    elif several:
         write_labels(one, table, "deeplabcut")
     else:
         frame = to_frame(predictions, likelihood=True, split=split, view=view)

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vitruve.algorithms import registry
 from vitruve.atomic import atomic_json
 from vitruve.config.schema import Config
 from vitruve.data.centers import CENTER, center_labels
 from vitruve.data.crops import keep_boxes
-from vitruve.errors import InputError, RunError
+from vitruve.data.object_boxes import box_labels
+from vitruve.errors import ConfigError, InputError, RunError
 from vitruve.formats.bbox_file import boxes_file
 from vitruve.formats.hub import read_labels
 from vitruve.geometry.warp import use_one_thread
@@ -50,7 +52,10 @@ def predict_sources(directory: Path, sources: Sequence[Path], options: PredictOp
         VitruveError: The run, a source or an output is not as it should be. Sources that can be predicted are.
     """
     run = RunFiles(directory)
-    if not run.read_model()["task"]["skeleton"]["names"]:
+    needs = registry.get(str(run.read_model()["model"]["model_type"])).needs
+    if needs.boxes and "h5" in options.formats:
+        raise ConfigError("--format h5: holds keypoints; detections are written as csv and coco")
+    if needs.classes:
         raise RunError(
             f"{directory}: tells classes and finds no keypoints; start a pose network from it instead "
             f"(model.backbone_checkpoint={directory})"
@@ -289,6 +294,8 @@ def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels
     if set(labels.skeleton.names) != set(names):
         extra = [name for name in labels.skeleton.names if name not in names]
         missing = [name for name in names if name not in labels.skeleton.names]
+    if not names:
+        return box_labels(labels)
         parts = [f"has {', '.join(extra)} beyond them"] * bool(extra) + [f"lacks {', '.join(missing)}"] * bool(missing)
         raise InputError(
             f"{source}: other keypoints than the run's: {' and '.join(parts)}; give labels of the same keypoints"

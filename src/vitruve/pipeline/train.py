@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitruve.algorithms import registry
 from vitruve.atomic import atomic_path, atomic_write
 from vitruve.config.schema import Config
 from vitruve.data.images import ImageCache
@@ -155,6 +156,11 @@ def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) ->
         atomic_write(run.predictions, table.to_csv(float_format="%.4f"))
         write_class_report(ClassReport(table), run.evaluation, config.model.model_name)
         return
+    if fitted.algorithm.needs.boxes:
+        found = replace(predictor.predict_labels(labels, fitted.cache), scorer=f"{config.model.model_type}_tracker")
+        write_table(found, run.predictions, several=True, formats=("csv", "coco"))
+        predict_videos(config, run, run, predict_sources)
+        return
     report = _measure(config, run, predictor, labels, "predictions", fitted.cache)
     write_report(report, run.evaluation, images=pixels, about=describe_run(run, config))
     for stem, unseen in unseen_labels(config, labels):
@@ -183,9 +189,9 @@ def _measure(
 
 def _keep_labels(labels: Labels, config: Config, run: RunFiles) -> None:
     """A copy of what the run learned from, so that it can be evaluated where the data are not."""
-    if not len(labels.skeleton):
+    if registry.get(config.model.model_type).needs.classes:
         return  # classes: model.json has their names, predictions.csv those of the images
-    single = all(frame.instances.keypoints.shape[:2] == (1, 1) for frame in labels)
+    single = len(labels.skeleton) and all(frame.instances.keypoints.shape[:2] == (1, 1) for frame in labels)
     files = config.data.label_files()
     if single:
         write_labels(labels, run.path / f"{files[0].stem}.csv")
