@@ -91,14 +91,8 @@ def box_average_precision(
     Returns:
         The figures.
     """
-    by_class: list[list[Compared]] = [[] for _ in range(classes)]
-    for truth, found in images:
-        compared = compare_boxes(truth, found)
-        for number in np.union1d(compared.classes, compared.true_classes).tolist():
-            if 0 <= number < classes:
-                by_class[number].append(compared.of_class(number))
     areas = np.array(list(AREAS.values()), np.float64)
-    measured = [measure(each, areas, thresholds, limits) for each in by_class]
+    measured = [measure(each, areas, thresholds, limits) for each in compared_by_class(images, classes)]
     rows = [
         (number, area, threshold, int(one.counts[a]), one.curves[a, t].mean(), one.recalls[-1, a, t])
         for number, one in enumerate(measured)
@@ -111,6 +105,25 @@ def box_average_precision(
         np.stack([one.curves for one in measured]) if measured else np.zeros((0, len(AREAS), len(thresholds), 101)),
         {limit: _mean(recalls[:, place].ravel()) for place, limit in enumerate(limits)},
     )
+
+
+def compared_by_class(images: Images, classes: int) -> list[list[Compared]]:
+    """Predictions beside labels, class by class.
+
+    Args:
+        images: All images.
+        classes: How many classes there are.
+
+    Returns:
+        For each class the images in which there is any of it, labelled or predicted.
+    """
+    result: list[list[Compared]] = [[] for _ in range(classes)]
+    for truth, found in images:
+        compared = compare_boxes(truth, found)
+        for number in np.union1d(compared.classes, compared.true_classes).tolist():
+            if 0 <= number < classes:
+                result[number].append(compared.of_class(number))
+    return result
 
 
 def compare_boxes(truth: Instances, found: Instances) -> Compared:
