@@ -44,6 +44,9 @@ def test_from_training_to_tracks(
     assert read_labels(run / "predictions.csv").skeleton.names == kept.skeleton.names
     assert (run / "predictions_new.json").is_file() and (run / "predictions_new_pixel_error.csv").is_file()
 
+    validated = pd.read_csv(run / "metrics.csv")["val_AP"].dropna()
+    assert len(validated) > 0 and bool(validated.between(0, 1).all())
+
     # Evaluating again gives the same; with labels, COCO's results and pictures beside.
     again = vitruve.evaluate(run, output=tmp_path / "again")
     table = again.report.people.average_precision.set_index("split")

@@ -172,13 +172,13 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         self._log_mean({**shown, **figures, "val_supervised_loss": total}, len(batch))
         found = self.algorithm.decode(outputs, batch)
         self._errors.append(distances(found, batch))
-        if self.algorithm.needs.boxes:
+        if self.algorithm.needs.instances:
             self._seen += pairs(found, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean distance, and Lightning Pose's RMSE a coordinate (the distance over the square root of two).
 
-        Of detectors, log the average precision.
+        Of algorithms that find several instances, log the average precision.
         """
         errors = np.concatenate([np.zeros(0), *(error.ravel() for error in self._errors)])
         errors = np.concatenate(self._team.gather(errors))

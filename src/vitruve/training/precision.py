@@ -8,6 +8,7 @@ import numpy as np
 
 from vitruve.algorithms.base import Algorithm
 from vitruve.evaluation.boxes import box_average_precision
+from vitruve.evaluation.oks import average_precision
 from vitruve.structures.batch import Batch
 from vitruve.structures.instances import Instances, apply_matrix
 
@@ -52,7 +53,7 @@ def _shown(truth: Instances, to_image: np.ndarray, size: tuple[int, int]) -> Ins
 
 
 def figures(seen: list[Pair], algorithm: Algorithm) -> dict[str, float]:
-    """``AP`` and ``AP50`` over all that was seen, from 0 to 1; nothing of algorithms that find one instance.
+    """``AP`` and ``AP50`` of boxes or keypoints, from 0 to 1; nothing of algorithms that find one instance.
 
     Args:
         seen: Of all validation frames.
@@ -61,7 +62,10 @@ def figures(seen: list[Pair], algorithm: Algorithm) -> dict[str, float]:
     Returns:
         Numbers by name.
     """
-    if not algorithm.needs.boxes:
+    if algorithm.needs.boxes:
+        found = box_average_precision(seen, len(algorithm.task.categories)).summary
+    elif algorithm.needs.instances:
+        found = average_precision(seen, algorithm.task.skeleton.oks_sigmas).summary
+    else:
         return {}
-    found = box_average_precision(seen, len(algorithm.task.categories)).summary
     return {name: found[name] for name in ("AP", "AP50") if found[name] == found[name]}
