@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from tiny_project import picture, random_points, settings, write_project, write_video
 from vitruve import api
+from vitruve.cli.main import build
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, InputError, RunError
 from vitruve.formats.hub import read_labels, write_labels
@@ -101,6 +103,31 @@ def test_predicting_into_files(trained: Path, project: Path, tmp_path: Path, tru
     again = api.predict(trained, sources, output=tmp_path, formats=("csv", "h5"), labeled_video=True, threshold=0.1)
     assert all(item.skipped for item in again)
     assert image.labeled_video is None and table.table.name == "predictions.csv"
+
+
+def test_images_are_looked_at_in_the_ways_that_are_asked_for(trained: Path, project: Path, tmp_path: Path) -> None:
+    """As the run's settings say, or ``--flip`` and ``--scales`` of ``predict`` and ``evaluate``."""
+
+    def invoke(*arguments: str | Path) -> None:
+        result = CliRunner().invoke(build(), list(map(str, arguments)), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+
+    video, labels = project / "videos" / "clip.mp4", project / "CollectedData.csv"
+    invoke("predict", trained, video, "-o", tmp_path, "--flip", "--scales", "0.5,1")
+    assert json.loads((tmp_path / ".clip.json").read_text())["identity"].endswith(" torch scales 0.5,1 flip")
+    invoke("evaluate", trained, "--labels", labels, "-o", tmp_path / "seen", "--flip", "--scales", "0.5,1")
+    seen = pd.read_csv(tmp_path / "seen" / "pixel_error.csv")
+    plain = api.evaluate(trained, labels, tmp_path / "plain").files["pixel_error"]
+    assert not seen.equals(pd.read_csv(plain)), "what other looks show was put together"
+    for wrong, told in (
+        (["--scales", "1,two"], "--scales 1,two: expected numbers"),
+        (["--scales", "9"], r"inference\.scales"),
+        (["--scales", "1,2", "--runtime", "onnx"], "takes images of one size"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            invoke("predict", trained, video, "-o", tmp_path, *wrong)
+    with pytest.raises(ConfigError, match=r"--flip: .*give --labels"):
+        api.evaluate(trained, flip=True)
 
 
 def test_only_the_run_is_needed(trained: Path, project: Path, tmp_path: Path, truth: np.ndarray) -> None:

@@ -31,7 +31,7 @@ from vitruve.viewer.create import create_fiftyone_dataset as create_fiftyone_dat
 if TYPE_CHECKING:
     from vitruve.config.schema import Config
     from vitruve.formats.conversion import convert as convert
-    from vitruve.inference.bench import BenchReport
+    from vitruve.inference.bench import bench as bench
     from vitruve.inference.files import Done
     from vitruve.inference.predictor import Predictor
     from vitruve.pipeline.analyze_3d import analyze_validation as analyze_validation
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 _LATER = {
     "analyze_validation": "vitruve.pipeline.analyze_3d",
     "animate_3d": "vitruve.pipeline.animate_3d",
+    "bench": "vitruve.inference.bench",
     "convert": "vitruve.formats.conversion",
     "create_project": "vitruve.project.create",
     "plot_error_histogram": "vitruve.pipeline.compare_3d",
@@ -221,6 +222,8 @@ def load_run(
     frames_expected: int | None = None,
     locator: str | Path | None = None,
     boxes: str | Path | None = None,
+    flip: bool | None = None,
+    scales: Sequence[float] | None = None,
 ) -> Run:
     """Load a trained network.
 
@@ -231,18 +234,23 @@ def load_run(
         frames_expected: How many images will be predicted, if known: for a few, ``auto`` does not measure first.
         locator: Run that says which part of an image is looked at; None for the one that the run keeps, if it does.
         boxes: A table of boxes, or a folder of them, in place of a locator.
+        flip: Also look at the mirror image of each image; None as the run's ``inference.flip`` says.
+        scales: Sizes in which each image is looked at, as factors of the network's input; None as the run's
+            ``inference.scales`` says.
 
     Returns:
         The run, ready to predict.
 
     Raises:
         RunError: The directory is no finished run of one network, or is damaged.
-        ConfigError: The runtime is unknown or cannot be used here, or both a locator and boxes are given.
+        ConfigError: The runtime is unknown or cannot be used here, both a locator and boxes are given, or images cannot
+            be looked at in these ways.
         InputError: There is no such table or folder of boxes.
     """
     from vitruve.inference.open import open_run
 
-    opened = open_run(Path(run), runtime, batch_size, frames_expected, locator=_path(locator), boxes=_path(boxes))
+    where = {"locator": _path(locator), "boxes": _path(boxes)}
+    opened = open_run(Path(run), runtime, batch_size, frames_expected, **where, flip=flip, scales=scales)
     return Run(Path(run), opened.predictor, opened.record, opened.runtime, opened.identity)
 
 
@@ -259,6 +267,8 @@ def predict(
     batch_size: int | None = None,
     locator: str | Path | None = None,
     boxes: str | Path | None = None,
+    flip: bool | None = None,
+    scales: Sequence[float] | None = None,
     smooth: bool = False,
 ) -> list[Done]:
     """Predict videos, images, folders of them, or the images of a label file, into files.
@@ -277,6 +287,8 @@ def predict(
         batch_size: As for :func:`load_run`.
         locator: As for :func:`load_run`.
         boxes: As for :func:`load_run`.
+        flip: As for :func:`load_run`.
+        scales: As for :func:`load_run`.
         smooth: Of an ensemble, smooth the predictions of videos over time, as :func:`smooth` does.
 
     Returns:
@@ -308,6 +320,8 @@ def predict(
         batch_size=batch_size,
         locator=_path(locator),
         boxes=_path(boxes),
+        flip=flip,
+        scales=None if scales is None else tuple(scales),
         smooth=smooth,
     )
     return (predict_ensemble if ensemble else predict_sources)(Path(run), [Path(item) for item in listed], options)
@@ -324,6 +338,8 @@ def evaluate(
     *,
     locator: str | Path | None = None,
     boxes: str | Path | None = None,
+    flip: bool | None = None,
+    scales: Sequence[float] | None = None,
     pictures: int = 0,
 ) -> Evaluation:
     """Measure how far predictions are from labels, in pixels of the original images.
@@ -336,6 +352,8 @@ def evaluate(
         locator: As for :func:`load_run`; goes with ``labels``.
         boxes: As for :func:`load_run`; goes with ``labels``. The boxes of images are rows of a table that names them,
             or of ``bbox.csv`` (``bboxes_<view>.csv`` for several views) in a folder.
+        flip: As for :func:`load_run`; goes with ``labels``.
+        scales: As for :func:`load_run`; goes with ``labels``.
         pictures: Of how many images the predictions are drawn, into ``eval_vis_dir`` in the folder of the report.
 
     Returns:
@@ -343,34 +361,24 @@ def evaluate(
 
     Raises:
         RunError: The directory is no finished run, or is damaged.
-        ConfigError: Both a locator and boxes are given, or one of them without labels.
+        ConfigError: Both a locator and boxes are given, images cannot be looked at in these ways, or any of this is
+            given without labels.
         InputError: The labels are not as they should be, an image is missing, or it has no box.
     """
     from vitruve.pipeline.report import evaluate_run
 
     return Evaluation(
         *evaluate_run(
-            Path(run), _path(labels), _path(output), locator=_path(locator), boxes=_path(boxes), pictures=pictures
+            Path(run),
+            _path(labels),
+            _path(output),
+            locator=_path(locator),
+            boxes=_path(boxes),
+            flip=flip,
+            scales=scales,
+            pictures=pictures,
         )
     )
-
-
-def bench(run: str | Path, source: str | Path | None = None) -> BenchReport:
-    """Measure where the time of a prediction goes.
-
-    Args:
-        run: The run directory.
-        source: A video; None makes one of the run's own images.
-
-    Returns:
-        Rates of each stage and runtime, end-to-end rate and peak memory.
-
-    Raises:
-        VitruveError: The run or the video cannot be read.
-    """
-    from vitruve.inference.bench import bench as bench_run
-
-    return bench_run(Path(run), None if source is None else Path(source))
 
 
 def example(name: str = "mouse", directory: str | Path | None = None, **extent: int | None) -> Path:

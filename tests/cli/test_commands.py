@@ -132,6 +132,8 @@ def test_predict(monkeypatch: pytest.MonkeyPatch, formats: list[str]) -> None:
         "overwrite": False,
         "runtime": None,
         "batch_size": None,
+        "flip": None,
+        "scales": None,
         "locator": None,
         "boxes": None,
         "smooth": False,
@@ -164,7 +166,8 @@ def test_evaluate_shows_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "1.23" in output and "12.5" in output and "nan" not in output
     assert "a.mp4: IDF1 25.0 %, 3 identity switches" in output
     assert output.splitlines()[-2:] == ["report: out/report.html", "tables and pictures: out"]
-    settings = {"labels": Path("l.csv"), "output": None, "locator": None, "boxes": None, "pictures": 0}
+    unsaid = dict.fromkeys(("output", "locator", "boxes", "flip", "scales"))
+    settings = {"labels": Path("l.csv"), **unsaid, "pictures": 0}
     assert api.calls == [("evaluate", (Path("run"),), settings)]
 
 

@@ -76,6 +76,19 @@ def test_sync_sgd_of_two_is_one_with_twice_the_batch(team: Team, project: Path, 
     assert alone[-1]["train_far_loss"] < 0.7 * alone[0]["train_far_loss"]
 
 
+def test_means_are_over_all_images_where_processes_have_unequal_numbers_of_them(
+    team: Team, project: Path, tmp_path: Path
+) -> None:
+    """Lightning gave 5.5 images of each of two processes as 5: losses were a tenth too large."""
+    eleven = {"train_frames": 11, "train_prob": 0.9, "val_prob": 0.1}
+    still = {**eleven, "max_epochs": 1, "optimizer_params": {"learning_rate": 1e-12}}
+    for ranks, size in ((1, 4), (2, 2)):
+        chosen = training(project, train_batch_size=size, **still)
+        assert team("train", ranks, settings=chosen, run=str(tmp_path / str(ranks))) == [None] * ranks
+    (alone,), (together,) = rows(tmp_path / "1"), rows(tmp_path / "2")
+    assert together["train_far_loss"] == pytest.approx(alone["train_far_loss"], rel=1e-4)
+
+
 def test_sync_avg_has_equal_replicas_after_each_average(team: Team, project: Path, tmp_path: Path) -> None:
     away = team("watched_average", 3, settings=training(project, "sync_avg", train_batch_size=2), run=str(tmp_path))
     assert away[0] == away[1] == away[2] == [0.0] * 6

@@ -121,7 +121,8 @@ def test_torchrun_starts_them_as_well(project: Path, tmp_path: Path) -> None:
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(f"run: {run.path}") == 1
+    assert done.stdout.count("run: ") == done.stdout.count(f"run: {run.path}") == 1
+    assert done.stderr.count("no effect in this run") == 1
     assert json.loads(run.status.read_text())["status"] == "COMPLETED"
     assert len(run.read_metrics()) == 2 and "processes: 2" in run.config.read_text()
     assert float(run.read_metrics()[-1]["step"]) == 4, "12 frames, 2 processes, batches of 4: two steps an epoch"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitruve.cli.options import Locator
+from vitruve.cli.options import Flip, Locator, Scales, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +47,8 @@ def command(
         Path | None,
         typer.Option(metavar="PATH", help="Table of boxes of the labelled images, or a folder with bbox.csv."),
     ] = None,
+    flip: Flip = None,
+    scales: Scales = None,
     pictures: Annotated[
         int, typer.Option(metavar="N", min=0, help="Draw the predictions on so many of the images.")
     ] = 0,
@@ -57,7 +59,16 @@ def command(
     from vitruve import api
     from vitruve.evaluation.classes import ClassReport
 
-    report = api.evaluate(run, labels=labels, output=output, locator=locator, boxes=boxes, pictures=pictures)
+    report = api.evaluate(
+        run,
+        labels=labels,
+        output=output,
+        locator=locator,
+        boxes=boxes,
+        flip=flip,
+        scales=numbers(scales, "--scales"),
+        pictures=pictures,
+    )
     if isinstance(report.report, ClassReport):
         Console().print(_table(report.summary, _CLASSES))
     else:

@@ -137,7 +137,8 @@ def _one_line_warnings() -> None:
     log = logging.getLogger("vitruve")
     if not any(isinstance(handler, _Told) for handler in log.handlers):
         log.addHandler(_Told())
-    log.setLevel(logging.INFO)
+    # Of the processes that torchrun starts, the first speaks for all; what ends one of them is said all the same.
+    log.setLevel(logging.INFO if os.environ.get("RANK", "0") == "0" else logging.ERROR)
 
 
 class _Told(logging.Handler):

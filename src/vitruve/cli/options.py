@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vitruve.errors import ConfigError
+
 ProjectName = Annotated[str, typer.Argument(metavar="NAME", help="The project, or its folder.")]
 ProjectsFolder = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Folder that projects are in.")]
 Cameras = Annotated[
@@ -16,7 +18,42 @@ Locator = Annotated[
     Path | None,
     typer.Option(metavar="RUN", help="Run that finds the animal, for crops; by default the one the run keeps."),
 ]
+Flip = Annotated[
+    bool | None,
+    typer.Option(
+        "--flip/--no-flip", help="Also look at the mirror image of each image; by default as the run's settings say."
+    ),
+]
+Scales = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,...",
+        help="Sizes in which each image is looked at, as factors of the network's input, such as 0.5,1,2; by default "
+        "as the run's settings say.",
+    ),
+]
 BatchSize = Annotated[int | None, typer.Option(metavar="N", min=1, help="Images that go through the network together.")]
+
+
+def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
+    """The numbers of a list such as ``0.5,1``.
+
+    Args:
+        text: Numbers with commas between them, or None.
+        option: Its name, for messages.
+
+    Returns:
+        The numbers; None where nothing is given.
+
+    Raises:
+        ConfigError: Something is no number.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise ConfigError(f"{option} {text}: expected numbers with commas between them, such as 0.5,1,2") from None
 
 
 def listed(text: str) -> list[str]:

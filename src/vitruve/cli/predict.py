@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vitruve.cli.options import BatchSize, Locator, listed
+from vitruve.cli.options import BatchSize, Flip, Locator, Scales, listed, numbers
 
 
 def command(
@@ -51,6 +51,8 @@ def command(
         ),
     ] = None,
     batch_size: BatchSize = None,
+    flip: Flip = None,
+    scales: Scales = None,
     locator: Locator = None,
     boxes: Annotated[
         Path | None,
@@ -77,6 +79,8 @@ def command(
             overwrite=overwrite,
             runtime=runtime,
             batch_size=batch_size,
+            flip=flip,
+            scales=numbers(scales, "--scales"),
             smooth=smooth,
             locator=locator,
             boxes=boxes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,7 +43,7 @@ def command(
         raise ConfigError(f"several settings files: {', '.join(others)}; name one")
     overrides = [item for item in given if item not in files]
     runs = api.train(files[0] if files else config_path, overrides, config_name=config_name, multirun=multirun)
-    for run in runs:
+    for run in (each for each in runs if each != Path()):  # empty in other processes than torchrun's first
         typer.echo(f"run: {run}")
         for line in outcome(run):
             typer.echo(line)

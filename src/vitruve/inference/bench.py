@@ -143,13 +143,13 @@ class BenchReport:
         atomic_write(path, self.to_json())
 
 
-def bench(directory: Path, source: Path | None = None, *, frames: int = FRAMES) -> BenchReport:
+def bench(run: str | Path, source: str | Path | None = None, *, frames: int = FRAMES) -> BenchReport:
     """Measure a run's prediction: each stage alone, each runtime, and the whole.
 
     What was measured of the runtimes before is replaced: ``auto`` goes by the new figures from now on.
 
     Args:
-        directory: The run directory. Converted networks and the figures of the runtimes are kept in it.
+        run: The run directory. Converted networks and the figures of the runtimes are kept in it.
         source: A video; None makes a clip of the run's samples, as large as the images they came from.
         frames: Length of that clip; of a longer video, single stages are timed on this many frames.
 
@@ -160,28 +160,29 @@ def bench(directory: Path, source: Path | None = None, *, frames: int = FRAMES) 
         RunError: The directory is no finished run, or has no samples.
         InputError: The source is no video.
     """
-    if source is not None and not (is_video(source) and source.is_file()):
+    video = None if source is None else Path(source)
+    if video is not None and not (is_video(video) and video.is_file()):
         raise InputError(f"{source}: bench needs a video file; leave it out to measure with the run's own samples")
-    loaded = load_run(directory)
+    loaded = load_run(run)
     settings = Config.load(loaded.run.config).inference
     samples = load_samples(loaded.run.samples)
     views = samples.images.shape[1] if loaded.algorithm.needs.views else 1
-    if source is not None and views > 1:
+    if video is not None and views > 1:
         raise InputError(
             f"{source}: this run sees {views} views together; leave it out to measure with its own samples"
         )
     runtimes = measure_and_record(loaded.algorithm, loaded.run, settings, samples, _log.warning)
     began = time.perf_counter()
-    loaded = load_run(directory)
+    loaded = load_run(run)
     name, network, _ = choose(loaded.algorithm, loaded.run, settings, samples, _log.warning)
     load_seconds = time.perf_counter() - began
     device = next(loaded.algorithm.network.parameters()).device
     loaded.algorithm.network = network
     with tempfile.TemporaryDirectory() as folder:
-        clips = [source or _clip(samples, Path(folder) / f"clip{v}.mp4", frames, v) for v in range(views)]
-        with VideoReader(clips[0]) as video:
+        clips = [video or _clip(samples, Path(folder) / f"clip{v}.mp4", frames, v) for v in range(views)]
+        with VideoReader(clips[0]) as reader:
             began = time.perf_counter()
-            images = list(itertools.islice(video.frames(), frames))
+            images = list(itertools.islice(reader.frames(), frames))
             decoding = len(images) / (time.perf_counter() - began)
         stages = [
             ("read video", decoding / views),
@@ -195,7 +196,7 @@ def bench(directory: Path, source: Path | None = None, *, frames: int = FRAMES) 
             done = predict_views(predictor, jobs, scorer="bench", identity=name)[0]
     total = sum(1 / rate for _, rate in stages)
     return BenchReport(
-        run=str(directory),
+        run=str(run),
         source="samples" if source is None else str(source),
         machine=describe(device),
         frames=done.frames,

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from vitruve.algorithms.base import Task
+from pydantic import ValidationError
+
+from vitruve.algorithms.base import Algorithm, Task
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, nearest
 from vitruve.inference.device import pick_device
 from vitruve.inference.load import Loaded, load_run
 from vitruve.inference.locate import NetworkLocator, NoLocator, TableLocator
-from vitruve.inference.looks import Looks
+from vitruve.inference.looks import Looks, can_look_again
 from vitruve.inference.predictor import Predictor
 from vitruve.inference.samples import Samples, load_samples
-from vitruve.inference.settings import Runtime
+from vitruve.inference.settings import InferenceSettings, Runtime
 from vitruve.inference.shots import Locator
 from vitruve.run import RunFiles
 
@@ -50,6 +53,8 @@ def open_run(
     *,
     locator: Path | None = None,
     boxes: Path | None = None,
+    flip: bool | None = None,
+    scales: Sequence[float] | None = None,
 ) -> Opened:
     """Load a run's network and choose what carries it out.
 
@@ -60,13 +65,16 @@ def open_run(
         frames_expected: How many images will be predicted, if known.
         locator: Run that says where the animal is; None for the one that the run keeps, if it does.
         boxes: A table of boxes, or a folder of them, in place of a locator.
+        flip: Also look at mirror images; None as the run's settings say.
+        scales: In which sizes images are looked at; None as the run's settings say.
 
     Returns:
         The run in use.
 
     Raises:
         RunError: The directory is no finished run, or is damaged.
-        ConfigError: The runtime is unknown or cannot be used here, or both a locator and boxes are given.
+        ConfigError: The runtime is unknown or cannot be used here, both a locator and boxes are given, or images cannot
+            be looked at in these ways.
     """
     from vitruve.inference.runtimes.select import choose
 
@@ -77,8 +85,8 @@ def open_run(
         )
     loaded = load_run(directory)
     config = Config.load(loaded.run.config)
-    values = {**config.inference.model_dump(), **({"runtime": runtime} if runtime else {})}
-    settings = type(config.inference).model_validate(values)
+    settings = config.inference.model_copy(update={"runtime": runtime} if runtime else {})
+    settings = _with_looks(settings, loaded.algorithm, flip, scales)
     looks = Looks.of(settings, loaded.algorithm.needs)
     if looks.scales != (1.0,):
         settings = settings.model_copy(update={"runtime": _any_size(settings.runtime)})
@@ -101,6 +109,24 @@ def open_run(
     parts = (f"{loaded.weights_hash} {name}", looks.identity, "" if looking is None else looking.identity)
     identity = " ".join(part for part in parts if part)
     return Opened(predictor, loaded.record, config, name, identity)
+
+
+def _with_looks(
+    settings: InferenceSettings, algorithm: Algorithm, flip: bool | None, scales: Sequence[float] | None
+) -> InferenceSettings:
+    """The settings with what is asked for instead."""
+    asked = {"flip": flip, "scales": None if scales is None else tuple(scales)}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if asked and not can_look_again(algorithm.needs):
+        raise ConfigError(
+            f"--{next(iter(asked))}: {algorithm.config.model_type} looks once at each image; leave it out"
+        )
+    try:
+        return InferenceSettings.model_validate({**settings.model_dump(), **asked})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"inference.{place}={first['input']}: {first['msg'].lower()}, such as 0.5,1,2") from None
 
 
 def _any_size(runtime: str) -> str:

@@ -26,6 +26,8 @@ class PredictOptions:
     overwrite: bool = False
     runtime: str | None = None
     batch_size: int | None = None
+    flip: bool | None = None
+    scales: tuple[float, ...] | None = None
     locator: Path | None = None
     boxes: Path | None = None
     smooth: bool = False

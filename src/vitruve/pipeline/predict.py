@@ -83,7 +83,14 @@ def carry_out(run: RunFiles, plan: Plan, options: PredictOptions) -> tuple[dict[
     files = plan.files
     expected = sum(_expected(job) for group in files for job in group)
     opened = open_run(
-        run.path, options.runtime, options.batch_size, expected, locator=options.locator, boxes=options.boxes
+        run.path,
+        options.runtime,
+        options.batch_size,
+        expected,
+        locator=options.locator,
+        boxes=options.boxes,
+        flip=options.flip,
+        scales=options.scales,
     )
     if opened.predictor.locator is not None:
         opened.predictor.locator.check([path for group in files for job in group for path in _paths(job)])
@@ -287,6 +294,8 @@ def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels
         InputError: A keypoint is missing, or there is one more.
     """
     names = skeleton.names
+    if not names:
+        return box_labels(labels)
     if names == CENTER.names and labels.skeleton.names != names:
         return center_labels(labels)
     if _are_known(labels.skeleton, skeleton):
@@ -294,8 +303,6 @@ def with_keypoints_of(labels: Labels, skeleton: Skeleton, source: str) -> Labels
     if set(labels.skeleton.names) != set(names):
         extra = [name for name in labels.skeleton.names if name not in names]
         missing = [name for name in names if name not in labels.skeleton.names]
-    if not names:
-        return box_labels(labels)
         parts = [f"has {', '.join(extra)} beyond them"] * bool(extra) + [f"lacks {', '.join(missing)}"] * bool(missing)
         raise InputError(
             f"{source}: other keypoints than the run's: {' and '.join(parts)}; give labels of the same keypoints"

@@ -42,6 +42,8 @@ def evaluate_run(
     *,
     locator: Path | None = None,
     boxes: Path | None = None,
+    flip: bool | None = None,
+    scales: Sequence[float] | None = None,
     pictures: int = 0,
 ) -> tuple[Report | ClassReport, dict[str, Path]]:
     """Compare predictions with labels and write the report; of an ensemble, the medians of its networks' predictions.
@@ -52,6 +54,8 @@ def evaluate_run(
         output: Folder of the report, or None.
         locator: Run that says which part of an image is looked at; None for the one that the run keeps, if it does.
         boxes: A table of boxes, or a folder of them, in place of a locator.
+        flip: Also look at mirror images; None as the run's settings say.
+        scales: In which sizes images are looked at; None as the run's settings say.
         pictures: Of how many images the predictions are drawn, into ``eval_vis_dir`` of the report's folder.
 
     Returns:
@@ -59,7 +63,7 @@ def evaluate_run(
         where the labels have tracks, predictions are followed over time.
 
     Raises:
-        ConfigError: A locator or boxes are given without labels to predict.
+        ConfigError: How images are looked at is given without labels to predict.
         VitruveError: The run or the labels are not as they should be.
     """
     run = RunFiles(directory)
@@ -71,16 +75,17 @@ def evaluate_run(
         return evaluate_classes(run, config.model.model_name, labels, output)
     about = describe_run(run, config)
     if labels is None:
-        if locator is not None or boxes is not None:
-            given = f"--locator {locator}" if boxes is None else f"--boxes {boxes}"
-            raise ConfigError(f"{given}: the run's own predictions are made already; give --labels to predict")
+        given = {"locator": locator, "boxes": boxes, "flip": flip, "scales": scales}
+        for name, value in given.items():
+            if value is not None:
+                raise ConfigError(f"--{name}: the run's own predictions are made already; give --labels to predict")
         truth = own_labels(config, run)
         predictions = with_keypoints_of(own_predictions(run, truth), truth.skeleton, str(run.path))
         # The networks of an ensemble look at the same part of each image, so they speak of the same window.
         windows = read_windows(members[0].windows, truth)
         folder = output or run.evaluation
     else:
-        truth, predictions, windows = _predicted(members, labels, locator, boxes)
+        truth, predictions, windows = _predicted(members, labels, locator, boxes, flip, scales)
         truth = with_splits_of(truth, record, config.data.data_dir, str(labels))
         folder = output or run.evaluation / labels.stem
         about["Labels"] = labels.name
@@ -107,14 +112,19 @@ def _has_tracks(labels: Labels) -> bool:
 
 
 def _predicted(
-    members: Sequence[RunFiles], file: Path, locator: Path | None, boxes: Path | None
+    members: Sequence[RunFiles],
+    file: Path,
+    locator: Path | None,
+    boxes: Path | None,
+    flip: bool | None,
+    scales: Sequence[float] | None,
 ) -> tuple[Labels, Labels, Float[np.ndarray, "F V 2"] | None]:
     """Labels of a file, what the networks say together of their images, and the windows their likelihood speaks of."""
     truth: Labels | None = None
     found = []
     for member in members:
         # A label file is too short to be worth measuring runtimes for.
-        opened = open_run(member.path, frames_expected=0, locator=locator, boxes=boxes)
+        opened = open_run(member.path, frames_expected=0, locator=locator, boxes=boxes, flip=flip, scales=scales)
         algorithm = opened.predictor.algorithm
         if truth is None:
             truth = labels_for(member.path, opened.record, algorithm.task.skeleton, file, as_known=True)
