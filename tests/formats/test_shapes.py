@@ -187,7 +187,8 @@ def test_poses_go_and_come_back(tracked: bool, boxed: bool) -> None:
 
 def test_labels_of_the_task_decide_what_is_drawn() -> None:
     poses = tuple(LabelSpec(name, "skeleton", parts=tuple(LabelSpec(p, "points") for p in "abcd")) for name in "mn")
-    drawn = task_of(people(), "t", poses)
+    with pytest.warns(LabelsWarning, match="task t: has no label for the boxes around 4 instances, .* called 'm box'"):
+        drawn = task_of(people(), "t", poses)
     kinds = [(s.kind, s.label) for s in drawn.shapes if s.frame == 0]
     # The third has a box alone, for which there is a label only if somebody made one; a push says which is missing.
     assert kinds == [("skeleton", "m"), ("skeleton", "n"), ("rectangle", "n box")]

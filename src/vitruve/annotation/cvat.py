@@ -85,16 +85,23 @@ class CvatServer(CvatReader):
                 the frames are files on the server's share.
 
         Returns:
-            Its number. A task of this name that has these images already is taken as it is.
+            Its number. A task of this name that has these images already is taken as it is, and gets the shapes that
+            it lacks as long as nobody has begun to work on it.
 
         Raises:
             InputError: A file is missing, or a task of this name has other images.
             ServerError: The server failed.
         """
+        before = {info.id for info in self.tasks(name=task.name) if info.size}
         number = cvat_upload.make_task(self, task, images)
-        if task.shapes or task.tracks:
+        if (task.shapes or task.tracks) and (number not in before or self._untouched(number)):
             self.change(number, add=difference(self.read(number), without_numbers(task)).add)
         return number
+
+    def _untouched(self, task_id: int) -> bool:
+        """Whether nobody has begun to work on a task: what people took out of it must not come back."""
+        jobs = self.wire.pages("/api/jobs", {"task_id": task_id})
+        return all((job["stage"], job["state"]) == ("annotation", "new") for job in jobs)
 
     def change(
         self,

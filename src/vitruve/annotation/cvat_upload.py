@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from vitruve.annotation.cvat_diff import same_image
+from vitruve.annotation.cvat_images import relative_name
 from vitruve.annotation.cvat_json import label_json
 from vitruve.annotation.cvat_reader import CvatReader
 from vitruve.errors import InputError, ServerError
@@ -36,7 +37,7 @@ def make_task(server: CvatReader, task: AnnotationTask, images: Path | Sequence[
     if not task.labels:
         raise InputError(f"task {task.name}: has no label; give at least one")
     names, files = _resources(task, images)
-    number = _begun(server, task, names)
+    number = begun(server, task, images)
     if number is None:
         spec: dict[str, Any] = {"name": task.name, "labels": [label_json(label) for label in task.labels]}
         if task.subset:
@@ -68,23 +69,29 @@ def _resources(task: AnnotationTask, images: Path | Sequence[Path] | None) -> tu
     missing = [file for file in files if not file.is_file()]
     if missing:
         raise InputError(f"task {task.name}: {len(missing)} of {len(files)} images are missing (first: {missing[0]})")
-    names = [_relative(name, task.name) for name in names]
+    names = [relative_name(name, task.name) for name in names]
     twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
         raise InputError(f"task {task.name}: two images are named {twice}; put them into folders of one folder")
     return names, files
 
 
-def _relative(name: str, task: str) -> str:
-    path = PurePosixPath(name.replace("\\", "/"))
-    parts = [part for part in path.parts if part != path.anchor and part != "."]
-    if not parts or ".." in parts:
-        raise InputError(f"task {task}: image '{name}' lies outside of its folder; name it within")
-    return "/".join(parts)
+def begun(server: CvatReader, task: AnnotationTask, images: Path | Sequence[Path] | None) -> int | None:
+    """The task of this name, if there is one that is the same or has no images yet.
 
+    Args:
+        server: Where.
+        task: As for :func:`make_task`.
+        images: As for :func:`make_task`.
 
-def _begun(server: CvatReader, task: AnnotationTask, names: Sequence[str]) -> int | None:
-    """The task of this name, if there is one that is the same or has no images yet."""
+    Returns:
+        Its number, or None.
+
+    Raises:
+        InputError: A file is missing, or a task of this name has other images or labels.
+        ServerError: The server failed.
+    """
+    names, _ = _resources(task, images)
     found = server.tasks(name=task.name)
     for info in found:
         if info.size and _has(server, info.id, task, names):
@@ -120,7 +127,7 @@ def _upload(server: CvatReader, number: int, names: list[str], files: list[Path]
         params |= {"copy_data": False, "sorting_method": "predefined"}
     else:
         kind, resources = ResourceType.LOCAL, files
-        if [file.name for file in files] == names:
+        if len(files) == 1 or [file.name for file in files] == names:
             params["sorting_method"] = "predefined" if len(files) > 1 else "lexicographical"
         else:
             # Files alone lose their folders on the way; in an archive they keep them.

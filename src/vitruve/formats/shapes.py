@@ -224,6 +224,13 @@ def task_of(
                 shapes += items
             for item in items if track >= 0 else ():
                 followed[track, item.label].append(item)
+    if drawing.left_out and specs:
+        warnings.warn(
+            f"task {name}: has no label for the boxes around {drawing.left_out} instances, which are left out; one is "
+            f"called '{labels.categories[0]}{BOX_SUFFIX}'",
+            LabelsWarning,
+            stacklevel=2,
+        )
     last = len(labels) - 1
     tracks = tuple(_track(key[1], items, last) for key, items in sorted(followed.items(), key=lambda pair: pair[0]))
     frames = tuple(_task_frame(labels, frame.first_image) for frame in labels)
@@ -239,6 +246,7 @@ class _Drawing:
         self._skeleton, self._categories = labels.skeleton, labels.categories
         self._known, self._source = known, source
         self._groups: dict[tuple[int, int], int] = {}
+        self.left_out = 0
 
     def instance(self, people: Instances, n: int, frame: int, track: int) -> list[Shape]:
         """The shapes of one instance: its skeleton, its box, or both in a group."""
@@ -258,6 +266,7 @@ class _Drawing:
             corners = tuple(float(value) for value in box)
             own = None if posed else number
             shapes.append(Shape("rectangle", boxed, frame, corners, score=score, source=self._source, id=own))
+        self.left_out += box is not None and posed and boxed not in self._known
         if track < 0 and len(shapes) < 2:
             return shapes
         # What is followed keeps its group, whether skeleton and box are both there or not.
