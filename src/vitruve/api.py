@@ -29,6 +29,10 @@ from vitruve.smoothing.smooth import smooth as smooth
 from vitruve.viewer.create import create_fiftyone_dataset as create_fiftyone_dataset
 
 if TYPE_CHECKING:
+    from vitruve.annotation.cvat_verbs import cvat_create_task as cvat_create_task
+    from vitruve.annotation.cvat_verbs import cvat_pull as cvat_pull
+    from vitruve.annotation.cvat_verbs import cvat_push as cvat_push
+    from vitruve.annotation.cvat_verbs import cvat_set_status as cvat_set_status
     from vitruve.config.schema import Config
     from vitruve.formats.conversion import convert as convert
     from vitruve.inference.bench import bench as bench
@@ -55,6 +59,10 @@ _LATER = {
     "bench": "vitruve.inference.bench",
     "convert": "vitruve.formats.conversion",
     "create_project": "vitruve.project.create",
+    "cvat_create_task": "vitruve.annotation.cvat_verbs",
+    "cvat_pull": "vitruve.annotation.cvat_verbs",
+    "cvat_push": "vitruve.annotation.cvat_verbs",
+    "cvat_set_status": "vitruve.annotation.cvat_verbs",
     "plot_error_histogram": "vitruve.pipeline.compare_3d",
     "plot_error_per_keypoint": "vitruve.pipeline.compare_3d",
     "track": "vitruve.pipeline.track",
