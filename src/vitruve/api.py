@@ -25,6 +25,7 @@ from vitruve.recordings import create_videos_2d as create_videos_2d
 from vitruve.recordings import create_videos_3d as create_videos_3d
 from vitruve.recordings import predict_2d as predict_2d
 from vitruve.recordings import predict_3d as predict_3d
+from vitruve.run import status as status
 from vitruve.smoothing.smooth import smooth as smooth
 from vitruve.viewer.create import create_fiftyone_dataset as create_fiftyone_dataset
 
@@ -46,11 +47,11 @@ if TYPE_CHECKING:
     from vitruve.pipeline.view_dataset import view_dataset as view_dataset
     from vitruve.project.create import create_project as create_project
     from vitruve.project.training import train_project as train_project
-    from vitruve.run import Status
     from vitruve.structures.labels import Frame, Labels
     from vitruve.structures.skeleton import Skeleton
     from vitruve.tuning.tune import tune as tune
     from vitruve.tuning.tune import watch_study as watch_study
+    from vitruve.tuning.variants import tune_variants as tune_variants
 
 # Verbs that are what a module does, which loads much: it is imported when the verb is first used.
 _LATER = {
@@ -68,6 +69,7 @@ _LATER = {
     "track": "vitruve.pipeline.track",
     "train_project": "vitruve.project.training",
     "tune": "vitruve.tuning.tune",
+    "tune_variants": "vitruve.tuning.variants",
     "view_dataset": "vitruve.pipeline.view_dataset",
     "watch_study": "vitruve.tuning.tune",
 }
@@ -203,23 +205,6 @@ def train(
         run_dir=None if run_dir is None else Path(run_dir),
     )
     return [train_networks(item.config, item.run_dir, quiet=quiet) for item in made]
-
-
-def status(run: str | Path) -> Status:
-    """How the training of a run stands; one whose process was killed counts as interrupted.
-
-    Args:
-        run: The run directory.
-
-    Returns:
-        State, epochs, and the process that trains.
-
-    Raises:
-        RunError: There is no run, or its ``status.json`` is damaged.
-    """
-    from vitruve.run import RunFiles
-
-    return RunFiles(Path(run)).read_status()
 
 
 def load_run(

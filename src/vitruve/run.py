@@ -279,6 +279,21 @@ class RunFiles:
             return list(csv.DictReader(stream))
 
 
+def status(run: str | Path) -> Status:
+    """How the training of a run stands; one whose process was killed counts as interrupted.
+
+    Args:
+        run: The run directory.
+
+    Returns:
+        State, epochs, and the process that trains.
+
+    Raises:
+        RunError: There is no run, or its ``status.json`` is damaged.
+    """
+    return RunFiles(Path(run)).read_status()
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file.
 

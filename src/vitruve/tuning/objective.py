@@ -14,7 +14,23 @@ from vitruve.errors import ConfigError, nearest
 Direction = Literal["minimize", "maximize"]
 
 _LOW = {"loss", "error", "rmse", "mpjpe", "mm", "px"}
-_HIGH = {"map", "ap", "ar", "map50", "map75", "accuracy", "top1", "top5", "pck", "oks", "f1", "precision", "recall"}
+_HIGH = {
+    "map",
+    "ap",
+    "ar",
+    "map50",
+    "map75",
+    "ap50",
+    "ap75",
+    "accuracy",
+    "top1",
+    "top5",
+    "pck",
+    "oks",
+    "f1",
+    "precision",
+    "recall",
+}
 
 
 def objective_of(config: Config) -> tuple[str, Direction]:
@@ -50,6 +66,8 @@ def _column(config: Config) -> str:
     needs = registry.get(config.model.model_type).needs
     if needs.classes:
         return "val_top1"
+    if needs.boxes:
+        return "val_AP"
     return "val_supervised_loss" if needs.instances else "val_pixel_error"
 
 

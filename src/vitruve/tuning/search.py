@@ -45,6 +45,8 @@ class Tuned:
         value: The objective there.
         values: The best values, by full keys.
         trials: How many were carried out, pruned, stopped or failed.
+        trial: The number of the best one, or None.
+        epoch: The best epoch of that trial, from 0, or None.
         run: The run of the best trial, as its own machine names it.
     """
 
@@ -53,7 +55,9 @@ class Tuned:
     value: float | None
     values: Mapping[str, Any]
     trials: int
-    run: Path | None
+    run: Path | None = None
+    trial: int | None = None
+    epoch: int | None = None
 
 
 def begin_search(config: Config, directory: Path, *, quiet: bool = False) -> Tuned:
@@ -302,10 +306,18 @@ class _Search:
         best = self.shared.best()
         count = len(self.shared.counted(self.shared.trials()))
         if best is None:
-            return Tuned(self.files.path, None, None, {}, count, None)
-        run = best.user_attrs.get(RUN)
-        values = self.space.values(best.params)
-        return Tuned(self.files.path, self.files.best, best.value, values, count, None if run is None else Path(run))
+            return Tuned(self.files.path, None, None, {}, count)
+        said, values = best.user_attrs, self.space.values(best.params)
+        return Tuned(
+            self.files.path,
+            self.files.best,
+            best.value,
+            values,
+            count,
+            Path(said[RUN]),
+            best.number,
+            said.get(BEST_EPOCH),
+        )
 
 
 class _Watch:

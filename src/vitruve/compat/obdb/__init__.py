@@ -1,0 +1,1 @@
+"""The programs of OBDB, under their names and with their options."""
