@@ -192,7 +192,10 @@ class _File:
                 if entry["id"] in seen:
                     raise InputError(f"{where}: its id is that of another annotation, too; give each its own")
                 seen.add(entry["id"])
-            self.annotations.setdefault(entry["image_id"], []).append({**entry, "where": where})
+            # CVAT keeps what COCO has no place for in attributes.
+            extra = entry["attributes"] if isinstance(entry.get("attributes"), dict) else {}
+            tracked = {"track_id": extra["track_id"]} if "track_id" in extra else {}
+            self.annotations.setdefault(entry["image_id"], []).append({**tracked, **entry, "where": where})
 
     def frames(self, start: Path) -> list[Frame]:
         """Every image as a frame."""

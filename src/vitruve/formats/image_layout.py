@@ -1,4 +1,4 @@
-"""Where the images of a label file lie: beside it, in ``images/``, or in the folders that COCO's archives unpack to."""
+"""Where the images of a label file lie: beside it, in ``images/``, or where COCO's and CVAT's archives unpack to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def image_folder(file: Path, names: Sequence[str], start: Path) -> Path:
         Of the folders that hold images of this file, the one that holds most; ``start`` where none holds any.
     """
     found = _SET.search(file.stem)
-    folders = ["", "images"]
+    # CVAT puts images into a folder named after the subset, as the file is.
+    folders = ["", "images", f"images/{file.stem.rpartition('_')[2]}"]
     if found is not None:
         own = [found["set"] + (found["year"] or ""), found["set"]]
         folders += [*own, *(f"images/{each}" for each in own)]
