@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, model_validator
 
@@ -41,6 +41,11 @@ class CropSettings(Section):
     )
     smooth_window: StrictInt = Field(
         default=5, ge=1, description="In a video, a box is the median over this many frames; an odd number, 1 for none."
+    )
+    instances: Literal["auto", "best", "all"] = Field(
+        default="auto",
+        description="Whom a network for one animal looks at: the instance that the locator is surest of, or all, one "
+        "after the other; auto takes all where a detector is given to predict with, else the best.",
     )
     jitter: StrictFloat = Field(
         default=0.1,

@@ -182,7 +182,7 @@ def _write_tables(
         The rows that were added to each, and whether the videos were drawn as well.
     """
     algorithm = predictor.algorithm
-    layout = _layout(scorer, algorithm)
+    layout = _layout(scorer, predictor)
     # Nothing is written for a source that cannot be opened.
     expected = [_expected(job) for job in jobs]
     parts = {job.part: layout.header for job in jobs} | {
@@ -201,7 +201,7 @@ def _write_tables(
             atomic_json(job.note, stamp)
     # A drawn video cannot be appended to: after an interruption it is drawn from the finished table instead.
     draw = done == 0 and isinstance(jobs[0].source, Path) and jobs[0].labeled_video is not None
-    painters = [_painter(algorithm, look) for _ in jobs]
+    painters = [_painter(predictor, look) for _ in jobs]
     added = 0
     with ExitStack() as stack:
         writers = [_open_writer(stack, job) for job in jobs] if draw else []
@@ -250,17 +250,19 @@ def _write_tables(
     return added, draw
 
 
-def _layout(scorer: str, algorithm: Algorithm) -> Layout[Any]:
+def _layout(scorer: str, predictor: Predictor) -> Layout[Any]:
+    algorithm = predictor.algorithm
     if algorithm.needs.boxes:
         return BoxLayout(algorithm.task.categories)
-    kind = SeveralAnimals if algorithm.needs.instances else OneAnimal
+    kind = SeveralAnimals if predictor.several else OneAnimal
     return kind(scorer, algorithm.task.skeleton, algorithm.task.categories[0])
 
 
-def _painter(algorithm: Algorithm, look: Look) -> Painter | BoxPainter:
+def _painter(predictor: Predictor, look: Look) -> Painter | BoxPainter:
+    algorithm = predictor.algorithm
     if algorithm.needs.boxes:
         return BoxPainter(algorithm.task.categories, look.threshold)
-    return Painter(algorithm.task.skeleton, look, several=algorithm.needs.instances)
+    return Painter(algorithm.task.skeleton, look, several=predictor.several)
 
 
 def _draw(algorithm: Algorithm, source: Path, table: Path, target: Path, look: Look) -> None:

@@ -17,6 +17,7 @@ from vitruve.inference.device import pick_device
 from vitruve.inference.load import Loaded, load_run
 from vitruve.inference.locate import NetworkLocator, NoLocator, TableLocator
 from vitruve.inference.looks import Looks, can_look_again
+from vitruve.inference.parts import DetectedPredictor, PartPredictor, TilePredictor
 from vitruve.inference.predictor import Predictor
 from vitruve.inference.samples import Samples, load_samples
 from vitruve.inference.settings import InferenceSettings, Runtime
@@ -106,9 +107,34 @@ def open_run(
     _log.info("%s: %s", directory.name, said)
     loaded.algorithm.network = network
     predictor = Predictor(loaded.algorithm, batch_size or config.inference.batch_size, device, looking, looks)
-    parts = (f"{loaded.weights_hash} {name}", looks.identity, "" if looking is None else looking.identity)
+    predictor = in_parts(predictor, config, given=locator is not None)
+    parts = [f"{loaded.weights_hash} {name}", looks.identity, "" if looking is None else looking.identity]
+    parts += [predictor.identity] if isinstance(predictor, PartPredictor) else []
     identity = " ".join(part for part in parts if part)
     return Opened(predictor, loaded.record, config, name, identity)
+
+
+def in_parts(predictor: Predictor, config: Config, *, given: bool = False) -> Predictor:
+    """A predictor that looks at images in parts where its settings ask for that.
+
+    Args:
+        predictor: Of a run.
+        config: The run's settings.
+        given: Its locator was named for this prediction.
+
+    Returns:
+        One of tiles, one of all that a detector finds, or the same.
+    """
+    locator, needs, crop = predictor.locator, predictor.algorithm.needs, config.crop
+    tiles = config.inference.tiles or config.data.tiles
+    if needs.boxes and tiles is not None and locator is None:
+        return TilePredictor(predictor, tiles, getattr(config.model, "nms_iou", 0.5))
+    if not isinstance(locator, NetworkLocator) or needs.views or needs.instances or needs.context:
+        return predictor
+    if crop.instances == "all" or (crop.instances == "auto" and given and locator.predictor.algorithm.needs.boxes):
+        size = predictor.algorithm.task.input_size
+        return DetectedPredictor(predictor, locator.predictor, crop.rule(size[0] / size[1]))
+    return predictor
 
 
 def _with_looks(

@@ -61,6 +61,9 @@ class Predictor:
 
     Attributes:
         busy: Seconds that network and decoding have taken so far.
+        several: Any number of instances is found an image.
+        device: Where the algorithm is.
+        looks: In which ways it looks at each image.
     """
 
     def __init__(
@@ -75,8 +78,9 @@ class Predictor:
         self.batch_size = batch_size
         self.locator = locator
         self.busy = 0.0
-        self._device = device
-        self._looks = looks
+        self.several = algorithm.needs.instances
+        self.device = device
+        self.looks = looks
         self._input_size = looks.largest(algorithm.task.input_size)
 
     def predict(self, source: Source, start: int = 0) -> Iterator[Frame]:
@@ -156,7 +160,7 @@ class Predictor:
         with closing(overlap(self._batches(windows(items, self.algorithm.needs.context)), _DEPTH)) as prepared:
             for _, batch in prepared:
                 with torch.inference_mode():
-                    logits = self.algorithm(batch.to(self._device))["heatmaps"].float()
+                    logits = self.algorithm(batch.to(self.device))["heatmaps"].float()
                     maps = logits.flatten(-2).softmax(-1).reshape(logits.shape)
                 yield maps.cpu().numpy()
 
@@ -235,8 +239,8 @@ class Predictor:
             The frames with predicted instances.
         """
         with torch.inference_mode():
-            batch = batch.to(self._device)
-            outputs, found = look(self.algorithm, batch, self._looks)
+            batch = batch.to(self.device)
+            outputs, found = look(self.algorithm, batch, self.looks)
             if found.keypoints.shape[-1] == 2:
                 flat = found.numpy()
                 return [replace(frame, instances=_there(frame, flat[i])) for i, frame in enumerate(frames)]

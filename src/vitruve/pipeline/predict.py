@@ -175,7 +175,7 @@ def _predict_together(opened: Opened, jobs: Sequence[Job], options: PredictOptio
         overwrite=options.overwrite,
         data_dir=opened.config.data.data_dir,
     )
-    if not jobs[0].of_video or opened.predictor.algorithm.needs.instances:
+    if not jobs[0].of_video or opened.predictor.several:
         # What moves how far is asked of tracks, which several instances do not have yet.
         return made
     tables = [one.table for one in made]
@@ -236,7 +236,7 @@ def _predict_labels(opened: Opened, run: RunFiles, jobs: Sequence[Job], options:
         keep_boxes(predictions, jobs[0].table.parent)
     results: list[Path] = []
     for view, (job, stamp) in enumerate(zip(jobs, stamps, strict=True)):
-        several = opened.predictor.algorithm.needs.instances
+        several = opened.predictor.several
         write_table(predictions, job.table, several=several, view=view, formats=job.formats)
         if "coco" in job.formats:
             name = opened.config.model.model_name

@@ -22,7 +22,7 @@ from vitruve.evaluation.windows import windows_of, write_windows
 from vitruve.formats.hub import write_labels
 from vitruve.inference.load import load_run
 from vitruve.inference.looks import Looks
-from vitruve.inference.open import open_locator
+from vitruve.inference.open import in_parts, open_locator
 from vitruve.inference.predictor import Predictor
 from vitruve.pipeline.after_training import check_before, predict_videos, unseen_labels, view_endings, write_errors
 from vitruve.pipeline.diagnostics import subspaces_of
@@ -149,6 +149,8 @@ def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) ->
     predictor = Predictor(fitted.algorithm, config.training.test_batch_size, locator=locator, looks=looks)
 
     def pixels(frame: Frame) -> np.ndarray:
+    if fitted.algorithm.needs.boxes:
+        predictor = in_parts(predictor, config)
         return fitted.cache.read(labels, frame.images[0])
 
     if fitted.algorithm.needs.classes:
