@@ -13,8 +13,10 @@ from vitruve.algorithms.settings import ModelSettings
 from vitruve.data.tile_settings import TileSettings
 from vitruve.data.tiles import tiles_of
 from vitruve.geometry.boxes import BoxRule
-from vitruve.inference.parts import DetectedPredictor, TilePredictor, suppressed
+from vitruve.inference.looks import Looks
+from vitruve.inference.parts import DetectedPredictor, TilePredictor
 from vitruve.inference.predictor import Predictor
+from vitruve.inference.suppression import suppressed
 from vitruve.structures.instances import Instances
 from vitruve.structures.skeleton import Skeleton
 
@@ -91,6 +93,15 @@ def test_whole_detections_win_over_surer_parts_and_classes_stay_apart() -> None:
     kept = suppressed(found, np.array([False, True, True, True]), 0.5)
     assert kept.tolist() == [3, 0]
     assert suppressed(found, np.zeros(4, bool), 0.5).tolist() == [1, 2, 3]
+
+
+def test_mirror_images_and_other_sizes_show_each_patch_once() -> None:
+    image, boxes, classes = patches((256, 192), 6, np.random.default_rng(3), sides=(16, 60))
+    predictor = Predictor(PatchDetector((256, 192)), 2, looks=Looks(True, (1.0, 2.0)))
+    found = _found(next(iter(predictor.predict([image]))))
+    order, mine = np.lexsort(boxes.T[::-1]), np.lexsort(found.boxes.round().T[::-1])
+    np.testing.assert_allclose(found.boxes[mine], boxes[order], atol=1.1)
+    np.testing.assert_array_equal(found.categories[mine], classes[order])
 
 
 class _Mean(nn.Module):

@@ -16,6 +16,7 @@ from vitruve.algorithms.base import Algorithm, Needs, Outputs
 from vitruve.errors import ConfigError
 from vitruve.evaluation.merge import merged
 from vitruve.inference.settings import InferenceSettings
+from vitruve.inference.suppression import concatenated, suppressed
 from vitruve.structures.batch import Batch
 from vitruve.structures.instances import Instances
 
@@ -144,19 +145,26 @@ def _together(found: list[Instances], algorithm: Algorithm) -> Instances:
     """``(F, V, N, ...)`` of all looks as one, filled up with NaN."""
     skeleton, single = algorithm.task.skeleton, not algorithm.needs.instances
     frames, views = found[0].keypoints.shape[:2]
-    rows = [
-        merged([each[frame, view] for each in found], skeleton.oks_sigmas, single)
-        for frame in range(frames)
-        for view in range(views)
-    ]
+    rows = []
+    for frame, view in np.ndindex(frames, views):
+        each = [one[frame, view] for one in found]
+        boxes = algorithm.needs.boxes
+        rows.append(_once(each, algorithm) if boxes else merged(each, skeleton.oks_sigmas, single))
     most = max(len(row.keypoints) for row in rows)
     result = {}
-    for name in ("keypoints", "visible", "keypoint_scores", "scores", "boxes"):
+    for name in ("keypoints", "visible", "keypoint_scores", "scores", "boxes", "categories"):
         arrays = [getattr(row, name) for row in rows]
         if any(array is None for array in arrays):
             continue
-        full = np.full((len(rows), most, *arrays[0].shape[1:]), 0 if name == "visible" else np.nan, arrays[0].dtype)
+        missing = {"visible": 0, "categories": -1}.get(name, np.nan)
+        full = np.full((len(rows), most, *arrays[0].shape[1:]), missing, arrays[0].dtype)
         for place, array in zip(full, arrays, strict=True):
             place[: len(array)] = array
         result[name] = full.reshape(frames, views, *full.shape[1:])
     return Instances(**result)
+
+
+def _once(looks: list[Instances], algorithm: Algorithm) -> Instances:
+    """Detections of all looks, each of them once."""
+    found = concatenated([each[np.asarray(each.present)] for each in looks])
+    return found[suppressed(found, np.zeros(len(found.keypoints), bool), getattr(algorithm.config, "nms_iou", 0.5))]

@@ -18,9 +18,10 @@ from vitruve.data.images import ImageCache
 from vitruve.data.tile_settings import TileSettings
 from vitruve.data.tiles import tiles_of
 from vitruve.errors import ConfigError
-from vitruve.geometry.boxes import BoxRule, boxes_around, edges, overlaps
+from vitruve.geometry.boxes import BoxRule, boxes_around, edges
 from vitruve.inference.predictor import Prediction, Predictor
 from vitruve.inference.shots import Shot, Source, shots
+from vitruve.inference.suppression import concatenated, suppressed
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, Labels
 
@@ -28,9 +29,6 @@ Boxes = Float[np.ndarray, "P 4"]
 
 _RIM = 2.0
 """A box that ends this near to where a tile was cut, in pixels, was cut there."""
-
-_WITHIN = 0.7
-"""Share of what was cut off that lies in another box, for it to be a part of that."""
 
 
 class PartPredictor(Predictor):
@@ -168,7 +166,7 @@ class TilePredictor(PartPredictor):
         boxes = np.array([frame.images[0].box for frame in parts])
         low, high = boxes[:, :2].min(0), boxes[:, 2:].max(0)
         cut = np.concatenate([_cut(each, box, low, high) for each, box in zip(found, boxes, strict=True)])
-        together = _concatenated(found)
+        together = concatenated(found)
         keep = suppressed(together, cut, self._nms_iou)
         return together[keep][None]
 
@@ -179,40 +177,6 @@ def _cut(found: Instances, tile: np.ndarray, low: np.ndarray, high: np.ndarray) 
     before = (tile[:2] > low + _RIM) & (found.boxes[:, :2] < tile[:2] + _RIM)
     behind = (tile[2:] < high - _RIM) & (found.boxes[:, 2:] > tile[2:] - _RIM)
     return np.asarray((before | behind).any(1))
-
-
-def suppressed(found: Instances, cut: np.ndarray, iou: float) -> np.ndarray:
-    """Detections without those that are there twice.
-
-    Args:
-        found: ``(N, ...)`` with boxes, scores and classes.
-        cut: Bool ``(N,)``: which may be a part of an object alone. Whole ones come first, whatever their scores. A part
-            that lies within a whole one is dropped, whatever its class: an object of its own that lies there is seen
-            whole in the next tile.
-        iou: Above which two of a class are one.
-
-    Returns:
-        The numbers of those that are left, the best first.
-    """
-    assert found.boxes is not None and found.scores is not None and found.categories is not None
-    order, boxes = np.lexsort((-found.scores, cut)), found.boxes.astype(np.float64)
-    kept: list[int] = []
-    for number in order.tolist():
-        alike = [other for other in kept if found.categories[other] == found.categories[number]]
-        around = [other for other in kept if cut[number] and (not cut[other] or other in alike)]
-        box = boxes[number][None]
-        if overlaps(box, boxes[alike]).max(initial=0) > iou:
-            continue
-        if overlaps(box, boxes[around], np.ones(len(around), bool)).max(initial=0) > _WITHIN:
-            continue
-        kept.append(number)
-    numbers = np.array(kept, np.int64)
-    return numbers[np.argsort(-found.scores[numbers], kind="stable")]
-
-
-def _concatenated(found: Sequence[Instances]) -> Instances:
-    names = [name for name, value in vars(found[0]).items() if value is not None]
-    return Instances(**{name: np.concatenate([getattr(each, name) for each in found]) for name in names})
 
 
 class DetectedPredictor(PartPredictor):
@@ -260,6 +224,6 @@ class DetectedPredictor(PartPredictor):
         if not parts:
             nothing = Instances.empty(joints)
             return replace(nothing, keypoint_scores=np.zeros(nothing.visible.shape), scores=np.zeros((1, 0)))
-        found = _concatenated([frame.instances[0, :1] for frame in parts])
+        found = concatenated([frame.instances[0, :1] for frame in parts])
         kept = {"scores": sure.scores, "boxes": sure.boxes, "categories": sure.categories}
         return Instances(found.keypoints, found.visible, keypoint_scores=found.keypoint_scores, **kept)[None]
