@@ -11,7 +11,7 @@ from torch import nn
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
-from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image
 
 from vitruve.algorithms.base import Outputs, Targets, Task
 from vitruve.algorithms.detection import DetectionSettings, Detector, DetectorNetwork, Truth, by_anchor
@@ -136,8 +136,11 @@ class FasterRCNN(Detector):
         every = torch.cat(self.anchors(self.task.input_size, offsets.device))
         anchors = [every] * len(truths)
         labels, matched = self.proposer.assign_targets_to_anchors(anchors, [{"boxes": each.boxes} for each in truths])
+        seen = clip_boxes_to_image(every, self.task.input_size[::-1])
         for label, truth in zip(labels, truths, strict=True):
-            label[(label == 0) & truth.covers(every)] = -1
+            label[(label == 0) & truth.covers(seen)] = -1
+        if all(bool((label < 0).all()) for label in labels):  # a crowd alone, of which nothing is to be learned
+            return 0 * objectness.sum(), 0 * offsets.sum()
         wanted = self.proposer.box_coder.encode(matched, anchors)
         return self.proposer.compute_loss(objectness, offsets.flatten(0, 1), labels, wanted)
 
@@ -152,6 +155,9 @@ class FasterRCNN(Detector):
         for label, region, truth in zip(labels, proposals, truths, strict=True):
             label[(label == 0) & truth.covers(region)] = -1
         chosen = part.subsample(labels)
+        if not any(len(places) for places in chosen):
+            nothing = 0 * levels["level_0"].sum()
+            return nothing, nothing
         regions = [region[places] for region, places in zip(proposals, chosen, strict=True)]
         wanted = [
             truth.boxes[number[places]] if len(truth.boxes) else region

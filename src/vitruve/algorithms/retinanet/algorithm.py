@@ -95,7 +95,9 @@ class RetinaNet(Detector):
         """The object of each anchor, or that it is background or ignored."""
         nothing = torch.full((len(anchors),), Matcher.BELOW_LOW_THRESHOLD, dtype=torch.int64, device=anchors.device)
         matched: torch.Tensor = self._matcher(box_iou(truth.boxes, anchors)) if len(truth.boxes) else nothing
-        beside = (matched == Matcher.BELOW_LOW_THRESHOLD) & truth.covers(anchors)
+        beside = (matched == Matcher.BELOW_LOW_THRESHOLD) & truth.covers(
+            clip_boxes_to_image(anchors, self.task.input_size[::-1])
+        )
         return torch.where(beside, Matcher.BETWEEN_THRESHOLDS, matched)
 
     def detect(self, outputs: Outputs, size: tuple[int, int]) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
