@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from annotation.cvat_contract import SCHEMA
 from annotation.cvat_standin import StandIn
 from annotation.one_of_each import FRAMES, LABELS, SHAPES, TASK, plain, write_images
 from vitruve.annotation.cvat import CvatServer
+from vitruve.annotation.cvat_access import Access
+from vitruve.annotation.cvat_diff import difference
 from vitruve.errors import InputError, ServerError
 from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape, TaskFrame
 
@@ -214,6 +218,63 @@ def test_unknown_labels_and_attributes_change_nothing(standin: StandIn, server: 
         with pytest.raises(InputError, match=message):
             server.change(task.id, add=[box(1), shape])
     assert standin.changes() == []
+
+
+def test_parts_that_are_missing_are_outside(server: CvatServer, tmp_path: Path) -> None:
+    pose = replace(SHAPES[-1], parts=SHAPES[-1].parts[2:])
+    number = server.create(replace(TASK, shapes=(), tracks=()), write_images(tmp_path))
+    server.change(number, add=[pose])
+    found = server.read(number)
+    assert [(part.label, part.outside) for part in found.shapes[0].parts] == [
+        ("nose", True),
+        ("tail", True),
+        ("ear", False),
+    ]
+    assert difference(found, replace(TASK, shapes=(pose,), tracks=())).same == 1
+
+
+def test_many_shapes_go_in_parts_and_equal_ones_are_counted(standin: StandIn, server: CvatServer) -> None:
+    task = standin.add_task("t", BOX, {"a.png": png()})
+    standin.contract = None  # comparing so much with the document takes long
+    standin.fail(500, method="PATCH", path="annotations", skip=1)
+    standin.fail(cut="after", method="PATCH", path="annotations", skip=2)
+    server.change(task.id, add=[box(1)] * 700 + [box(2)] * 500)
+    found = [shape.points[0] for shape in server.read(task.id).shapes]
+    assert (found.count(1), found.count(2)) == (700, 500)
+    assert standin.count("PATCH .*annotations") > 3
+
+
+def test_another_web_server_is_not_taken_for_cvat() -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = b"<html>hello</html>"
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as other:
+        thread = threading.Thread(target=other.serve_forever, daemon=True)
+        thread.start()
+        with pytest.raises(ServerError, match="the answer is none of CVAT's; is this the address of a CVAT server"):
+            CvatServer.connect(f"http://127.0.0.1:{other.server_port}", "a").tasks()
+        other.shutdown()
+        thread.join()
+
+
+def test_a_user_logs_in_with_a_password(standin: StandIn) -> None:
+    standin.fail(502, times=2, path="login")
+    access = Access(user=standin.user, password=standin.password)
+    task = standin.add_task("t", BOX, {"a.png": png()})
+    server = CvatServer.connect(standin.url, access=access, pause=0.01)
+    server.change(task.id, add=[box(1)])
+    assert len(server.read(task.id).shapes) == 1
+    with pytest.raises(ServerError, match=r"logging in: refused \(400\): Unable to log in") as caught:
+        CvatServer.connect(standin.url, access=replace(access, password="wrong-word"), pause=0.01)
+    assert "wrong-word" not in str(caught.value)
 
 
 def test_frames_of_a_video(standin: StandIn, server: CvatServer) -> None:

@@ -140,6 +140,7 @@ def poses(root: Path, names: tuple[str, ...] = ("a.png", "b.png")) -> Labels:
     return Labels(Skeleton(("nose", "tail"), ((0, 1),)), tuple(frames), root)
 
 
+@pytest.mark.filterwarnings("ignore:.*has no label for the boxes")
 @pytest.mark.parametrize("name", ["a.csv", "a.xml", "a.json"])
 def test_predictions_of_any_format_are_pushed(standin: StandIn, server: CvatServer, tmp_path: Path, name: str) -> None:
     mouse = LabelSpec("mouse", "skeleton", parts=(LabelSpec("tail", "points"), LabelSpec("nose", "points")))

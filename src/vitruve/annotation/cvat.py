@@ -23,11 +23,11 @@ from typing import Any
 from vitruve.annotation import cvat_upload
 from vitruve.annotation.cvat_access import Access, server_url
 from vitruve.annotation.cvat_diff import difference, unmatched, without_numbers
-from vitruve.annotation.cvat_http import Uncertain, Wire
+from vitruve.annotation.cvat_http import Wire
 from vitruve.annotation.cvat_json import Numbering
 from vitruve.annotation.cvat_reader import CvatReader
 from vitruve.annotation.cvat_reader import TaskInfo as TaskInfo
-from vitruve.errors import InputError, ServerError, nearest
+from vitruve.errors import InputError, nearest
 from vitruve.structures.annotation import AnnotationTask, Shape, Track
 
 STATUSES = {
@@ -37,6 +37,7 @@ STATUSES = {
 }
 """The states that a task may be brought to, and what its jobs must be for that: a task's own is derived from them."""
 
+_FAMILIES = ("tags", "shapes", "tracks")
 _AT_ONCE = 500
 
 
@@ -128,12 +129,14 @@ class CvatServer(CvatReader):
         if not (add or update or remove):
             return
         numbering = Numbering(f"{self.url}: task {task_id}", self.raw_labels(task_id))
-        known = self._drawn(task_id, numbering)
-        for items, action in ((remove, "delete"), (update, "update"), (add, "create")):
-            # Both are checked before anything is sent: a label that is missing must not leave half of a change.
-            bodies = [_body(numbering, part, action) for part in _parts(items)]
-            for part, body in zip(_parts(items), bodies, strict=True):
-                self._apply(task_id, numbering, action, part, body, known)
+        groups = ((remove, "delete"), (update, "update"), (add, "create"))
+        plan = [(action, part) for items, action in groups for part in _parts(items)]
+        # All is put into words before anything is sent: a label that is missing must not leave half of a change.
+        for action, part in plan:
+            _body(numbering, part, action)
+        known = set(self._drawn(task_id, numbering))
+        for action, part in plan:
+            self._apply(task_id, numbering, action, part, known)
 
     def _apply(
         self,
@@ -141,44 +144,34 @@ class CvatServer(CvatReader):
         numbering: Numbering,
         action: str,
         items: Sequence[Shape | Track],
-        body: dict[str, Any],
-        known: dict[tuple[str, int], Any],
+        known: set[tuple[str, int]],
     ) -> None:
         """Send one change; where the answer is lost, look what of it was done and send the rest."""
-        path = f"/api/tasks/{task_id}/annotations/"
-        for attempt in range(1, self.wire.attempts + 1):
-            try:
-                self.wire.ask("PATCH", path, {"action": action}, body)
-                return
-            except Uncertain as failure:
-                if attempt == self.wire.attempts:
-                    raise ServerError(str(failure)) from failure
-                self.wire.wait(attempt)
-                items = self._left(task_id, numbering, action, items, known)
-                if not items:
-                    return
-                body = _body(numbering, items, action)
+        left = list(items)
 
-    def _left(
-        self,
-        task_id: int,
-        numbering: Numbering,
-        action: str,
-        items: Sequence[Shape | Track],
-        known: dict[tuple[str, int], Any],
-    ) -> list[Shape | Track]:
-        """What of a change is not yet made."""
-        now = self._drawn(task_id, numbering)
-        if action != "create":
-            return [item for item in items if (_family(item), item.id) in now]
-        return list(unmatched(items, [item for key, item in now.items() if key not in known])[0])
+        def work() -> None:
+            body = _body(numbering, left, action)
+            made = self.wire.ask("PATCH", f"/api/tasks/{task_id}/annotations/", {"action": action}, body)
+            known.update((family, item["id"]) for family in _FAMILIES for item in made.get(family) or ())
+
+        def done() -> bool:
+            now = self._drawn(task_id, numbering)
+            if action == "create":
+                fresh = [item for key, item in now.items() if key not in known]
+                left[:] = unmatched(left, fresh)[0]
+            else:
+                left[:] = [item for item in left if (_family(item), item.id) in now]
+            known.update(now)
+            return not left
+
+        self.wire.certain(work, done)
 
     def _drawn(self, task_id: int, numbering: Numbering) -> dict[tuple[str, int], Shape | Track]:
         """All that is drawn, by kind and number."""
         found = self.wire.ask("GET", f"/api/tasks/{task_id}/annotations/")
         read: dict[str, Callable[[dict[str, Any]], Shape | Track]]
         read = {"tags": numbering.tag, "shapes": numbering.shape, "tracks": numbering.track}
-        return {(family, item["id"]): read[family](item) for family in read for item in found.get(family) or ()}
+        return {(family, item["id"]): read[family](item) for family in _FAMILIES for item in found.get(family) or ()}
 
     def set_status(self, task_id: int, status: str) -> int:
         """Bring a task to a status, by its jobs.

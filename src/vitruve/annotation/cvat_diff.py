@@ -163,7 +163,9 @@ def alike(there: Drawn, wanted: Drawn) -> bool:
     if any(abs(a - b) > _PIXELS for a, b in numbers) or abs(there.score - wanted.score) > _SCORE:
         return False
     parts = {part.label: part for part in there.parts}
-    if parts.keys() != {part.label for part in wanted.parts}:
+    named = {part.label for part in wanted.parts}
+    # A server has all parts of a skeleton: what is not spoken of is outside there.
+    if not named <= parts.keys() or not all(part.outside for name, part in parts.items() if name not in named):
         return False
     # A part belongs to the image and the group of its skeleton, whatever its own entry says.
     return all(alike(replace(parts[p.label], frame=p.frame, group=p.group), p) for p in wanted.parts)

@@ -77,11 +77,10 @@ class Wire:
         rest.request = self._patient
         if organization is not None:
             self.client.organization_slug = organization
+        word = sdk.AccessTokenCredentials(access.token) if access.token else None
+        word = word or sdk.PasswordCredentials(access.user, access.password)
         with self.explained("logging in"):
-            if access.token:
-                self.client.login(sdk.AccessTokenCredentials(access.token))
-            else:
-                self.client.login(sdk.PasswordCredentials(access.user, access.password))
+            self.certain(lambda: self.client.login(word), lambda: False)
 
     def ask(self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None) -> Any:
         """Send a request of CVAT's interface, and read what is answered.
@@ -163,6 +162,12 @@ class Wire:
 
         Args:
             what: What the block does.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            ServerError: Anything of it failed.
         """
         import urllib3
         from cvat_sdk.api_client.exceptions import ApiException
@@ -224,16 +229,17 @@ class Wire:
         Raises:
             ServerError: It failed each time.
         """
+        failure: Uncertain | None = None
         for attempt in range(1, self.attempts + 1):
             try:
                 work()
                 return
-            except Uncertain as failure:
-                if attempt == self.attempts:
-                    raise ServerError(str(failure)) from failure
-                self.wait(attempt)
-                if done():
-                    return
+            except Uncertain as error:
+                failure = error
+            self.wait(attempt)
+            if done():
+                return
+        raise ServerError(str(failure)) from failure
 
     def _refusal(self, what: str, error: Any) -> str:
         where = f"{self.url}: {what.removeprefix(self.url).partition('?')[0]}"

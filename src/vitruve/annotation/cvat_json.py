@@ -118,7 +118,7 @@ class Numbering:
             _placed(part)
             | {"label_id": inner.id, "frame": shape.frame, "group": part.group, "source": part.source}
             | {"score": part.score, "attributes": inner.write_attributes(part.attributes)}
-            for part in shape.parts
+            for part in entry.completed(shape)
             for inner in [entry.part_named(part.label)]
         ]
         return item
@@ -204,6 +204,15 @@ class _Entry:
         raise InputError(
             f"label {self.spec.name}: has no part '{name}'{nearest(name, known)}; it has {', '.join(known) or 'none'}"
         )
+
+    def completed(self, shape: Shape) -> tuple[Shape, ...]:
+        """The parts of a skeleton, those that are missing as outside: a server wants all of them."""
+        if not shape.parts or len(shape.parts) == len(self.parts):
+            return shape.parts
+        named = {part.label for part in shape.parts}
+        absent = (part.spec.name for part in self.parts if part.spec.name not in named)
+        like = replace(shape.parts[0], attributes=(), occluded=False, outside=True, score=1.0, id=None)
+        return (*shape.parts, *(replace(like, label=name) for name in absent))
 
     def in_order(self, parts: Iterable[Shape]) -> tuple[Shape, ...]:
         """Parts in the order of the label: servers give them in any."""
