@@ -90,7 +90,7 @@ def _check_vitruve(words: list[str], folder: Path) -> None:
     settings = {word.partition("=")[0]: word.partition("=")[2] for word in overrides}
     # Folders of the reader's own project are not here.
     own = [f"{key}={value}" for key, value in settings.items() if not re.search(r"_dir$|directory$", key)]
-    assert compose_sweep(None, None, own) if context.params["multirun"] else compose(None, None, own)
+    assert compose_sweep(None, None, own) if context.params.get("multirun") else compose(None, None, own)
 
 
 SETTINGS = [(page, text) for page, text in blocks("yaml") if set(yaml.safe_load(text)) <= set(Config.model_fields)]
