@@ -183,7 +183,7 @@ def test_sniffing_what_is_not_there(name: str, tmp_path: Path) -> None:
 
 
 def test_what_can_only_be_read_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="label3d can only be read; write coco, deeplabcut, jarvis, "):
+    with pytest.raises(InputError, match="label3d can only be read; write coco, cvat_xml, deeplabcut, jarvis, "):
         write_labels(make(6), tmp_path / "a.mat", "label3d")
     with pytest.raises(InputError, match=r"a\.mat: no label format has files that end in \.mat"):
         format_for(tmp_path / "a.mat")
