@@ -154,7 +154,7 @@ def _write_crowd(root: Path, extent: CrowdExtent) -> None:
 
 def _write_field(root: Path, extent: FieldExtent) -> None:
     write_field(root, extent)
-    _write_settings(root, _field_settings(extent))
+    _write_settings(root, _field_settings())
 
 
 EXAMPLES: dict[str, tuple[Callable[[Path, Any], None], Any]] = {
@@ -313,11 +313,13 @@ def _crowd_settings(skeleton: Skeleton, extent: CrowdExtent) -> dict[str, Any]:
     return settings
 
 
-def _field_settings(extent: FieldExtent) -> dict[str, Any]:
-    settings = _crowd_settings(Skeleton(()), CrowdExtent(width=extent.width, height=extent.height))
-    settings["data"] |= {"csv_file": FIELD_LABELS}
-    del settings["data"]["skeleton"]
-    settings["training"] |= {"imgaug": "default", "max_epochs": 30}
+def _field_settings() -> dict[str, Any]:
+    settings = _mouse_settings(Skeleton(()))
+    for name in ("skeleton", "num_keypoints", "keypoint_names", "downsample_factor"):
+        del settings["data"][name]
+    # The size of the input follows from that of the images and of the objects in them.
+    settings["data"] |= {"csv_file": FIELD_LABELS, "image_resize_dims": {"height": None, "width": None}}
+    settings["training"] |= {"imgaug": "default", "train_batch_size": 4, "max_epochs": 30, "check_val_every_n_epoch": 5}
     settings["model"] = {
         "model_type": "faster_rcnn",
         "model_name": "field",

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vitruve.config.compose import compose
 from vitruve.errors import InputError
 from vitruve.example_project import write_example
 from vitruve.formats.hub import read_labels
@@ -33,7 +34,9 @@ def test_clips_are_named_as_those_of_obdb_and_three_are_of_one_day():
 def test_the_example_is_a_project_of_boxes(tmp_path: Path) -> None:
     root = write_example("field", tmp_path / "field", **SMALL)
     labels, new = read_labels(root / LABELS), read_labels(root / NEW_LABELS)
-    assert (root / "config.yaml").is_file() and labels.categories == CLASSES == new.categories
+    config = compose(str(root), "config", []).config
+    assert list(config.data.label_files()) == [root / LABELS] and config.model.model_type == "faster_rcnn"
+    assert labels.categories == CLASSES == new.categories
     assert len(labels) == 6 and len(new) == 3 and len(labels.skeleton) == 0
     wanted = field_images(tmp_path / "again", FieldExtent(**SMALL))
     for frame, other in zip(labels, wanted, strict=True):

@@ -26,6 +26,7 @@ _SHOWN = {
     "pck_10px_percent": "PCK 10 px",
 }
 _CLASSES = {"split": "split", "frames": "images", "top1_percent": "top-1 %", "top5_percent": "top-5 %"}
+_BOXES = ("split", "images", "objects", "AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")
 _PEOPLE = ("split", "images", "people", "AP", "AP50", "AP75", "APm", "APl", "AR")
 
 
@@ -57,6 +58,7 @@ def command(
     from rich.console import Console
 
     from vitruve import api
+    from vitruve.evaluation.boxes_report import BoxReport
     from vitruve.evaluation.classes import ClassReport
 
     report = api.evaluate(
@@ -71,6 +73,8 @@ def command(
     )
     if isinstance(report.report, ClassReport):
         Console().print(_table(report.summary, _CLASSES))
+    elif isinstance(report.report, BoxReport):
+        Console().print(_table(report.summary, dict(zip(_BOXES, _BOXES, strict=True))))
     else:
         people = report.report.people
         if people is not None:

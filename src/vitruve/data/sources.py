@@ -157,16 +157,7 @@ def _same_categories(parts: Sequence[Labels]) -> list[Labels]:
     if all(len(part.categories) == 1 for part in parts):
         return [replace(part, categories=parts[0].categories) for part in parts]
     names = tuple(dict.fromkeys(name for part in parts for name in part.categories))
-    result = []
-    for part in parts:
-        place = np.array([*(names.index(name) for name in part.categories), -1])
-        frames = []
-        for frame in part:
-            given = frame.instances.categories
-            known = np.zeros(frame.instances.keypoints.shape[:-2], np.int64) if given is None else given
-            frames.append(replace(frame, instances=replace(frame.instances, categories=place[known])))
-        result.append(replace(part, frames=tuple(frames), categories=names))
-    return result
+    return [part.with_categories(names) for part in parts]
 
 
 def _described(labels: Labels, data: DataSettings) -> Labels:

@@ -39,6 +39,8 @@ def align(truth: Labels, predictions: Labels, *, several: bool = False) -> Label
     Raises:
         InputError: Frames are missing, extra or there twice, or keypoints, views or dimensions differ.
     """
+    if truth.frames and not truth.skeleton.names:
+        raise InputError(f"labels of '{truth.scorer}' have no keypoints; there is nothing to measure in pixels")
     sigmas = truth.skeleton.oks_sigmas if several else None
     frames = tuple(_align_frame(frame, predicted, sigmas) for frame, predicted in paired(truth, predictions))
     return replace(predictions, skeleton=truth.skeleton, frames=frames)
@@ -59,8 +61,6 @@ def paired(truth: Labels, predictions: Labels) -> list[tuple[Frame, Frame]]:
     """
     if not truth.frames:
         raise InputError(f"labels of '{truth.scorer}' hold no frame; at least one is needed to evaluate")
-    if not truth.skeleton.names:
-        raise InputError(f"labels of '{truth.scorer}' have no keypoints; there is nothing to measure in pixels")
     order = _keypoint_order(truth, predictions)
     known = _frames_by_image(predictions, "predictions")
     wanted = _frames_by_image(truth, "labels")

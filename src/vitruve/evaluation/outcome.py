@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vitruve.evaluation.boxes_report import BoxReport
     from vitruve.evaluation.classes import ClassReport
     from vitruve.evaluation.report import Report
 
@@ -16,11 +17,12 @@ class Evaluation:
     """What :func:`vitruve.evaluate` found.
 
     Attributes:
-        report: All errors and tables; of a run that tells classes, how often it was right.
+        report: All errors and tables; of a detector, how well objects were found; of a run that tells classes, how
+            often it was right.
         files: The files written, by their kind.
     """
 
-    report: Report | ClassReport
+    report: Report | BoxReport | ClassReport
     files: dict[str, Path]
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from vitruve.evaluation.matching import align, labelled_keypoints, paired
 from vitruve.evaluation.people import People, measure_people
 from vitruve.evaluation.windows import WINDOW_GAP, in_words
 from vitruve.structures.instances import VISIBLE
-from vitruve.structures.labels import Labels
+from vitruve.structures.labels import Frame, Labels
 
 _SPLIT_ORDER = ("train", "validation", "test", "unused")
 _NO_SPLIT = "all"
@@ -176,7 +177,7 @@ def evaluate(
     most = errors.shape[2]
     labelled = ~np.isnan(target).any(-1)
     visible = np.where(labelled, np.nan_to_num(truth.visible()), 0).astype(np.int8)
-    frame_splits = _splits(aligned)
+    frame_splits = splits_of(aligned)
     images = np.array([[image.name for image in frame.images] for frame in truth], dtype=object)
     table = pd.DataFrame(
         {
@@ -194,7 +195,7 @@ def evaluate(
     )
     gap = f"calibration_error_{tolerance_px:g}px_percent" if windows is None else WINDOW_GAP
     frames = pd.Series(frame_splits).value_counts()
-    order = sorted(frames.index, key=lambda name: (*_SPLIT_ORDER, name).index(name))
+    order = ordered(frame_splits)
     people = None
     if several:
         followed = [] if tracked is None else paired(truth, tracked)
@@ -222,6 +223,20 @@ def _only_labelled(labels: Labels) -> Labels:
     return replace(labels, frames=tuple(frames))
 
 
-def _splits(labels: Labels) -> list[str]:
-    other = _NEW if any(frame.split for frame in labels) else _NO_SPLIT
-    return [other if frame.split is None else frame.split for frame in labels]
+def splits_of(frames: Iterable[Frame]) -> list[str]:
+    """The split of each frame.
+
+    Args:
+        frames: All frames.
+
+    Returns:
+        For frames that belong to none ``new`` where others do, and ``all`` where no frame does.
+    """
+    splits = [frame.split for frame in frames]
+    other = _NEW if any(splits) else _NO_SPLIT
+    return [other if split is None else split for split in splits]
+
+
+def ordered(splits: Iterable[str]) -> list[str]:
+    """Each split once, in the order of tables: ``train``, ``validation``, ``test``, ``unused``, others."""
+    return sorted(dict.fromkeys(splits), key=lambda name: (*_SPLIT_ORDER, name).index(name))

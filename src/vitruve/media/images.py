@@ -75,6 +75,22 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
     Raises:
         InputError: The suffix is not that of an image, the array is not an 8-bit image, or the disk is full.
     """
+    atomic_write(path, encoded_image(path, image))
+
+
+def encoded_image(path: str | Path, image: npt.NDArray[np.uint8]) -> bytes:
+    """What :func:`write_image` writes.
+
+    Args:
+        path: The name of the file.
+        image: As for :func:`write_image`.
+
+    Returns:
+        The content of the file.
+
+    Raises:
+        InputError: The suffix is not that of an image, or the array is not an 8-bit image.
+    """
     path = Path(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise InputError(f"{path}: images are written as {', '.join(sorted(IMAGE_SUFFIXES))}")
@@ -82,7 +98,7 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
         raise InputError(f"{path}: an image is a uint8 array (H, W, 3) or (H, W), not {image.dtype} {image.shape}")
     pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(path.suffix.lower(), pixels)
-    atomic_write(path, encoded.tobytes())
+    return encoded.tobytes()
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from vitruve.errors import InputError
@@ -60,9 +58,4 @@ def _with_classes_of(known: tuple[str, ...], truth: Labels, folder: Path) -> Lab
     strange = next((name for name in truth.categories if name not in known), None)
     if strange is not None:
         raise InputError(f"{folder / strange}: a class that the run did not learn; it knows {', '.join(known)}")
-    number = np.array([known.index(name) for name in truth.categories])
-    frames = []
-    for frame in truth:
-        assert frame.instances.categories is not None
-        frames.append(replace(frame, instances=replace(frame.instances, categories=number[frame.instances.categories])))
-    return replace(truth, frames=tuple(frames), categories=known)
+    return truth.with_categories(known)

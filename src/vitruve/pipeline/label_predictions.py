@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from vitruve.atomic import atomic_path, atomic_write
+from vitruve.evaluation.oks import instance_boxes, instance_classes
 from vitruve.formats.box_table import detections_of, write_boxes
 from vitruve.formats.coco_results import results_name, write_results
 from vitruve.formats.hub import write_labels
 from vitruve.formats.table import to_frame, write_h5
 from vitruve.media.images import write_image
+from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, Labels
+from vitruve.visualize.boxes import draw_boxes
 from vitruve.visualize.draw import draw_instances, instance_colors
 
 _IMAGES = re.compile(r"(?:train|val|test-dev|test)20\d\d")
@@ -93,14 +96,14 @@ def write_coco_results(predictions: Labels, folder: Path, source: str, algorithm
 def write_pictures(
     predictions: Labels, folder: Path, read: Callable[[Frame], np.ndarray], count: int, threshold: float
 ) -> list[Path]:
-    """Draw predictions of the first images, each instance in a colour of its own.
+    """Draw predictions of the first images: each instance in a colour of its own, boxes in that of their class.
 
     Args:
         predictions: The frames.
         folder: Where ``<image>_result.png`` go.
         read: Gives the pixels of the first view of a frame.
         count: How many at most.
-        threshold: Likelihood from which keypoints are drawn, 0 to 1.
+        threshold: Likelihood from which keypoints, and score from which boxes are drawn, 0 to 1.
 
     Returns:
         The files.
@@ -110,12 +113,17 @@ def write_pictures(
     """
     files = []
     for frame in predictions.frames[:count]:
-        people = frame.instances[0]
-        numbers = range(len(people.keypoints))
-        colors = np.repeat(instance_colors(numbers)[:, None], people.num_keypoints, 1)
-        drawn = draw_instances(read(frame), people, predictions.skeleton, threshold=threshold, colors=colors)
+        drawn = _drawn(read(frame), frame.instances[0], predictions, threshold)
         image = frame.first_image
         name = image.path.stem if image.index is None else f"{image.path.stem}_{image.index:06d}"
         files.append(folder / f"{name}_result.png")
         write_image(files[-1], drawn)
     return files
+
+
+def _drawn(image: np.ndarray, found: Instances, predictions: Labels, threshold: float) -> np.ndarray:
+    if not len(predictions.skeleton):
+        boxes, classes = instance_boxes(found), instance_classes(found)
+        return draw_boxes(image, boxes, classes, predictions.categories, found.scores, threshold)
+    colors = np.repeat(instance_colors(range(len(found.keypoints)))[:, None], found.num_keypoints, 1)
+    return draw_instances(image, found, predictions.skeleton, threshold=threshold, colors=colors)

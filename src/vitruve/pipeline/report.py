@@ -15,8 +15,11 @@ from vitruve.config.schema import Config
 from vitruve.data.centers import center_labels
 from vitruve.data.filters import filtered
 from vitruve.data.images import ImageCache
+from vitruve.data.object_boxes import box_labels
 from vitruve.data.sources import own_skeleton_labels
 from vitruve.errors import ConfigError, InputError
+from vitruve.evaluation.boxes_page import write_box_report
+from vitruve.evaluation.boxes_report import BoxReport, evaluate_boxes
 from vitruve.evaluation.classes import ClassReport
 from vitruve.evaluation.page import write_report
 from vitruve.evaluation.report import Report, evaluate
@@ -45,7 +48,7 @@ def evaluate_run(
     flip: bool | None = None,
     scales: Sequence[float] | None = None,
     pictures: int = 0,
-) -> tuple[Report | ClassReport, dict[str, Path]]:
+) -> tuple[Report | BoxReport | ClassReport, dict[str, Path]]:
     """Compare predictions with labels and write the report; of an ensemble, the medians of its networks' predictions.
 
     Args:
@@ -80,7 +83,9 @@ def evaluate_run(
             if value is not None:
                 raise ConfigError(f"--{name}: the run's own predictions are made already; give --labels to predict")
         truth = own_labels(config, run)
-        predictions = with_keypoints_of(own_predictions(run, truth), truth.skeleton, str(run.path))
+        predictions = own_predictions(run, truth)
+        if not kind.needs.boxes:
+            predictions = with_keypoints_of(predictions, truth.skeleton, str(run.path))
         # The networks of an ensemble look at the same part of each image, so they speak of the same window.
         windows = read_windows(members[0].windows, truth)
         folder = output or run.evaluation
@@ -89,12 +94,17 @@ def evaluate_run(
         truth = with_splits_of(truth, record, config.data.data_dir, str(labels))
         folder = output or run.evaluation / labels.stem
         about["Labels"] = labels.name
-    several = kind.needs.instances
-    tracked = track_labels(predictions) if several and _has_tracks(truth) else None
-    report = evaluate(truth, predictions, windows=windows, several=several, tracked=tracked)
     read = pixels_of(truth)
-    files = write_report(report, folder, images=read, about=about)
-    if several:
+    report: Report | BoxReport
+    if kind.needs.boxes:
+        report = evaluate_boxes(box_labels(truth), predictions)
+        files = write_box_report(report, folder, images=read, about=about)
+    else:
+        several = kind.needs.instances
+        tracked = track_labels(predictions) if several and _has_tracks(truth) else None
+        report = evaluate(truth, predictions, windows=windows, several=several, tracked=tracked)
+        files = write_report(report, folder, images=read, about=about)
+    if kind.needs.instances and not kind.needs.boxes:
         source = (labels or config.data.label_files()[0]).stem
         results = write_coco_results(predictions, folder, source, config.model.model_name)
         files |= {file.stem: file for file in results}

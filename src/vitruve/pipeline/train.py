@@ -15,6 +15,8 @@ from vitruve.atomic import atomic_path, atomic_write
 from vitruve.config.schema import Config
 from vitruve.data.images import ImageCache
 from vitruve.errors import Interrupted, RunError, VitruveError
+from vitruve.evaluation.boxes_page import write_box_report
+from vitruve.evaluation.boxes_report import evaluate_boxes
 from vitruve.evaluation.classes import ClassReport, class_table, write_class_report
 from vitruve.evaluation.page import write_report
 from vitruve.evaluation.report import Report
@@ -28,7 +30,7 @@ from vitruve.pipeline.after_training import check_before, predict_videos, unseen
 from vitruve.pipeline.diagnostics import subspaces_of
 from vitruve.pipeline.label_predictions import write_table
 from vitruve.pipeline.predict import predict_sources
-from vitruve.pipeline.report import describe_run
+from vitruve.pipeline.report import describe_run, pixels_of
 from vitruve.pipeline.supervise import supervise
 from vitruve.pipeline.together import call_others, with_processes
 from vitruve.run import RunFiles
@@ -147,10 +149,10 @@ def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) ->
     locator = open_locator(config, fitted.algorithm.task, run, frames_expected=0)
     looks = Looks.of(config.inference, fitted.algorithm.needs)
     predictor = Predictor(fitted.algorithm, config.training.test_batch_size, locator=locator, looks=looks)
-
-    def pixels(frame: Frame) -> np.ndarray:
     if fitted.algorithm.needs.boxes:
         predictor = in_parts(predictor, config)
+
+    def pixels(frame: Frame) -> np.ndarray:
         return fitted.cache.read(labels, frame.images[0])
 
     if fitted.algorithm.needs.classes:
@@ -159,8 +161,10 @@ def _follow_up(config: Config, run: RunFiles, fitted: Fitted, labels: Labels) ->
         write_class_report(ClassReport(table), run.evaluation, config.model.model_name)
         return
     if fitted.algorithm.needs.boxes:
-        found = replace(predictor.predict_labels(labels, fitted.cache), scorer=f"{config.model.model_type}_tracker")
-        write_table(found, run.predictions, several=True, formats=("csv", "coco"))
+        _measure_boxes(config, run, predictor, labels, "predictions", run.evaluation, fitted.cache)
+        for stem, unseen in unseen_labels(config, labels):
+            name = stem.replace("predictions", config.data.label_files()[0].stem)
+            _measure_boxes(config, run, predictor, unseen, stem, run.evaluation / name)
         predict_videos(config, run, run, predict_sources)
         return
     report = _measure(config, run, predictor, labels, "predictions", fitted.cache)
@@ -187,6 +191,21 @@ def _measure(
         write_table(predictions, table, several=several, view=view, split=split, formats=formats)
     subspaces = subspaces_of(run.read_model())
     return write_errors(run, labels, predictions, windows, subspaces, stem, several=several)
+
+
+def _measure_boxes(
+    config: Config,
+    run: RunFiles,
+    predictor: Predictor,
+    labels: Labels,
+    stem: str,
+    folder: Path,
+    cache: ImageCache | None = None,
+) -> None:
+    """Predict labelled frames into ``<stem>.csv`` and ``<stem>.json``, and report how well objects were found."""
+    found = replace(predictor.predict_labels(labels, cache), scorer=f"{config.model.model_type}_tracker")
+    write_table(found, run.path / f"{stem}.csv", several=True, formats=("csv", "coco"))
+    write_box_report(evaluate_boxes(labels, found), folder, images=pixels_of(labels), about=describe_run(run, config))
 
 
 def _keep_labels(labels: Labels, config: Config, run: RunFiles) -> None:

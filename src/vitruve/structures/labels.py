@@ -179,6 +179,29 @@ class Labels:
         frames = tuple(replace(f, split=name) for f, name in zip(self.frames, names, strict=True))
         return replace(self, frames=frames)
 
+    def with_categories(self, names: Sequence[str]) -> Labels:
+        """The same frames, with their classes numbered as in another list.
+
+        Args:
+            names: Of the classes; all of these labels' are among them. Instances without a class are of the first.
+
+        Returns:
+            Labels with these classes.
+
+        Raises:
+            InputError: A class is not in the list.
+        """
+        lost = next((name for name in self.categories if name not in names), None)
+        if lost is not None:
+            raise InputError(f"labels of '{self.scorer}': class '{lost}' is none of {', '.join(names)}")
+        places = np.array([*(list(names).index(name) for name in self.categories), -1], np.int64)
+        frames = []
+        for frame in self.frames:
+            given = frame.instances.categories
+            known = np.zeros(frame.instances.keypoints.shape[:-2], np.int64) if given is None else given
+            frames.append(replace(frame, instances=replace(frame.instances, categories=places[known])))
+        return replace(self, frames=tuple(frames), categories=tuple(names))
+
     def keypoints(self) -> Float[np.ndarray, "F V N K D"]:
         """All keypoints as one array, filled up with NaN to the largest number of instances."""
         return self._stacked("keypoints", trailing=2)

@@ -25,6 +25,8 @@ def draw_boxes(
     names: Sequence[str],
     scores: Float[np.ndarray, " N"] | None = None,
     threshold: float = 0.5,
+    *,
+    color: tuple[int, int, int] | None = None,
 ) -> UInt8[np.ndarray, "H W 3"]:
     """Draw boxes in the colour of their class, with its name.
 
@@ -35,6 +37,7 @@ def draw_boxes(
         names: Names of the classes.
         scores: From 0 to 1; None for labels, which have none.
         threshold: Least score that is drawn.
+        color: RGB, 0 to 255, of all of them; None for that of each class.
 
     Returns:
         A drawn copy of the image.
@@ -48,11 +51,11 @@ def draw_boxes(
         shown &= scores >= threshold
     # The best are drawn last, over the others.
     for place in np.flatnonzero(shown)[::-1].tolist():
-        color = colors[int(classes[place])]
+        paint = colors[int(classes[place])] if color is None else list(color)
         x1, y1, x2, y2 = np.rint(boxes[place] * _UNIT).astype(int).tolist()
-        cv2.rectangle(canvas, (x1, y1), (x2, y2), color, width, cv2.LINE_AA, _SHIFT)
+        cv2.rectangle(canvas, (x1, y1), (x2, y2), paint, width, cv2.LINE_AA, _SHIFT)
         text = names[int(classes[place])] + ("" if scores is None else f" {scores[place]:.2f}")
-        _write(canvas, text, (x1 // _UNIT, y1 // _UNIT), color, scale)
+        _write(canvas, text, (x1 // _UNIT, y1 // _UNIT), paint, scale)
     return canvas
 
 

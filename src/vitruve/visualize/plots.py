@@ -277,7 +277,7 @@ def calibration_curve(tables: Mapping[str, pd.DataFrame], near: str, title: str 
 def precision_recall(
     curves: Mapping[str, Mapping[str, Float[np.ndarray, " R"]]], title: str = "Precision and recall"
 ) -> Figure:
-    """Precision against recall of people found.
+    """Precision against recall of what is found.
 
     Args:
         curves: For each group, by name of what counts as found, precision (0 to 1) at R recalls evenly from 0 to 1; NaN
@@ -299,11 +299,11 @@ def precision_recall(
                 axes.plot(recall, precision, color=style.color, linestyle=style.line, alpha=alpha, label=label)
                 drawn += 1
     if not drawn:
-        return nothing(figure, axes, "nobody is labelled")
+        return nothing(figure, axes, "nothing is labelled")
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
-    axes.set_xlabel("Recall: people found (%)")
-    axes.set_ylabel("Precision: predictions that are of somebody (%)")
+    axes.set_xlabel("Recall: what is found of all that is labelled (%)")
+    axes.set_ylabel("Precision: predictions that are right (%)")
     _percent(axes.xaxis)
     _percent(axes.yaxis)
     legend(figure, drawn)
