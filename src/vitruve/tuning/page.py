@@ -70,6 +70,8 @@ class StudyPage:
             return HTTPStatus.OK, "text/html", render_study(study_state(self._shared, self._max_trials), live=True)
         if path == "/study.json":
             return HTTPStatus.OK, "application/json", json.dumps(study_state(self._shared, self._max_trials))
+        if path == "/favicon.ico":
+            return HTTPStatus.NO_CONTENT, "text/plain", ""  # browsers ask for it unasked
         return HTTPStatus.NOT_FOUND, "text/plain", f"{path}: nothing there"
 
     def do(self, path: str) -> tuple[HTTPStatus, str, str]:

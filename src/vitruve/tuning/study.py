@@ -107,7 +107,13 @@ class SharedStudy:
         self._say(trial, REASON, reason)
 
     def note(self, trial: FrozenTrial | optuna.Trial, name: str, value: Any) -> None:
-        """Keep something else with a trial."""
+        """Keep something else with a trial.
+
+        Args:
+            trial: It is running.
+            name: What it is called.
+            value: Plain values.
+        """
         self._say(trial, name, value)
 
     def _say(self, trial: FrozenTrial | optuna.Trial, name: str, value: Any) -> None:

@@ -213,7 +213,8 @@ function drawTable(all) {
     cell.addEventListener("click", () => { sorting = { key, down: sorting.key === key ? !sorting.down : false }; draw(); });
     head.append(cell);
   }
-  head.append(html("th"), html("th"));
+  head.firstChild.after(html("th"));
+  head.append(html("th"));
   const get = (list.find(([key]) => key === sorting.key) || list[0])[2];
   const missing = (value) => value === null || value === undefined || value === "";
   const rows = [...state.trials].sort((one, other) => {
@@ -222,7 +223,7 @@ function drawTable(all) {
     return (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b))) * (sorting.down ? -1 : 1);
   }).map((trial) => {
     const row = html("tr", { class: (trial.number === state.best ? "best" : "") + (chosen(trial, all) ? "" : " off") + (trial.number === hot ? " hot" : "") });
-    list.forEach(([key, , value], i) => row.append(html(i ? "td" : "th", {}, key === "seconds" ? clock(trial.seconds) : short(value(trial)))));
+    const cells = list.map(([key, , value], i) => html(i ? "td" : "th", {}, key === "seconds" ? clock(trial.seconds) : short(value(trial))));
     const cell = html("td");
     if (live && trial.state === "running") {
       const button = html("button", { class: "stop", "data-stop": trial.number }, trial.stopping ? "stopping" : "Stop");
@@ -230,7 +231,7 @@ function drawTable(all) {
       button.addEventListener("click", () => ask("/stop/" + trial.number));
       cell.append(button);
     }
-    row.append(cell, html("td", { class: "why", title: trial.run }, trial.reason === trial.state ? "" : trial.reason));
+    row.append(cells[0], cell, ...cells.slice(1), html("td", { class: "why", title: trial.run }, trial.reason === trial.state ? "" : trial.reason));
     hovering(row, trial.number);
     return row;
   });
@@ -266,7 +267,8 @@ async function refresh() {
   const same = text.replace(/"now": [0-9.]+/, "").replace(/"seconds": [0-9.]+/g, "");
   state = JSON.parse(text);
   document.title = `${state.done}/${state.max_trials} ${state.name}`;
-  if (same !== asked && !dragging && hot === null) { asked = same; draw(); } else if (!dragging) drawTiles();
+  if (dragging) return;
+  if (same !== asked) { asked = same; draw(); } else drawTiles();
 }
 $("clear").addEventListener("click", () => { brushes.clear(); draw(); });
 if (live) {
