@@ -178,13 +178,21 @@ def _job(asked: Asked) -> Answer:
 def _requests(asked: Asked) -> Answer:
     wanted = asked.query.get("task_id")
     found = [r for r in asked.state.requests.values() if wanted in (None, str(r["operation"]["task_id"]))]
-    return 200, _page(asked, found), {}
+    return 200, _page(asked, [_as_yet(asked, request) for request in found]), {}
 
 
 def _request(asked: Asked) -> Answer:
     if asked.match[1] not in asked.state.requests:
         raise Refused(404, "Not found.")
-    return 200, asked.state.requests[asked.match[1]], {}
+    return 200, _as_yet(asked, asked.state.requests[asked.match[1]]), {}
+
+
+def _as_yet(asked: Asked, request: dict[str, Any]) -> dict[str, Any]:
+    """A request as it stands: those of a busy server wait in a queue for some time."""
+    if asked.standin.busy <= 0:
+        return request
+    asked.standin.busy -= 1
+    return {**request, "status": "queued", "message": "", "finished_date": None, "progress": 0.0}
 
 
 JOBS = 100_000

@@ -74,6 +74,7 @@ class StandIn:
         state: What it holds.
         log: Method and path of each request, in order.
         bodies: What was sent as JSON, with method and path.
+        busy: How often it says of work in the background that it waits in a queue.
         violations: How the traffic differed from CVAT's document.
     """
 
@@ -85,6 +86,7 @@ class StandIn:
         self.bodies: list[tuple[str, str, Any]] = []
         self.violations: list[str] = []
         self.faults: list[Fault] = []
+        self.busy = 0
         self.lock = threading.RLock()
         self.contract = contract() if check else None
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"standin": self}))

@@ -142,6 +142,21 @@ def test_an_upload_that_ended_is_completed_by_the_next(standin: StandIn, server:
     assert plain(server.read(number)) == plain(TASK)
 
 
+def test_images_that_wait_in_a_queue_are_waited_for(standin: StandIn, server: CvatServer, tmp_path: Path) -> None:
+    standin.busy = 5
+    assert len(server.read(server.create(TASK, write_images(tmp_path))).frames) == 4
+    assert standin.busy == 0
+    standin.busy = 10**6
+    hasty = CvatServer.connect(standin.url, standin.token, pause=0.01, timeout=0.05)
+    other = replace(TASK, name="other")
+    with pytest.raises(ServerError, match=r"does not come on with its images \(queued\); run the same command again"):
+        hasty.create(other, tmp_path)
+    standin.busy = 0
+    number = server.create(other, tmp_path)
+    assert plain(server.read(number)) == plain(other)
+    assert len(server.tasks(name="other")) == 1
+
+
 def test_a_busy_server_is_asked_again_when_it_says(standin: StandIn, server: CvatServer) -> None:
     task = standin.add_task("t", BOX, {"a.png": png()})
     standin.fail(429, times=2, headers={"Retry-After": "0"})

@@ -44,6 +44,7 @@ class Wire:
         url: As given.
         client: cvat-sdk's.
         attempts: As given.
+        timeout: As given.
 
     Raises:
         ServerError: The server cannot be reached, or lets nobody in by this.
@@ -65,7 +66,7 @@ class Wire:
         except ImportError as error:
             raise MissingExtraError("cvat-sdk", "cvat", "CVAT") from error
         self.url, self.attempts = url, attempts
-        self._timeout, self._pause = timeout, pause
+        self.timeout, self._pause = timeout, pause
         self.client = sdk.Client(
             url, check_server_version=False, config=sdk.Config(status_check_period=max(0.01, pause))
         )
@@ -199,7 +200,7 @@ class Wire:
         import urllib3
         from cvat_sdk.api_client.exceptions import ApiException
 
-        options["_request_timeout"] = options.get("_request_timeout") or self._timeout
+        options["_request_timeout"] = options.get("_request_timeout") or self.timeout
         for attempt in range(1, self.attempts + 1):
             try:
                 return self._send(method, url, *args, **options)
@@ -266,7 +267,7 @@ class Wire:
         if isinstance(reason, urllib3.exceptions.SSLError):
             return f"its certificate is not trusted ({_line(str(reason))})"
         if isinstance(reason, urllib3.exceptions.TimeoutError):
-            return f"no answer within {self._timeout:g} s; the server is slow or stuck: try again later, or --timeout"
+            return f"no answer within {self.timeout:g} s; the server is slow or stuck: try again later, or --timeout"
         return f"the connection broke ({type(reason).__name__}); run the same command again: it goes on from there"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from vitruve.errors import InputError, ServerError
 from vitruve.structures.annotation import AnnotationTask, TaskFrame
 
 _QUALITY = 95
+# How many times the limit of one request is waited for a server to come on with what it does in the background.
+_PATIENCE = 10
 
 
 def make_task(server: CvatReader, task: AnnotationTask, images: Path | Sequence[Path] | None) -> int:
@@ -136,21 +139,41 @@ def _upload(server: CvatReader, number: int, names: list[str], files: list[Path]
 
     def work() -> None:
         with server.wire.explained(f"images of task {number}"):
-            server.wire.client.tasks.retrieve(number).upload_data(resources, resource_type=kind, params=params)
+            task = server.wire.client.tasks.retrieve(number)
+            task.upload_data(resources, resource_type=kind, params=params, wait_for_completion=False)
 
-    if not _waited(server, number):
-        server.wire.certain(work, lambda: _waited(server, number))
-    if not server.find(number).size:
-        raise ServerError(f"{server.url}: task {number}: has no images after the upload; look at it in CVAT")
+    if not _taken_in(server, number):
+        server.wire.certain(work, lambda: _taken_in(server, number))
+    if not _taken_in(server, number):
+        said = [request["message"] for request in _requests(server, number) if request["status"] == "failed"]
+        reason = " ".join(said[-1].split()) if said else "none after the upload"
+        raise ServerError(f"{server.url}: images of task {number}: {reason}; mend it and run the same command again")
 
 
-def _waited(server: CvatReader, number: int) -> bool:
+def _taken_in(server: CvatReader, number: int) -> bool:
     """Wait for images that the server is taking in, and say whether they are there."""
+    seen, since = None, time.monotonic()
+    while True:
+        open_ones = [r for r in _requests(server, number) if r["status"] in ("queued", "started")]
+        if not open_ones:
+            return bool(server.find(number).size)
+        state = [(request["id"], request["status"], request.get("progress")) for request in open_ones]
+        if state != seen:
+            seen, since = state, time.monotonic()
+        if time.monotonic() - since > _PATIENCE * server.wire.timeout:
+            raise ServerError(
+                f"{server.url}: task {number}: the server does not come on with its images ({open_ones[0]['status']}); "
+                "run the same command again later: it goes on from there"
+            )
+        server.wire.wait(1)
+
+
+def _requests(server: CvatReader, number: int) -> list[dict[str, Any]]:
+    """The attempts to give a task its images, the oldest first."""
     with server.wire.explained(f"images of task {number}"):
-        for request in server.wire.pages("/api/requests", {"task_id": number}):
-            if request["operation"]["type"] == "create:task" and request["status"] in ("queued", "started"):
-                server.wire.client.wait_for_completion(request["id"])
-    return bool(server.find(number).size)
+        found = list(server.wire.pages("/api/requests", {"task_id": number}))
+        own = [request for request in found if request["operation"]["type"] == "create:task"]
+        return sorted(own, key=lambda request: request["created_date"])
 
 
 def _archive(names: Sequence[str], files: Sequence[Path], folder: Path) -> Path:
