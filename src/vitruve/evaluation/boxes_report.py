@@ -37,7 +37,8 @@ class BoxReport:
     """Figures of predicted boxes over all images, also those in which nothing is predicted.
 
     Attributes:
-        pairs: Each labelled frame with its prediction; classes are numbered alike.
+        truth: The labels, whose classes are numbered as the predictions' are.
+        pairs: Each labelled frame with its prediction.
         names: Of the classes: those that are predicted, then those that are labelled only.
         splits: The split of each frame: ``train``, ``validation``, ``test``, ``unused``, or, for frames that belong to
             none, ``new`` where others do and ``all`` where no frame does.
@@ -55,6 +56,7 @@ class BoxReport:
         voc: VOC's average precision of each class at OBDB's intersection over union, 0 to 1.
     """
 
+    truth: Labels
     pairs: Sequence[Pair]
     names: tuple[str, ...]
     splits: tuple[str, ...]
@@ -66,6 +68,11 @@ class BoxReport:
     grid: Grid
     confusion: pd.DataFrame
     voc: dict[str, float]
+
+    @property
+    def unseen_images(self) -> list[tuple[Instances, Instances]]:
+        """Truth and predictions of every view of the frames that :attr:`unseen` names."""
+        return views_of([pair for pair, name in zip(self.pairs, self.splits, strict=True) if name in self.unseen])
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -110,7 +117,8 @@ def evaluate_boxes(truth: Labels, predictions: Labels) -> BoxReport:
     if len(truth.categories) == len(predictions.categories) == 1:
         truth = replace(truth, categories=predictions.categories)
     names = tuple(dict.fromkeys((*predictions.categories, *truth.categories)))
-    pairs = paired(truth.with_categories(names), predictions.with_categories(names))
+    truth = truth.with_categories(names)
+    pairs = paired(truth, predictions.with_categories(names))
     splits = splits_of([replace(one, split=one.split if two.split is None else two.split) for one, two in pairs])
     summaries, classes, kinds, curves = [], [], [], {}
     for split in ordered(splits):
@@ -127,6 +135,7 @@ def evaluate_boxes(truth: Labels, predictions: Labels) -> BoxReport:
     others = views_of([pair for pair, name in zip(pairs, splits, strict=True) if name in unseen])
     voc = voc_average_precision(others, len(names), OBDB_IOU).table["AP"]
     return BoxReport(
+        truth=truth,
         pairs=pairs,
         names=names,
         splits=tuple(splits),
