@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from vitruve.annotation.cvat_verbs import cvat_pull as cvat_pull
     from vitruve.annotation.cvat_verbs import cvat_push as cvat_push
     from vitruve.annotation.cvat_verbs import cvat_set_status as cvat_set_status
+    from vitruve.annotation.store_verbs import store_diff as store_diff
+    from vitruve.annotation.store_verbs import store_export as store_export
+    from vitruve.annotation.store_verbs import store_import as store_import
+    from vitruve.annotation.store_verbs import store_stats as store_stats
+    from vitruve.annotation.store_verbs import store_sync as store_sync
+    from vitruve.annotation.store_verbs import store_version as store_version
     from vitruve.config.schema import Config
     from vitruve.formats.conversion import convert as convert
     from vitruve.inference.bench import bench as bench
@@ -66,6 +72,12 @@ _LATER = {
     "cvat_set_status": "vitruve.annotation.cvat_verbs",
     "plot_error_histogram": "vitruve.pipeline.compare_3d",
     "plot_error_per_keypoint": "vitruve.pipeline.compare_3d",
+    "store_diff": "vitruve.annotation.store_verbs",
+    "store_export": "vitruve.annotation.store_verbs",
+    "store_import": "vitruve.annotation.store_verbs",
+    "store_stats": "vitruve.annotation.store_verbs",
+    "store_sync": "vitruve.annotation.store_verbs",
+    "store_version": "vitruve.annotation.store_verbs",
     "track": "vitruve.pipeline.track",
     "train_project": "vitruve.project.training",
     "tune": "vitruve.tuning.tune",

@@ -40,6 +40,23 @@ def write_file(labels: Labels, path: Path) -> None:
     Raises:
         InputError: There are several views or no frame.
     """
+    content = coco_content(labels, path)
+    atomic_write(path, json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def coco_content(labels: Labels, path: Path) -> dict[str, Any]:
+    """What :func:`write_file` writes.
+
+    Args:
+        labels: One view, at least one frame.
+        path: The file, for messages.
+
+    Returns:
+        Images, annotations and categories.
+
+    Raises:
+        InputError: There are several views or no frame.
+    """
     if not labels.frames:
         raise InputError(f"{path}: these labels hold no frame; at least one is needed")
     if len(labels[0].images) > 1:
@@ -49,7 +66,7 @@ def write_file(labels: Labels, path: Path) -> None:
     for frame, number in zip(labels, numbers, strict=True):
         annotations += _annotations(frame, number)
     _number(annotations)
-    content = {
+    return {
         "images": [_image(labels, frame, number) for frame, number in zip(labels, numbers, strict=True)],
         "annotations": annotations,
         "categories": [
@@ -63,7 +80,6 @@ def write_file(labels: Labels, path: Path) -> None:
             for number, name in enumerate(labels.categories, 1)
         ],
     }
-    atomic_write(path, json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _number(annotations: list[dict[str, Any]]) -> None:
