@@ -207,6 +207,14 @@ WRONG = {
         put("annotations", 2, segmentation={"size": [10, 20], "counts": [100]}),
         r"\(id 901\).segmentation.counts: do not describe this image",
     ),
+    "a size that is no list": (
+        put("annotations", 2, segmentation={"size": 5, "counts": [100, 30, 70]}),
+        r"\(id 901\).segmentation.size: 5, but the image has",
+    ),
+    "runs too long to count": (
+        put("annotations", 2, segmentation={"size": [10, 20], "counts": [10**30]}),
+        r"\(id 901\).segmentation.counts: do not describe this image",
+    ),
     "text that is no runs": (put("annotations", 2, segmentation={"size": [10, 20], "counts": "ü"}), "do not describe"),
     "an image twice": (put("images", 1, id=31), r"images\[1\]: id 31 is that of another image"),
     "an annotation twice": (put("annotations", 1, id=100), r"annotations\[1\] \(id 100\): its id is that of another"),
@@ -217,6 +225,22 @@ WRONG = {
     "a split": (put("images", 0, split="most"), "image 31: split: 'most'; must be one of train, "),
     "no image": (lambda it: it.update(images=[], annotations=[]), "holds no image"),
 }
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "message"),
+    [
+        ({"size": [10, 20], "counts": [7]}, r"\(id 100\).segmentation.counts: do not describe this image"),
+        ({"size": [20, 10], "counts": [200]}, r"\(id 100\).segmentation.size: \[20, 10\], but the image"),
+        ([[1, 2, 3, 4]], r"\(id 100\).segmentation: a polygon must be"),
+    ],
+)
+def test_a_wrong_mask_that_is_not_needed_is_said_and_left_out(segmentation: Any, message: str, tmp_path: Path) -> None:
+    whole = read_labels(written(tmp_path))[0]
+    with pytest.warns(LabelsWarning, match=f"it.json: .*{message}.*1 in this file"):
+        frame = read_labels(written(tmp_path, put("annotations", 0, segmentation=segmentation)))[0]
+    np.testing.assert_array_equal(frame.instances.keypoints, whole.instances.keypoints)
+    np.testing.assert_array_equal(frame.ignore[0].array(), whole.ignore[0].array())
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -16,7 +16,7 @@ import numpy as np
 
 from vitruve.errors import InputError
 from vitruve.formats import coco_writer
-from vitruve.formats.coco_masks import box_region, read_segmentation
+from vitruve.formats.coco_masks import box_region, check_segmentation, read_segmentation
 from vitruve.formats.coco_writer import FILE_NAME, SPLITS
 from vitruve.formats.image_layout import image_folder, name_below, split_of
 from vitruve.formats.json_file import read_json
@@ -127,6 +127,7 @@ class _File:
     edges: tuple[tuple[int, int], ...] = ()
     categories: tuple[str, ...] = ()
     boxed: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         content = read_json(self.file)
@@ -230,6 +231,13 @@ class _File:
                 LabelsWarning,
                 stacklevel=2,
             )
+        if self.unread:
+            warnings.warn(
+                f"{self.unread[0]}; instances with keypoints are learned without their segmentation, of which "
+                f"{len(self.unread)} in this file are wrong",
+                LabelsWarning,
+                stacklevel=2,
+            )
         return found
 
     def _split(self, image: Mapping[str, Any], usual: str | None) -> str | None:
@@ -281,8 +289,12 @@ class _File:
     ) -> Mask | None:
         """What is covered by crowds and by instances of which no keypoint is known, which are the ``bare`` ones."""
         masks = []
-        for entry in (entries[n] for n in np.flatnonzero(bare).tolist()):
+        for entry, alone in zip(entries, bare, strict=True):
             where = entry["where"]
+            if not alone:
+                if size is not None:
+                    self._check(where, entry.get("segmentation"), size)
+                continue
             if size is None:
                 raise InputError(f"{where}: its image {entry['image_id']} has no width and height; its mask needs them")
             mask = read_segmentation(where, entry.get("segmentation"), size)
@@ -294,6 +306,13 @@ class _File:
                 self.boxed.append(f"annotation {entry.get('id')}")
             masks.append(mask)
         return Mask.union(masks) if masks else None
+
+    def _check(self, where: str, segmentation: Any, size: tuple[int, int]) -> None:
+        """Remember a mask that is wrong but not needed."""
+        try:
+            check_segmentation(where, segmentation, size)
+        except InputError as error:
+            self.unread.append(str(error))
 
 
 _OPTIONAL = {

@@ -36,18 +36,25 @@ def read_segmentation(where: str, value: Any, size: tuple[int, int]) -> Mask | N
     if isinstance(value, list):
         polygons = [_polygon(where, each) for each in value]
         return polygon_mask(polygons, size)
-    if not isinstance(value, dict) or "counts" not in value:
-        raise InputError(f"{where}.segmentation: must be a list of polygons, or counts and size of run lengths")
-    if list(value.get("size", ())) != [size[1], size[0]]:
-        raise InputError(
-            f"{where}.segmentation.size: {value.get('size')}, but the image has height and width {[size[1], size[0]]}"
-        )
-    counts = value["counts"]
-    try:
-        runs = np.array(_decoded(counts) if isinstance(counts, str) else counts, np.int64)
-        return Mask(size, runs)
-    except (ValueError, TypeError, IndexError) as error:
-        raise InputError(f"{where}.segmentation.counts: do not describe this image ({error})") from error
+    return _mask(where, value, size)
+
+
+def check_segmentation(where: str, value: Any, size: tuple[int, int]) -> None:
+    """Find what is wrong with a mask that nothing needs.
+
+    Args:
+        where: File and annotation, for messages.
+        value: As for :func:`read_segmentation`.
+        size: Width and height of the image.
+
+    Raises:
+        InputError: It is no mask, or not of this image.
+    """
+    if isinstance(value, list):
+        for each in value:
+            _polygon(where, each)
+    elif value:
+        _mask(where, value, size)
 
 
 def write_segmentation(mask: Mask) -> dict[str, Any]:
@@ -58,6 +65,21 @@ def write_segmentation(mask: Mask) -> dict[str, Any]:
 def box_region(boxes: Float[np.ndarray, "N 4"], size: tuple[int, int]) -> Mask:
     """The pixels in any of some boxes ``x1 y1 x2 y2`` of COCO, which count from the corner of the first pixel."""
     return box_mask(boxes - _EDGE, size)
+
+
+def _mask(where: str, value: Any, size: tuple[int, int]) -> Mask:
+    """The mask that run lengths describe."""
+    if not isinstance(value, dict) or "counts" not in value:
+        raise InputError(f"{where}.segmentation: must be a list of polygons, or counts and size of run lengths")
+    if value.get("size") != [size[1], size[0]]:
+        raise InputError(
+            f"{where}.segmentation.size: {value.get('size')}, but the image has height and width {[size[1], size[0]]}"
+        )
+    counts = value["counts"]
+    try:
+        return Mask(size, np.array(_decoded(counts) if isinstance(counts, str) else counts, np.int64).reshape(-1))
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise InputError(f"{where}.segmentation.counts: do not describe this image ({error})") from error
 
 
 def _polygon(where: str, values: Any) -> np.ndarray:
