@@ -90,7 +90,7 @@ def _idle(config: Sections, needs: Needs) -> Iterator[tuple[str, str]]:
     if not training.early_stopping:
         yield "training.early_stop_patience", "early_stopping is false"
     method = training.split.method
-    if method in ("every_nth", "given"):
+    if method in ("every_nth", "given", "file"):
         yield from ((f"training.{key}", f"split.method is {method}") for key in ("train_prob", "val_prob"))
     if method != "every_nth":
         yield "training.split.every_nth", f"split.method is {method}"

@@ -60,13 +60,14 @@ def split_random(count: int, train: float, validation: float, seed: int) -> list
     return _assign(np.random.default_rng(seed).permutation(count), trains, validates)
 
 
-def split_every_nth(count: int, validation: int, test: int) -> list[str]:
+def split_every_nth(count: int, validation: int, test: int, offset: int | None = None) -> list[str]:
     """Every n-th frame validates, every m-th of the others tests: no chance involved.
 
     Args:
         count: Number of frames.
         validation: Every how many frames one validates; at least 2.
         test: Every how many of the remaining frames one tests; 0 for none.
+        offset: Which of each ``validation`` frames validates, from 0 (OBDB's); None for the last.
 
     Returns:
         One split a frame.
@@ -74,7 +75,8 @@ def split_every_nth(count: int, validation: int, test: int) -> list[str]:
     Raises:
         ConfigError: No frame is left to train on or to validate with.
     """
-    names = ["validation" if i % validation == validation - 1 else "train" for i in range(count)]
+    place = validation - 1 if offset is None else offset
+    names = ["validation" if i % validation == place else "train" for i in range(count)]
     others = [i for i, name in enumerate(names) if name == "train"]
     if test:
         for i in others[test - 1 :: test]:
@@ -124,12 +126,13 @@ def split_by_group(groups: Sequence[str], train: float, validation: float, seed:
     return names
 
 
-def group_names(names: Sequence[str], pattern: str | None) -> list[str]:
+def group_names(names: Sequence[str], pattern: str | None, setting: str = "training.split.group_pattern") -> list[str]:
     """The group each image belongs to.
 
     Args:
         names: Image paths.
         pattern: A regular expression whose first group (or whole match) names the group; None takes the folder.
+        setting: What asks for the pattern, for messages.
 
     Returns:
         One group an image.
@@ -142,12 +145,12 @@ def group_names(names: Sequence[str], pattern: str | None) -> list[str]:
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise ConfigError(f"training.split.group_pattern={pattern!r}: not a regular expression ({error})") from error
+        raise ConfigError(f"{setting}={pattern!r}: not a regular expression ({error})") from error
     groups = []
     for name in names:
         match = expression.search(name)
         if match is None:
-            raise ConfigError(f"training.split.group_pattern={pattern!r}: does not match image {name}")
+            raise ConfigError(f"{setting}={pattern!r}: does not match image {name}")
         groups.append(match.group(1) if expression.groups else match.group(0))
     return groups
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from vitruve.data.object_boxes import box_labels, box_sizes, check_boxes, input_
 from vitruve.data.reconstruction import reconstructed
 from vitruve.data.sources import load_labels
 from vitruve.errors import ConfigError
+from vitruve.formats.split_file import splits_of_file
 from vitruve.run import RunFiles
 from vitruve.structures.labels import Frame, Labels
 from vitruve.training.crops import Cropping
@@ -82,7 +84,7 @@ def prepare(config: Config, run: RunFiles | None = None) -> Prepared:
         labels = box_labels(labels)
     if kind.needs.limbs:
         labels = with_limbs(labels)
-    labels = labels.with_splits(draw_split(labels, config.training))
+    labels = labels.with_splits(draw_split(labels, config.training, config.data.data_dir))
     check_truth(labels, kind, config.model.model_type)
     _check_splits(labels)
     views = len(labels[0].images)
@@ -117,18 +119,20 @@ def prepare(config: Config, run: RunFiles | None = None) -> Prepared:
     return Prepared(labels, task, kind, cache, cropping)
 
 
-def draw_split(labels: Labels, settings: TrainingSettings) -> list[str]:
+def draw_split(labels: Labels, settings: TrainingSettings, data_dir: Path | None = None) -> list[str]:
     """The split of each frame, as ``training.split`` and its neighbours ask for.
 
     Args:
         labels: All frames.
         settings: The section ``training``.
+        data_dir: Where a file of splits is looked for.
 
     Returns:
         ``train``, ``validation``, ``test`` or ``unused`` a frame.
 
     Raises:
         ConfigError: A split that is needed would be empty.
+        InputError: The file of splits is not as it should be.
     """
     count, seed = len(labels), settings.rng_seed_data_pt
     shares = (settings.train_prob, settings.val_prob)
@@ -136,7 +140,10 @@ def draw_split(labels: Labels, settings: TrainingSettings) -> list[str]:
     if method == "given":
         names = [_given(frame) for frame in labels]
     elif method == "every_nth":
-        names = splits.split_every_nth(count, settings.split.every_nth.validation, settings.split.every_nth.test)
+        nth = settings.split.every_nth
+        names = splits.split_every_nth(count, nth.validation, nth.test, nth.offset)
+    elif settings.split.file is not None:
+        names = splits_of_file(labels, (data_dir or Path()) / settings.split.file)
     elif method == "group":
         groups = splits.group_names([frame.name for frame in labels], settings.split.group_pattern)
         names = splits.split_by_group(groups, *shares, seed)

@@ -22,15 +22,30 @@ class EveryNth(Section):
 
     validation: StrictInt = Field(default=10, ge=2, description="Every n-th frame validates.")
     test: StrictInt = Field(default=10, ge=0, description="Every n-th of the frames that are left tests; 0 for none.")
+    offset: StrictInt | None = Field(
+        default=None, ge=0, description="Which of each n frames validates, from 0; null for the last. OBDB's is 0."
+    )
+
+    @model_validator(mode="after")
+    def _within(self) -> EveryNth:
+        if self.offset is not None and self.offset >= self.validation:
+            raise ValueError(f"offset={self.offset}: must be below validation={self.validation}")
+        return self
 
 
 class SplitSettings(Section):
     """How labelled frames are shared between training, validation and test."""
 
-    method: Literal["lightning_pose", "random", "every_nth", "group", "given"] = Field(
+    method: Literal["lightning_pose", "random", "every_nth", "group", "given", "file"] = Field(
         default="lightning_pose",
         description="lightning_pose draws the frames Lightning Pose draws with the same seed; random draws "
-        "by share; every_nth counts; group keeps frames of one group together; given takes the label file's own.",
+        "by share; every_nth counts; group keeps frames of one group together; given takes the label file's own; file "
+        "reads split.file.",
+    )
+    file: str | None = Field(
+        default=None,
+        description="What method: file reads: split.csv of `vitruve split`, or a list of the images that validate "
+        "(.txt, or OBDB's .npy); relative to data_dir.",
     )
     every_nth: EveryNth = Field(default=EveryNth(), description="Intervals of the method every_nth.")
     group_pattern: str | None = Field(
@@ -38,6 +53,12 @@ class SplitSettings(Section):
         description="Regular expression on the image path whose first group (or whole match) names the "
         "frame's group; null for the folder of the image.",
     )
+
+    @model_validator(mode="after")
+    def _file_of_method(self) -> SplitSettings:
+        if (self.file is not None) != (self.method == "file"):
+            raise ValueError(f"method={self.method} with file={self.file}: give both method: file and file, or neither")
+        return self
 
 
 class OptimizerParams(Section):
@@ -223,7 +244,7 @@ class TrainingSettings(Section):
         ge=1,
         description="Also keep the weights of every n-th epoch; null for best and last alone.",
     )
-    early_stopping: StrictBool = Field(default=False, description="End when the validation loss no longer falls.")
+    early_stopping: StrictBool = Field(default=False, description="End when validation gets no better.")
     early_stop_patience: StrictInt = Field(default=3, ge=1, description="Validations without improvement before that.")
     rng_seed_data_pt: StrictInt = Field(
         default=0, ge=0, description="Seed of the split, the order and the augmentation."
