@@ -19,6 +19,7 @@ from vitruve.errors import Interrupted, VitruveError
 from vitruve.run import RunFiles
 from vitruve.training.checkpoint import save_tensors
 from vitruve.training.optim import Plan
+from vitruve.training.precision import validation_cost
 
 
 class Keeper(pl.Callback):  # type: ignore[misc]
@@ -45,10 +46,10 @@ class Keeper(pl.Callback):  # type: ignore[misc]
         trainer.should_stop = trainer.should_stop or self._stop
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Keep the weights if the validation loss has never been lower."""
-        loss = trainer.callback_metrics.get("val_supervised_loss")
-        if loss is not None and float(loss) < self._best:
-            self._best = float(loss)
+        """Keep the weights if validation has never been better."""
+        cost = validation_cost(trainer.callback_metrics, module.algorithm)
+        if cost is not None and cost < self._best:
+            self._best = cost
             self._keep(trainer, module, self._run.best)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -65,7 +66,7 @@ class Keeper(pl.Callback):  # type: ignore[misc]
         self._save(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """The lowest loss so far, and whether training is to end."""
+        """The lowest cost so far, and whether training is to end."""
         return {"best": self._best, "stop": self._stop}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from vitruve.training.callbacks import Ending, Interruption, Keeper, Order, Repo
 from vitruve.training.checkpoint import SafetensorsCheckpoints
 from vitruve.training.crops import crop_record
 from vitruve.training.display import Display
+from vitruve.training.precision import judged_by
 from vitruve.training.prepare import Prepared
 from vitruve.training.settings import TrainingSettings
 from vitruve.training.strategies import Consensus, strategy_for
@@ -124,7 +125,7 @@ def fit(
                 interruption,
                 Order(parts.batches),
                 Ending(plan),
-                *_early_stopping(settings),
+                *_early_stopping(settings, parts.module.algorithm),
                 # A row is written before the checkpoint that builds on it: what is there twice is cut off again.
                 Reporter(run, plan, (lambda numbers: None) if quiet or not team.first else display.show),
                 Keeper(run, settings.ckpt_every_n_epochs, checkpoint_seconds, plan.steps),
@@ -218,12 +219,14 @@ def _validation_every(settings: TrainingSettings) -> int | None:
     return None if isinstance(interval, int) else 1
 
 
-def _early_stopping(settings: TrainingSettings) -> list[pl.Callback]:
+def _early_stopping(settings: TrainingSettings, algorithm: Algorithm) -> list[pl.Callback]:
     if not settings.early_stopping:
         return []
+    name, mode = judged_by(algorithm)
     return [
         EarlyStopping(
-            "val_supervised_loss",
+            name,
+            mode=mode,
             patience=settings.early_stop_patience,
             check_finite=False,
             # With validations, not with epochs: a checkpoint at the end of an epoch must know of it.

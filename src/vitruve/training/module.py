@@ -21,7 +21,7 @@ from vitruve.structures.batch import Batch, TrainingBatch
 from vitruve.structures.instances import OCCLUDED, Instances
 from vitruve.training.domain import DomainTerm
 from vitruve.training.optim import Plan, PlateauFactor, align_state, build_optimizer, freeze, learning_rate_factor
-from vitruve.training.precision import Pair, figures, pairs
+from vitruve.training.precision import Pair, figures, pairs, validation_cost
 from vitruve.training.settings import TrainingSettings
 from vitruve.training.team import Team
 from vitruve.training.unsupervised import UnsupervisedTerms
@@ -192,7 +192,8 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
             self.log(f"val_{name}", value)
         self._seen.clear()
         if self._plateau is not None:
-            self._plateau.step(float(self.trainer.callback_metrics["val_supervised_loss"]))
+            cost = validation_cost(self.trainer.callback_metrics, self.algorithm)
+            self._plateau.step(1.0 if cost is None else cost)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser, and its course step by step."""

@@ -17,6 +17,7 @@ from vitruve.structures.batch import Batch, TrainingBatch
 from vitruve.training.assemble import Assembled, assemble
 from vitruve.training.callbacks import save_weights
 from vitruve.training.fit import model_record
+from vitruve.training.precision import validation_cost
 from vitruve.training.prepare import Prepared
 
 
@@ -49,7 +50,7 @@ class PoseDataModule(pl.LightningDataModule):  # type: ignore[misc]
 
 
 class RunCheckpoint(Checkpoint):  # type: ignore[misc]
-    """Keeps the weights of the lowest validation loss as a run that can predict, without any pickle.
+    """Keeps the weights of the best validation as a run that can predict, without any pickle.
 
     Args:
         directory: The run directory; None for the folder of the trainer's logger.
@@ -64,8 +65,9 @@ class RunCheckpoint(Checkpoint):  # type: ignore[misc]
         self.best_model_path = ""
 
     def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
-        """Write the run when its loss is the lowest so far."""
-        loss = float(trainer.callback_metrics.get("val_supervised_loss", float("inf")))
+        """Write the run when it is the best so far."""
+        found = validation_cost(trainer.callback_metrics, module.algorithm)
+        loss = float("inf") if found is None else found
         if trainer.sanity_checking or not (loss < self._lowest or not self.best_model_path):
             return
         self._lowest = loss

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -69,3 +71,35 @@ def figures(seen: list[Pair], algorithm: Algorithm) -> dict[str, float]:
     else:
         return {}
     return {name: found[name] for name in ("AP", "AP50") if found[name] == found[name]}
+
+
+def judged_by(algorithm: Algorithm) -> tuple[str, Literal["min", "max"]]:
+    """What tells the best epoch.
+
+    Losses of detectors rise while they get better: the more regions show an object, the more there is to be told of
+    them.
+
+    Args:
+        algorithm: What is trained.
+
+    Returns:
+        The name of a figure of validation, and whether its lowest or its highest value is the best.
+    """
+    return ("val_AP", "max") if algorithm.needs.boxes else ("val_supervised_loss", "min")
+
+
+def validation_cost(metrics: Mapping[str, Any], algorithm: Algorithm) -> float | None:
+    """The figure of :func:`judged_by` as something to be lowered.
+
+    Args:
+        metrics: The trainer's latest figures.
+        algorithm: What is trained.
+
+    Returns:
+        The loss, or how much the average precision lacks to 1; None where there is no such figure.
+    """
+    name, mode = judged_by(algorithm)
+    value = metrics.get(name)
+    if value is None:
+        return None
+    return float(value) if mode == "min" else 1 - float(value)
