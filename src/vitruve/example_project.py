@@ -299,6 +299,8 @@ def _mouse_settings(skeleton: Skeleton) -> dict[str, Any]:
 
 def _crowd_settings(skeleton: Skeleton, extent: CrowdExtent) -> dict[str, Any]:
     settings = _mouse_settings(skeleton)
+    # The maps of algorithms for several instances have the size that settings of model give them.
+    del settings["data"]["downsample_factor"]
     # Sides that a network's stride of 8 divides, as near to the images as can be.
     height, width = (max(64, round(side / 32) * 32) for side in (extent.height, extent.width))
     settings["data"] |= {"csv_file": LABELS, "image_resize_dims": {"height": height, "width": width}}

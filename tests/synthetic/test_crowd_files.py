@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from vitruve.config.schema import Config, Remarks
 from vitruve.errors import InputError
 from vitruve.example_project import write_example
 from vitruve.formats.hub import read_labels, write_labels
@@ -61,3 +63,8 @@ def test_the_example_is_a_project(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one.visible, two.visible)
         np.testing.assert_allclose(one.areas, two.areas, rtol=0.01)
         assert (not frame.ignore) == (not other.ignore)
+
+
+def test_all_settings_of_the_example_have_an_effect(tmp_path: Path) -> None:
+    root = write_example("crowd", tmp_path / "crowd", **SMALL)
+    assert Config.examine(yaml.safe_load((root / "config.yaml").read_text()))[1] == Remarks((), ())

@@ -123,6 +123,7 @@ def test_torchrun_starts_them_as_well(project: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("run: ") == done.stdout.count(f"run: {run.path}") == 1
     assert done.stderr.count("no effect in this run") == 1
+    assert "find_unused_parameters" not in done.stderr
     assert json.loads(run.status.read_text())["status"] == "COMPLETED"
     assert len(run.read_metrics()) == 2 and "processes: 2" in run.config.read_text()
     assert float(run.read_metrics()[-1]["step"]) == 4, "12 frames, 2 processes, batches of 4: two steps an epoch"

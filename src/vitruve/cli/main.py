@@ -137,6 +137,9 @@ def _one_line_warnings() -> None:
     log = logging.getLogger("vitruve")
     if not any(isinstance(handler, _Told) for handler in log.handlers):
         log.addHandler(_Told())
+    if "LOCAL_RANK" in os.environ:
+        # Read when torch is imported. Where nothing is frozen each process would ask whether DDP must look for that.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     # Of the processes that torchrun starts, the first speaks for all; what ends one of them is said all the same.
     log.setLevel(logging.INFO if os.environ.get("RANK", "0") == "0" else logging.ERROR)
 
