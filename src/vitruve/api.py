@@ -30,6 +30,13 @@ from vitruve.smoothing.smooth import smooth as smooth
 from vitruve.viewer.create import create_fiftyone_dataset as create_fiftyone_dataset
 
 if TYPE_CHECKING:
+    from vitruve.annotation.batch_crop import crop_images as crop_images
+    from vitruve.annotation.bulk_change import change_tasks as change_tasks
+    from vitruve.annotation.bulk_change import complete_tasks as complete_tasks
+    from vitruve.annotation.bulk_upload import upload_labels as upload_labels
+    from vitruve.annotation.bulk_upload import upload_xml as upload_xml
+    from vitruve.annotation.propose import propose as propose
+    from vitruve.annotation.propose_return import accept_proposals as accept_proposals
     from vitruve.annotation.cvat_verbs import cvat_create_task as cvat_create_task
     from vitruve.annotation.cvat_verbs import cvat_pull as cvat_pull
     from vitruve.annotation.cvat_verbs import cvat_push as cvat_push
@@ -61,6 +68,13 @@ if TYPE_CHECKING:
 
 # Verbs that are what a module does, which loads much: it is imported when the verb is first used.
 _LATER = {
+    "accept_proposals": "vitruve.annotation.propose_return",
+    "change_tasks": "vitruve.annotation.bulk_change",
+    "complete_tasks": "vitruve.annotation.bulk_change",
+    "crop_images": "vitruve.annotation.batch_crop",
+    "propose": "vitruve.annotation.propose",
+    "upload_labels": "vitruve.annotation.bulk_upload",
+    "upload_xml": "vitruve.annotation.bulk_upload",
     "analyze_validation": "vitruve.pipeline.analyze_3d",
     "animate_3d": "vitruve.pipeline.animate_3d",
     "bench": "vitruve.inference.bench",
