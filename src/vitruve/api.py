@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from vitruve.annotation.cvat_verbs import cvat_pull as cvat_pull
     from vitruve.annotation.cvat_verbs import cvat_push as cvat_push
     from vitruve.annotation.cvat_verbs import cvat_set_status as cvat_set_status
+    from vitruve.annotation.store_server import store_serve as store_serve
     from vitruve.annotation.store_verbs import store_diff as store_diff
     from vitruve.annotation.store_verbs import store_export as store_export
     from vitruve.annotation.store_verbs import store_import as store_import
@@ -89,6 +90,7 @@ _LATER = {
     "store_diff": "vitruve.annotation.store_verbs",
     "store_export": "vitruve.annotation.store_verbs",
     "store_import": "vitruve.annotation.store_verbs",
+    "store_serve": "vitruve.annotation.store_server",
     "store_stats": "vitruve.annotation.store_verbs",
     "store_sync": "vitruve.annotation.store_verbs",
     "store_version": "vitruve.annotation.store_verbs",

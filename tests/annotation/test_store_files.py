@@ -15,9 +15,11 @@ from annotation.conftest import png
 from annotation.one_of_each import FRAMES, TASK, plain, write_images
 from vitruve import api
 from vitruve.annotation.store import open_store
+from vitruve.data.settings import DataSettings
+from vitruve.data.sources import read_sets
 from vitruve.errors import InputError
 from vitruve.formats.cvat_xml import read_task
-from vitruve.formats.dataset_version import is_version, read_version
+from vitruve.formats.dataset_version import is_version, read_version, versions_among
 from vitruve.formats.hub import read_labels, write_labels
 from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape
 
@@ -209,3 +211,23 @@ def test_a_version_says_which_images_are_missing(store: Path, tmp_path: Path) ->
     assert [image["file_name"] for image in made.content["images"]] == ["a.png", "b.png", "d.png"]
     with pytest.raises(InputError, match="4 of 4 images are missing"):
         api.store_version(file, tmp_path, [7], store=store, skip_missing=True)
+
+
+def test_a_run_names_its_version_and_refuses_one_that_was_changed(store: Path, tmp_path: Path) -> None:
+    images = write_images(tmp_path / "images")
+    file = tmp_path / "v.json"
+    made = api.store_version(file, images, [7], store=store)
+    data = DataSettings(data_dir=images, csv_file=str(file))
+    assert versions_among(data.label_files()) == [{"name": "v", "sha256": made.sha256}]
+    assert read_sets(data).categories == ("Dock", "any", "mouse")
+    file.write_text(file.read_text().replace('"Dock"', '"Dick"'))
+    with pytest.raises(InputError, match="was changed after it was made"):
+        read_sets(data)
+
+
+def test_a_version_takes_the_table_of_a_split(store: Path, tmp_path: Path) -> None:
+    images = write_images(tmp_path / "images")
+    rows = ["image,frame,split,group", "a.png,,train,", "b.png,,test,", "c.png,,train,", "d.png,,validation,"]
+    (tmp_path / "split.csv").write_text("\n".join(rows))
+    made = api.store_version(tmp_path / "v.json", images, [7], store=store, split=tmp_path / "split.csv")
+    assert [image["split"] for image in made.content["images"]] == ["train", "test", "train", "validation"]

@@ -35,6 +35,7 @@ OFFERED = {
     "store_diff",
     "store_export",
     "store_import",
+    "store_serve",
     "store_stats",
     "store_sync",
     "store_version",

@@ -28,7 +28,7 @@ class Source(Protocol):
         ...
 
     def tasks(self, status: str | None = None, name: str | None = None, pattern: str = "") -> list[TaskInfo]:
-        """The tasks with a status."""
+        """Like :meth:`~vitruve.annotation.cvat_reader.CvatReader.tasks`."""
         ...
 
     def read(self, task_id: int) -> AnnotationTask:

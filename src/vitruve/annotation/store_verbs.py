@@ -112,7 +112,8 @@ def store_version(
         image_root: The folder that names of images start from.
         tasks: Names or numbers of tasks; all by default.
         store: Address of the store.
-        split: A label file that says which image is in which split; by default the tasks' subsets do.
+        split: Which image is in which split: ``split.csv`` of ``vitruve split``, a list of those that validate, or a
+            label file; by default the tasks' subsets say it.
         skip_missing: Leave out images that are not there.
 
     Returns:

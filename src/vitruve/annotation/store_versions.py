@@ -17,8 +17,11 @@ from vitruve.errors import InputError
 from vitruve.formats.coco_writer import coco_content
 from vitruve.formats.dataset_version import DatasetVersion, read_version, sealed
 from vitruve.formats.hub import read_labels
+from vitruve.formats.split_file import splits_of_file
 from vitruve.structures.annotation import AnnotationTask
 from vitruve.structures.labels import Labels
+
+_SPLIT_FILES = (".csv", ".txt", ".npy")
 
 
 def make_version(
@@ -36,7 +39,8 @@ def make_version(
         file: Where to; its name is that of the version. One that is there and holds the same is left as it is.
         image_root: The folder that names of images start from.
         tasks: Names or numbers of tasks; all by default.
-        split: A label file that says which image is in which split; by default tasks' own subsets do.
+        split: Which image is in which split: ``split.csv`` of ``vitruve split``, a list of those that validate (text or
+            ``.npy``), or a label file; by default tasks' own subsets say it.
         skip_missing: Leave out images that are not there.
 
     Returns:
@@ -80,9 +84,10 @@ def _there(labels: Labels, origins: Sequence[AnnotationTask], skip: bool) -> tup
 
 
 def _split_as(labels: Labels, file: Path) -> Labels:
-    splits = {
-        (f.first_image.path.as_posix(), f.first_image.index): f.split for f in read_labels(file, root=labels.root)
-    }
+    if file.suffix.lower() in _SPLIT_FILES:
+        return labels.with_splits(splits_of_file(labels, file))
+    given = read_labels(file, root=labels.root)
+    splits = {(f.first_image.path.as_posix(), f.first_image.index): f.split for f in given}
     names = [(f.first_image.path.as_posix(), f.first_image.index) for f in labels]
     lost = [name[0] for name in names if splits.get(name) is None]
     if lost:

@@ -114,7 +114,7 @@ def version(
     store: Store = None,
     split: Annotated[
         Path | None,
-        typer.Option("--split", metavar="LABELS", help="Label file that says which image is in which split."),
+        typer.Option("--split", metavar="FILE", help="split.csv, a list of images that validate, or a label file."),
     ] = None,
     skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Leave out images that are not there.")] = False,
 ) -> None:
@@ -143,3 +143,22 @@ def diff(
         typer.echo(json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False))
     else:
         typer.echo("\n".join(found.lines()) or "no difference")
+
+
+@group.command("serve")
+def serve(
+    images: Images,
+    store: Store = None,
+    maps: Annotated[Path, typer.Option("--maps", metavar="DIR", help="Folder for the maps.")] = Path("tsne"),
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 for any that is free.")] = 5001,
+    backbone: Annotated[
+        str, typer.Option("--backbone", metavar="NAME", help="Network that makes points of crops.")
+    ] = "resnet18",
+    weights: Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="Its weights.")] = None,
+    run: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="A run, whose network is taken.")] = None,
+) -> None:
+    """Serve counts and t-SNE maps at the addresses of OBDB's analytics service, until Ctrl-C."""
+    from vitruve import api
+
+    api.store_serve(images, store=store, maps=maps, host=host, port=port, backbone=backbone, weights=weights, run=run)

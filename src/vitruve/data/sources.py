@@ -15,6 +15,7 @@ from vitruve.data.filters import filtered
 from vitruve.data.settings import DataSettings
 from vitruve.data.source_settings import DataSet
 from vitruve.errors import ConfigError, InputError, nearest
+from vitruve.formats.dataset_version import is_version, read_version
 from vitruve.formats.hub import read_labels
 from vitruve.formats.skeleton_file import read_skeleton
 from vitruve.structures.conversion import convert, sources_of
@@ -72,6 +73,9 @@ def read_sets(data: DataSettings, *, converted: bool = True) -> Labels:
         ConfigError: The settings do not fit the labels.
         InputError: A file is not as it should be.
     """
+    for file in filter(is_version, data.label_files()):
+        # A run will name it, so it must be what it was when it was made.
+        read_version(file)
     target = KNOWN.get(data.skeleton) if isinstance(data.skeleton, str) else None
     parts = [_read(data, each) for each in data.sets] if data.sets else [_read_one(data)]
     if target is not None and not converted and len({frozenset(part.skeleton.names) for part in parts}) == 1:

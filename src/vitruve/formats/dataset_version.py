@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,19 @@ def read_version(file: Path) -> DatasetVersion:
     if content_hash(content) != about.get("sha256"):
         raise InputError(f"{file}: was changed after it was made, so it is no version any more; make a new one")
     return DatasetVersion(str(about.get("name")), str(about["sha256"]), content)
+
+
+def versions_among(files: Iterable[Path]) -> list[dict[str, str]]:
+    """Which of some label files are versions.
+
+    Args:
+        files: Label files.
+
+    Returns:
+        Name and ``sha256`` of each.
+    """
+    abouts = [json_outline(file)["info"][KEY] for file in files if is_version(file)]
+    return [{"name": str(about.get("name")), "sha256": str(about.get("sha256"))} for about in abouts]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from vitruve.config.schema import Config
 from vitruve.data.images import ImageCache
 from vitruve.errors import TrainingError
 from vitruve.evaluation.subspace import Subspace
+from vitruve.formats.dataset_version import versions_among
 from vitruve.inference.samples import save_samples
 from vitruve.networks.weights import load_exactly, read_weights
 from vitruve.run import RunFiles
@@ -176,6 +177,7 @@ def model_record(
         "view_names": list(labels.view_names),
         "split": {frame.name: frame.split for frame in labels},
         "data_hash": data_hash(labels),
+        "dataset_versions": versions_among(config.data.label_files()),
         "crop": crop_record(config),
         "subspaces": {name: each.to_dict() for name, each in subspaces.items()},
     }
