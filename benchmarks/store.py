@@ -8,10 +8,7 @@ tests/annotation/local_mongod.py for where it is looked for).
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +25,7 @@ TESTS = Path(__file__).parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
 
 from annotation.local_mongod import PASSWORD, USER, local_mongod  # noqa: E402
-from annotation.written_by_turns import check_whole  # noqa: E402
+from annotation.written_by_turns import check_whole, killed_after  # noqa: E402
 from vitruve.annotation.cvat_reader import TaskInfo  # noqa: E402
 from vitruve.annotation.store import open_store  # noqa: E402
 from vitruve.annotation.store_stats import store_statistics  # noqa: E402
@@ -101,22 +98,14 @@ def million(address: str, tasks: int) -> dict[str, Any]:
 
 def kills(address: str, number: int) -> dict[str, Any]:
     """Kill a synchronisation at random moments, and look at all that is in the store after each."""
-    command = [sys.executable, TESTS / "annotation" / "written_by_turns.py", address]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])}
     draw = random.Random(0)
     turn, mixed = 0, 0
     for _ in range(number):
-        with subprocess.Popen([*command, str(turn)], stdout=subprocess.PIPE, env=environment, text=True) as process:
-            assert process.stdout is not None
-            turn = int(process.stdout.readline()) + 1
-            time.sleep(draw.uniform(0, 0.3))
-            process.send_signal(signal.SIGKILL)
-            turn = max([turn, *(int(line) + 1 for line in process.stdout)])
+        turn = killed_after(address, turn, draw.randint(1, 8), draw.uniform(0, 0.03)) + 1
         with open_store(address) as store:
             turns = check_whole(store)
         assert len(turns) == 4
         mixed += len(set(turns)) > 1
-        turn += 1
     return {"kills": number, "lost_or_doubled": 0, "killed_between_two_tasks": mixed}
 
 
@@ -145,6 +134,8 @@ if __name__ == "__main__":
     results = {}
     for kind in given.kinds:
         with places(kind) as (large, killed):
-            results[kind] = million(large, given.tasks) | kills(killed, given.kills)
+            results[kind] = kills(killed, given.kills)
+            print(kind, results[kind], flush=True)
+            results[kind] |= million(large, given.tasks)
             print(kind, results[kind], flush=True)
     record(given.name, results)

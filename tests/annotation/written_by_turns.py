@@ -1,19 +1,20 @@
-"""A stand-in for an annotation server whose tasks change by turns, and a process that brings them into a store.
-
-Run as a program it synchronises over and over, until it is killed.
-"""
+"""A stand-in for an annotation server whose tasks change by turns, and a process that is killed while it reads them."""
 
 from __future__ import annotations
 
 import itertools
-import sys
+import multiprocessing
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from vitruve.annotation.cvat_reader import TaskInfo
 from vitruve.annotation.store import Store, open_store
 from vitruve.annotation.store_sync import synchronise
 from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape, TaskFrame
 
+TASKS = 4
 CLASSES = ("Dock", "Thistle", "Nettle")
 
 
@@ -26,12 +27,14 @@ class ByTurns:
         tasks_there: How many tasks there are; two have one name.
         shapes: How many shapes each has.
         url: Its address.
+        on_read: Is called when a task is read.
     """
 
     turn: int = 0
-    tasks_there: int = 4
+    tasks_there: int = TASKS
     shapes: int = 300
     url: str = "http://by.turns"
+    on_read: Callable[[], None] = lambda: None
 
     def tasks(self, status: str | None = None, name: str | None = None, pattern: str = "") -> list[TaskInfo]:
         """The tasks."""
@@ -43,6 +46,7 @@ class ByTurns:
 
     def read(self, task_id: int) -> AnnotationTask:
         """A task. In its points stands the turn, in their number the turn, too."""
+        self.on_read()
         count = self.shapes + self.turn % 3
         shapes = tuple(
             Shape("rectangle", CLASSES[n % 3], n % 10, (float(self.turn), float(n), self.turn + 1.0, n + 1.0), id=n)
@@ -91,9 +95,37 @@ def check_whole(store: Store, shapes: int = 300) -> list[int]:
     return turns
 
 
-if __name__ == "__main__":
-    address, first = sys.argv[1], int(sys.argv[2])
+def killed_after(address: str, first: int, reads: int, seconds: float) -> int:
+    """Synchronise over and over in a process, and kill it.
+
+    Args:
+        address: The store.
+        first: The first turn, all tasks of which come into the store.
+        reads: So many tasks are read after that; the process dies while the last is written, or after it.
+        seconds: From the last of these reads to its death.
+
+    Returns:
+        A turn that it has not come to.
+    """
+    # A fork has all that takes seconds to import.
+    context = multiprocessing.get_context("fork")
+    done, begun = context.Value("i", first), context.Value("i", 0)
+    process = context.Process(target=_over_and_over, args=(address, first, done, begun), daemon=True)
+    process.start()
+    while begun.value < TASKS + reads:
+        assert process.is_alive()
+        time.sleep(0.0005)
+    time.sleep(seconds)
+    process.kill()
+    process.join()
+    return int(done.value) + 1
+
+
+def _over_and_over(address: str, first: int, done: Any, begun: Any) -> None:
+    def count() -> None:
+        begun.value += 1
+
     for turn in itertools.count(first):
-        with open_store(address, create=True) as place:
-            synchronise(place, ByTurns(turn))
-        print(turn, flush=True)
+        with open_store(address, create=True) as store:
+            synchronise(store, ByTurns(turn, on_read=count))
+        done.value = turn + 1
