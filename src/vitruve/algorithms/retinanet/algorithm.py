@@ -70,6 +70,8 @@ class RetinaNet(Detector):
         self._candidates = config.candidates
         self.network: AnchorMaps = AnchorMaps(config, task, len(self.shapes[0]), pretrained)
         self._matcher = Matcher(0.5, 0.4, allow_low_quality_matches=True)
+        # Runtimes exchange the network for a compiled one, which has no such part.
+        self._coder = self.network.head.regression_head.box_coder
 
     @classmethod
     def strides(cls, config: ModelSettings) -> tuple[int, ...]:
@@ -105,7 +107,6 @@ class RetinaNet(Detector):
         classes, offsets = (outputs[name].float().flatten(0, 1) for name in ("classes", "offsets"))
         levels = self.anchors(size, offsets.device)
         counts = [len(level) for level in levels]
-        coder = self.network.head.regression_head.box_coder
         found = []
         for scores, moves in zip(classes.sigmoid(), offsets, strict=True):
             parts = []
@@ -114,7 +115,7 @@ class RetinaNet(Detector):
                 best, places = flat.topk(min(self._candidates, len(flat)))
                 places = places[best > self.settings.score_threshold]
                 rows = places // score.shape[-1]
-                boxes = coder.decode_single(move[rows], anchors[rows])
+                boxes = self._coder.decode_single(move[rows], anchors[rows])
                 boxes = clip_boxes_to_image(boxes, (size[1], size[0]))
                 whole = remove_small_boxes(boxes, 1e-2)
                 parts.append((boxes[whole], flat[places][whole], (places % score.shape[-1])[whole]))
