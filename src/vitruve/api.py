@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from vitruve.annotation.store_verbs import store_sync as store_sync
     from vitruve.annotation.store_verbs import store_version as store_version
     from vitruve.config.schema import Config
+    from vitruve.curation.files import split as split
+    from vitruve.curation.label_next import label_next as label_next
     from vitruve.formats.conversion import convert as convert
     from vitruve.inference.bench import bench as bench
     from vitruve.inference.files import Done
@@ -73,7 +75,9 @@ _LATER = {
     "change_tasks": "vitruve.annotation.bulk_change",
     "complete_tasks": "vitruve.annotation.bulk_change",
     "crop_images": "vitruve.annotation.batch_crop",
+    "label_next": "vitruve.curation.label_next",
     "propose": "vitruve.annotation.propose",
+    "split": "vitruve.curation.files",
     "upload_labels": "vitruve.annotation.bulk_upload",
     "upload_xml": "vitruve.annotation.bulk_upload",
     "analyze_validation": "vitruve.pipeline.analyze_3d",

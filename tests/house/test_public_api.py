@@ -26,6 +26,8 @@ OFFERED = {
     "list_available",
     "recommend",
     "select_frames",
+    "label_next",
+    "split",
     "smooth",
     "create_boxes",
     "smooth_boxes",
