@@ -101,7 +101,16 @@ class BoxPainter:
         self._shown += int((found.scores >= self._threshold).sum())
 
     def draw(self, image: UInt8[np.ndarray, "H W 3"], frame: int, found: Detections) -> UInt8[np.ndarray, "H W 3"]:
-        """A drawn copy of a frame; its number is not looked at."""
+        """Draw a frame.
+
+        Args:
+            image: Its pixels.
+            frame: Its number, which is not looked at.
+            found: What was found in it.
+
+        Returns:
+            A drawn copy.
+        """
         return draw_boxes(image, found.boxes, found.classes, self._classes, found.scores, self._threshold)
 
     def warn(self, video: Path) -> None:
