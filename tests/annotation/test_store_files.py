@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from annotation.conftest import png
+from annotation.cvat_standin import StandIn
 from annotation.one_of_each import FRAMES, TASK, plain, write_images
 from vitruve import api
+from vitruve.annotation.cvat import CvatServer
 from vitruve.annotation.store import open_store
+from vitruve.cli.main import build
 from vitruve.data.settings import DataSettings
 from vitruve.data.sources import read_sets
 from vitruve.errors import InputError
@@ -231,3 +235,32 @@ def test_a_version_takes_the_table_of_a_split(store: Path, tmp_path: Path) -> No
     (tmp_path / "split.csv").write_text("\n".join(rows))
     made = api.store_version(tmp_path / "v.json", images, [7], store=store, split=tmp_path / "split.csv")
     assert [image["split"] for image in made.content["images"]] == ["train", "test", "train", "validation"]
+
+
+def test_the_commands(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = write_images(tmp_path / "images")
+    server = CvatServer.connect(standin.url, standin.token, pause=0.01)
+    server.set_status(server.create(TASK, images), "completed")
+    monkeypatch.setenv("VITRUVE_CVAT_URL", standin.url)
+    monkeypatch.setenv("CVAT_ACCESS_TOKEN", standin.token)
+    monkeypatch.setenv("VITRUVE_STORE", str(tmp_path / "s.sqlite"))
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(build(), ["store", *words], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "1 tasks added, 0 updated, 0 unchanged" in run("sync")
+    assert "0 tasks added, 0 updated, 1 unchanged" in run("sync", "--task", "one of each")
+    assert "11 shapes of 4 classes in 1 tasks" in run("stats")
+    assert json.loads(run("stats", "--json"))["total"] == 11
+    out = tmp_path / "out"
+    assert run("export", str(out)).count(".json") == 3
+    assert "11 shapes" in run("import", str(out))
+    one, two = str(tmp_path / "one.json"), str(tmp_path / "two.json")
+    assert "4 images" in run("version", one, "--images", str(images))
+    (images / "a.png").write_bytes(png(40, 30, 250))
+    run("version", two, "--images", str(images), "--task", "one of each")
+    assert run("diff", one, two).startswith("~ image a.png: sha256 ")
+    assert json.loads(run("diff", one, one, "--json"))["images"] == []
+    assert standin.token not in (tmp_path / "s.sqlite").read_bytes().decode("latin-1")
