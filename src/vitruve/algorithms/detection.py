@@ -6,6 +6,7 @@ half a pixel more than ours.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,9 +141,9 @@ class Detector(ImageAlgorithm):
         self.shapes = task.anchors or self.fitted(config, np.zeros((0, 2)))
 
     @classmethod
+    @abstractmethod
     def strides(cls, config: ModelSettings) -> tuple[int, ...]:
         """Strides of the levels that have anchors."""
-        raise NotImplementedError
 
     @classmethod
     def fitted(cls, config: ModelSettings, sizes: Float[np.ndarray, "n 2"]) -> codec.Shapes:
@@ -183,6 +184,7 @@ class Detector(ImageAlgorithm):
         pairs = zip(targets["boxes"].flatten(0, 1), targets["labels"].flatten(0, 1), strict=True)
         return [Truth(b[n >= 0], n[n >= 0], b[n == IGNORED]) for b, n in pairs]
 
+    @abstractmethod
     def detect(self, outputs: Outputs, size: tuple[int, int]) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         """What is found in each image and view in turn.
 
@@ -193,7 +195,6 @@ class Detector(ImageAlgorithm):
         Returns:
             Boxes, scores and classes from 0, the best first.
         """
-        raise NotImplementedError
 
     def decode(self, outputs: Outputs, batch: Batch) -> Instances:
         """Instances without keypoints in original pixels, with boxes, scores and categories, the best first."""

@@ -6,6 +6,7 @@ know nothing of where one image ends: memory is that of a batch, however many pa
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -31,7 +32,7 @@ _RIM = 2.0
 """A box that ends this near to where a tile was cut, in pixels, was cut there."""
 
 
-class PartPredictor(Predictor):
+class PartPredictor(Predictor, ABC):
     """Base of predictors that look at parts of each image.
 
     Subclasses say which parts in :meth:`parts`, and put together what these show in :meth:`joined`.
@@ -48,6 +49,7 @@ class PartPredictor(Predictor):
     def __init__(self, predictor: Predictor) -> None:
         super().__init__(predictor.algorithm, predictor.batch_size, predictor.device, None, predictor.looks)
 
+    @abstractmethod
     def parts(self, shot: Shot) -> Boxes:
         """The parts of an image of one view.
 
@@ -57,8 +59,8 @@ class PartPredictor(Predictor):
         Returns:
             Edges; there may be none.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def joined(self, parts: Sequence[Frame], shot: Shot) -> Instances:
         """What the parts of an image show together.
 
@@ -69,11 +71,10 @@ class PartPredictor(Predictor):
         Returns:
             ``(1, N, ...)``, the best first.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def whole(self, source: Source, start: int) -> Iterable[Shot]:
         """The images of a source, as :meth:`parts` takes them."""
-        raise NotImplementedError
 
     def stream_source(
         self, source: Source, start: int = 0, known: Float[np.ndarray, "n V 4"] | None = None
