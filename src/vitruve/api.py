@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from vitruve.calibration.calibrate import calibrate as calibrate
 from vitruve.cropping import create_boxes as create_boxes
@@ -27,6 +25,8 @@ from vitruve.recordings import predict_2d as predict_2d
 from vitruve.recordings import predict_3d as predict_3d
 from vitruve.run import status as status
 from vitruve.smoothing.smooth import smooth as smooth
+from vitruve.trained import Run as Run
+from vitruve.trained import load_run as load_run
 from vitruve.viewer.create import create_fiftyone_dataset as create_fiftyone_dataset
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from vitruve.annotation.bulk_change import complete_tasks as complete_tasks
     from vitruve.annotation.bulk_upload import upload_labels as upload_labels
     from vitruve.annotation.bulk_upload import upload_xml as upload_xml
-    from vitruve.annotation.propose import propose as propose
-    from vitruve.annotation.propose_return import accept_proposals as accept_proposals
     from vitruve.annotation.cvat_verbs import cvat_create_task as cvat_create_task
     from vitruve.annotation.cvat_verbs import cvat_pull as cvat_pull
     from vitruve.annotation.cvat_verbs import cvat_push as cvat_push
     from vitruve.annotation.cvat_verbs import cvat_set_status as cvat_set_status
+    from vitruve.annotation.propose import propose as propose
+    from vitruve.annotation.propose_return import accept_proposals as accept_proposals
     from vitruve.annotation.store_server import store_serve as store_serve
     from vitruve.annotation.store_verbs import store_diff as store_diff
     from vitruve.annotation.store_verbs import store_export as store_export
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from vitruve.formats.conversion import convert as convert
     from vitruve.inference.bench import bench as bench
     from vitruve.inference.files import Done
-    from vitruve.inference.predictor import Predictor
     from vitruve.pipeline.analyze_3d import analyze_validation as analyze_validation
     from vitruve.pipeline.animate_3d import animate_3d as animate_3d
     from vitruve.pipeline.compare_3d import plot_error_histogram as plot_error_histogram
@@ -63,8 +62,6 @@ if TYPE_CHECKING:
     from vitruve.pipeline.view_dataset import view_dataset as view_dataset
     from vitruve.project.create import create_project as create_project
     from vitruve.project.training import train_project as train_project
-    from vitruve.structures.labels import Frame, Labels
-    from vitruve.structures.skeleton import Skeleton
     from vitruve.tuning.tune import tune as tune
     from vitruve.tuning.tune import watch_study as watch_study
     from vitruve.tuning.variants import tune_variants as tune_variants
@@ -77,7 +74,6 @@ _LATER = {
     "crop_images": "vitruve.annotation.batch_crop",
     "label_next": "vitruve.curation.label_next",
     "propose": "vitruve.annotation.propose",
-    "split": "vitruve.curation.files",
     "upload_labels": "vitruve.annotation.bulk_upload",
     "upload_xml": "vitruve.annotation.bulk_upload",
     "analyze_validation": "vitruve.pipeline.analyze_3d",
@@ -91,6 +87,7 @@ _LATER = {
     "cvat_set_status": "vitruve.annotation.cvat_verbs",
     "plot_error_histogram": "vitruve.pipeline.compare_3d",
     "plot_error_per_keypoint": "vitruve.pipeline.compare_3d",
+    "split": "vitruve.curation.files",
     "store_diff": "vitruve.annotation.store_verbs",
     "store_export": "vitruve.annotation.store_verbs",
     "store_import": "vitruve.annotation.store_verbs",
@@ -111,77 +108,6 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-
-
-class Run:
-    """A trained run, ready to predict. Made by :func:`load_run`.
-
-    Args:
-        path: The run directory.
-        predictor: Its network.
-        record: ``model.json``.
-        runtime: What carries the network out.
-        identity: Names weights and runtime.
-    """
-
-    def __init__(
-        self, path: Path, predictor: Predictor, record: Mapping[str, Any], runtime: str, identity: str
-    ) -> None:
-        self.path = path
-        self.predictor = predictor
-        self.record = record
-        self.runtime = runtime
-        self.identity = identity
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """The keypoints that are predicted."""
-        return self.predictor.algorithm.task.skeleton
-
-    def predict(self, source: str | Path | np.ndarray | Labels | Iterable[np.ndarray] | Sequence[Path]) -> Labels:
-        """Keypoints of everything in a source.
-
-        Args:
-            source: A video, an image, a folder of images, paths of images, a label file, a uint8 array ``(H, W, 3)`` or
-                ``(T, H, W, 3)`` in RGB or ``(H, W)`` or ``(T, H, W)`` in grey, any iterable of arrays, or labels whose
-                images are to be predicted.
-
-        Returns:
-            One frame an image, with keypoints in original pixels and likelihoods, 0 to 1. For long videos
-            :meth:`stream` keeps memory constant.
-
-        Raises:
-            InputError: The source cannot be read.
-        """
-        from vitruve.structures.labels import Labels
-
-        if isinstance(source, (str, Path)) and Path(source).is_file():
-            from vitruve.pipeline.plan import is_label_file
-            from vitruve.pipeline.predict import labels_for
-
-            if is_label_file(Path(source)):
-                source = labels_for(self.path, self.record, self.skeleton, Path(source))
-        if isinstance(source, Labels):
-            return self.predictor.predict_labels(source)
-        return Labels(self.skeleton, tuple(self.stream(source)), scorer=str(self.record["scorer"]))
-
-    def stream(self, source: str | Path | np.ndarray | Iterable[np.ndarray] | Sequence[Path]) -> Iterable[Frame]:
-        """Like :meth:`predict`, one frame after the other.
-
-        Args:
-            source: As for :meth:`predict`, but labels.
-
-        Yields:
-            Frames with keypoints in original pixels and likelihoods, 0 to 1.
-
-        Raises:
-            InputError: The source cannot be read.
-        """
-        if isinstance(source, (str, Path)) and Path(source).is_dir():
-            from vitruve.media.sources import expand_sources
-
-            source = expand_sources([source])
-        yield from self.predictor.predict(source)
 
 
 def train(
@@ -237,46 +163,6 @@ def train(
         run_dir=None if run_dir is None else Path(run_dir),
     )
     return [train_networks(item.config, item.run_dir, quiet=quiet) for item in made]
-
-
-def load_run(
-    run: str | Path,
-    *,
-    runtime: str | None = None,
-    batch_size: int | None = None,
-    frames_expected: int | None = None,
-    locator: str | Path | None = None,
-    boxes: str | Path | None = None,
-    flip: bool | None = None,
-    scales: Sequence[float] | None = None,
-) -> Run:
-    """Load a trained network.
-
-    Args:
-        run: The run directory; nothing else is needed.
-        runtime: What carries it out; None as the run's ``inference.runtime`` says.
-        batch_size: Images that go through the network together; None as the run's settings say.
-        frames_expected: How many images will be predicted, if known: for a few, ``auto`` does not measure first.
-        locator: Run that says which part of an image is looked at; None for the one that the run keeps, if it does.
-        boxes: A table of boxes, or a folder of them, in place of a locator.
-        flip: Also look at the mirror image of each image; None as the run's ``inference.flip`` says.
-        scales: Sizes in which each image is looked at, as factors of the network's input; None as the run's
-            ``inference.scales`` says.
-
-    Returns:
-        The run, ready to predict.
-
-    Raises:
-        RunError: The directory is no finished run of one network, or is damaged.
-        ConfigError: The runtime is unknown or cannot be used here, both a locator and boxes are given, or images cannot
-            be looked at in these ways.
-        InputError: There is no such table or folder of boxes.
-    """
-    from vitruve.inference.open import open_run
-
-    where = {"locator": _path(locator), "boxes": _path(boxes)}
-    opened = open_run(Path(run), runtime, batch_size, frames_expected, **where, flip=flip, scales=scales)
-    return Run(Path(run), opened.predictor, opened.record, opened.runtime, opened.identity)
 
 
 def predict(

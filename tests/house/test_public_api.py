@@ -50,6 +50,7 @@ OFFERED = {
     "crop_images",
     "track",
     "tune",
+    "tune_variants",
     "watch_study",
     "create_project",
     "cvat_create_task",
