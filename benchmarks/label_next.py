@@ -117,7 +117,7 @@ def main() -> None:
             "AP50_percent": curves,
             "area_percent": {way: round(area, 2) for way, area in areas.items()},
             "area_of_random": {
-                way: round(area / areas["random"], 3) for way, area in areas.items() if "random" in areas
+                way: round(area / areas["random"], 3) for way, area in areas.items() if areas.get("random")
             },
             "seconds": round(time.perf_counter() - began),
         },

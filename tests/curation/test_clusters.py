@@ -71,6 +71,6 @@ def test_near_duplicates_are_chains_of_frames_that_are_alike() -> None:
     line = np.stack([np.arange(10) * 0.2, np.zeros(10)], 1)
     points = np.concatenate([line, np.add(line, (0, 8)), [[30.0, 30.0]]])
     groups, limit = near_duplicates(points)
-    assert limit == pytest.approx(0.25 * typical_distance(points))
+    assert limit == pytest.approx(typical_distance(points) / 3)
     assert len(set(groups[:10])) == len(set(groups[10:20])) == 1
     assert len(set(groups)) == 3

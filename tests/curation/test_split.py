@@ -43,7 +43,8 @@ def test_no_clip_is_parted_and_nothing_leaks(labels: Labels, seed: int, method: 
     made = split_labels(labels, replace(PLAN, seed=seed, method=method), colors())
     assert parted(made) == 0
     assert made.leakage.share("similar") == made.leakage.share("same_clip") == 0
-    assert len(made.labels.split("validation")) == 10
+    # Two clips look alike and are one group: dealt out at random, they may be more than the share.
+    assert len(made.labels.split("validation")) in ((10,) if method == "clusters" else (5, 10, 15))
     assert np.isnan(made.leakage.table["frames_apart"]).all()
 
 

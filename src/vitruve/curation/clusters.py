@@ -17,7 +17,7 @@ from vitruve.errors import ConfigError, InputError
 
 ClusterMethod = Literal["kmeans", "hdbscan"]
 
-NEAR = 0.25
+NEAR = 1 / 3
 """Frames that are nearer to one another than this share of the median distance of two frames are near duplicates."""
 
 _COMPONENTS = 50

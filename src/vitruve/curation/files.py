@@ -220,7 +220,7 @@ def summary(made: Split) -> dict[str, Any]:
         "groups_parted": parted,
         "cluster_shares": made.shares("cluster"),
         "class_shares": made.shares("class"),
-        "near_duplicates": f"nearer than {NEAR:g} of the median distance of two frames",
+        "near_duplicates": f"nearer than {NEAR:.2g} of the median distance of two frames",
         "leakage": {
             name: {
                 "near_duplicate_in_train": leakage.share("similar", name),
