@@ -94,3 +94,10 @@ def test_the_page_needs_no_other_file_and_holds_no_markup_of_others(study: Share
     data = re.search(r"const GIVEN = (.*), live = false;\n", html)
     assert data
     assert json.loads(data[1].replace("<\\/", "</"))["trials"][1]["value"] == 2.0
+
+
+def test_listens_where_a_container_says(study: SharedStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRUVE_PAGE_HOST", "127.0.0.2")
+    with StudyPage(study, 3, 0) as page, socket.socket() as there, socket.socket() as here:
+        assert there.connect_ex(("127.0.0.2", page.port)) == 0
+        assert here.connect_ex(("127.0.0.1", page.port)) != 0

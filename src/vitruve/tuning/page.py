@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 from http import HTTPStatus
@@ -15,6 +16,8 @@ from vitruve.tuning.report import render_study, study_state
 from vitruve.tuning.study import SharedStudy
 
 _HOST = "127.0.0.1"
+_ELSEWHERE = "VITRUVE_PAGE_HOST"
+"""Where else to listen: within a container whose port is mapped, on all its addresses (0.0.0.0)."""
 _LAST_PORT = 9999
 
 
@@ -26,6 +29,8 @@ class StudyPage:
         max_trials: Trials in all.
         port: Where to; the next free one, up to 9999, if that is taken, and any for 0.
 
+    It listens to this machine alone, unless ``VITRUVE_PAGE_HOST`` is an address to listen at.
+
     Raises:
         InputError: No port is free.
     """
@@ -33,7 +38,7 @@ class StudyPage:
     def __init__(self, shared: SharedStudy, max_trials: int, port: int) -> None:
         self._shared = shared
         self._max_trials = max_trials
-        self._server = _serve(port, _handler(self))
+        self._server = _serve(os.environ.get(_ELSEWHERE) or _HOST, port, _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
 
     @property
@@ -94,13 +99,15 @@ class StudyPage:
         return HTTPStatus.ACCEPTED, "text/plain", f"trial {found[1]} ends after the batch at hand"
 
 
-def _serve(port: int, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+def _serve(host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
     for each in [0] if port == 0 else range(port, max(port, _LAST_PORT) + 1):
         try:
-            return _Server((_HOST, each), handler)
+            return _Server((host, each), handler)
         except OSError:
             continue
-    raise InputError(f"tune.port={port}: neither this port nor one up to {_LAST_PORT} is free; take another, or null")
+    raise InputError(
+        f"tune.port={port}: neither this port nor one up to {_LAST_PORT} is free at {host}; take another, or null"
+    )
 
 
 class _Server(ThreadingHTTPServer):
