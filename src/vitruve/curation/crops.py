@@ -48,7 +48,7 @@ def crops_of(labels: Labels, of: Of = "instances", most: int | None = None, seed
     Args:
         labels: Any labels.
         of: ``instances``, or ``images`` for each view's whole image.
-        most: Crops at most; of more, so many are drawn, but the first of every frame stays.
+        most: Crops at most; of more, so many are drawn, but at least one of every frame.
         seed: Of the draw.
 
     Returns:
@@ -130,8 +130,7 @@ def _instances(labels: Labels, number: int, view: int) -> list[Crop]:
 
 
 def _drawn(crops: Sequence[Crop], most: int, seed: int) -> list[Crop]:
-    frames = np.array([crop.frame for crop in crops])
-    _, first = np.unique(frames, return_index=True)
-    others = np.setdiff1d(np.arange(len(crops)), first)
-    more = np.random.default_rng(seed).permutation(others)[: max(0, most - len(first))]
-    return [crops[i] for i in np.sort(np.concatenate([first, more]))]
+    order = np.random.default_rng(seed).permutation(len(crops))
+    _, first = np.unique([crops[i].frame for i in order], return_index=True)
+    more = np.delete(order, first)[: max(0, most - len(first))]
+    return [crops[i] for i in np.sort(np.concatenate([order[first], more]))]

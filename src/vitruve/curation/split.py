@@ -108,17 +108,20 @@ class Split:
             kind: ``cluster`` or ``class``.
 
         Returns:
-            For each split, the share of each, 0 to 1, of the crops on the map.
+            For each split, the share of each, 0 to 1: clusters of the crops on the map, classes of all instances.
         """
-        names = [str(number) for number in self.map.clusters] if kind == "cluster" else self.map.classes
-        known = sorted(
-            set(names) - {""}, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)
-        )
+        counts = _counts(self.map) if kind == "cluster" else _classes(self.labels)
+        names = [str(number) for number in range(counts.shape[1])] if kind == "cluster" else self.labels.categories
+        held = np.array([frame.split for frame in self.labels])
         found: dict[str, dict[str, float]] = {}
         for split in ("train", "validation", "test"):
-            mine = [n for n, crop in zip(names, self.map.crops, strict=True) if self.labels[crop.frame].split == split]
-            if mine:
-                found[split] = {name: mine.count(name) / len(mine) for name in known}
+            sums = counts[held == split].sum(0)
+            if sums.sum() > 0:
+                found[split] = {
+                    name: float(part)
+                    for name, part, all_of in zip(names, sums / sums.sum(), counts.sum(0), strict=True)
+                    if all_of
+                }
         return found
 
 
