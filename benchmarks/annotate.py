@@ -27,10 +27,10 @@ from common import record, timed, vitruve, workplace
 from scipy.optimize import linear_sum_assignment
 
 from vitruve.annotation.bulk_upload import upload_labels
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.propose import propose
-from vitruve.annotation.propose_return import accept_proposals
-from vitruve.annotation.propose_review import named_shapes
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.proposals.accept import accept_proposals
+from vitruve.annotation.proposals.propose import propose
+from vitruve.annotation.proposals.review import named_shapes
 from vitruve.evaluation.oks import instance_boxes
 from vitruve.evaluation.verdicts import Kind, judge_boxes, judge_keypoints
 from vitruve.example_project import write_example

@@ -26,10 +26,10 @@ sys.path.insert(0, str(TESTS))
 
 from annotation.local_mongod import PASSWORD, USER, local_mongod  # noqa: E402
 from annotation.written_by_turns import check_whole, killed_after  # noqa: E402
-from vitruve.annotation.cvat_reader import TaskInfo  # noqa: E402
-from vitruve.annotation.store import open_store  # noqa: E402
-from vitruve.annotation.store_stats import store_statistics  # noqa: E402
-from vitruve.annotation.store_sync import synchronise  # noqa: E402
+from vitruve.annotation.cvat.reader import TaskInfo  # noqa: E402
+from vitruve.annotation.store.stats import store_statistics  # noqa: E402
+from vitruve.annotation.store.store import open_store  # noqa: E402
+from vitruve.annotation.store.sync import synchronise  # noqa: E402
 from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape, TaskFrame  # noqa: E402
 
 CLASSES = tuple(f"plant {n}" for n in range(8))

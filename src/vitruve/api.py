@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from vitruve.annotation.bulk_change import complete_tasks as complete_tasks
     from vitruve.annotation.bulk_upload import upload_labels as upload_labels
     from vitruve.annotation.bulk_upload import upload_xml as upload_xml
-    from vitruve.annotation.cvat_verbs import cvat_create_task as cvat_create_task
-    from vitruve.annotation.cvat_verbs import cvat_pull as cvat_pull
-    from vitruve.annotation.cvat_verbs import cvat_push as cvat_push
-    from vitruve.annotation.cvat_verbs import cvat_set_status as cvat_set_status
-    from vitruve.annotation.propose import propose as propose
-    from vitruve.annotation.propose_return import accept_proposals as accept_proposals
-    from vitruve.annotation.store_server import store_serve as store_serve
-    from vitruve.annotation.store_verbs import store_diff as store_diff
-    from vitruve.annotation.store_verbs import store_export as store_export
-    from vitruve.annotation.store_verbs import store_import as store_import
-    from vitruve.annotation.store_verbs import store_stats as store_stats
-    from vitruve.annotation.store_verbs import store_sync as store_sync
-    from vitruve.annotation.store_verbs import store_version as store_version
+    from vitruve.annotation.cvat.verbs import cvat_create_task as cvat_create_task
+    from vitruve.annotation.cvat.verbs import cvat_pull as cvat_pull
+    from vitruve.annotation.cvat.verbs import cvat_push as cvat_push
+    from vitruve.annotation.cvat.verbs import cvat_set_status as cvat_set_status
+    from vitruve.annotation.proposals.accept import accept_proposals as accept_proposals
+    from vitruve.annotation.proposals.propose import propose as propose
+    from vitruve.annotation.store.server import store_serve as store_serve
+    from vitruve.annotation.store.verbs import store_diff as store_diff
+    from vitruve.annotation.store.verbs import store_export as store_export
+    from vitruve.annotation.store.verbs import store_import as store_import
+    from vitruve.annotation.store.verbs import store_stats as store_stats
+    from vitruve.annotation.store.verbs import store_sync as store_sync
+    from vitruve.annotation.store.verbs import store_version as store_version
     from vitruve.config.schema import Config
     from vitruve.curation.files import split as split
     from vitruve.curation.label_next import label_next as label_next
@@ -68,12 +68,12 @@ if TYPE_CHECKING:
 
 # Verbs that are what a module does, which loads much: it is imported when the verb is first used.
 _LATER = {
-    "accept_proposals": "vitruve.annotation.propose_return",
+    "accept_proposals": "vitruve.annotation.proposals.accept",
     "change_tasks": "vitruve.annotation.bulk_change",
     "complete_tasks": "vitruve.annotation.bulk_change",
     "crop_images": "vitruve.annotation.batch_crop",
     "label_next": "vitruve.curation.label_next",
-    "propose": "vitruve.annotation.propose",
+    "propose": "vitruve.annotation.proposals.propose",
     "upload_labels": "vitruve.annotation.bulk_upload",
     "upload_xml": "vitruve.annotation.bulk_upload",
     "analyze_validation": "vitruve.pipeline.analyze_3d",
@@ -81,20 +81,20 @@ _LATER = {
     "bench": "vitruve.inference.bench",
     "convert": "vitruve.formats.conversion",
     "create_project": "vitruve.project.create",
-    "cvat_create_task": "vitruve.annotation.cvat_verbs",
-    "cvat_pull": "vitruve.annotation.cvat_verbs",
-    "cvat_push": "vitruve.annotation.cvat_verbs",
-    "cvat_set_status": "vitruve.annotation.cvat_verbs",
+    "cvat_create_task": "vitruve.annotation.cvat.verbs",
+    "cvat_pull": "vitruve.annotation.cvat.verbs",
+    "cvat_push": "vitruve.annotation.cvat.verbs",
+    "cvat_set_status": "vitruve.annotation.cvat.verbs",
     "plot_error_histogram": "vitruve.pipeline.compare_3d",
     "plot_error_per_keypoint": "vitruve.pipeline.compare_3d",
     "split": "vitruve.curation.files",
-    "store_diff": "vitruve.annotation.store_verbs",
-    "store_export": "vitruve.annotation.store_verbs",
-    "store_import": "vitruve.annotation.store_verbs",
-    "store_serve": "vitruve.annotation.store_server",
-    "store_stats": "vitruve.annotation.store_verbs",
-    "store_sync": "vitruve.annotation.store_verbs",
-    "store_version": "vitruve.annotation.store_verbs",
+    "store_diff": "vitruve.annotation.store.verbs",
+    "store_export": "vitruve.annotation.store.verbs",
+    "store_import": "vitruve.annotation.store.verbs",
+    "store_serve": "vitruve.annotation.store.server",
+    "store_stats": "vitruve.annotation.store.verbs",
+    "store_sync": "vitruve.annotation.store.verbs",
+    "store_version": "vitruve.annotation.store.verbs",
     "track": "vitruve.pipeline.track",
     "train_project": "vitruve.project.training",
     "tune": "vitruve.tuning.tune",

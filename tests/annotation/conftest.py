@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from annotation.cvat_standin import StandIn
-from vitruve.annotation.cvat import CvatServer
+from vitruve.annotation.cvat.server import CvatServer
 
 
 def png(width: int = 40, height: int = 30, grey: int = 90) -> bytes:

@@ -101,5 +101,5 @@ class Sees:
 
     def use(self, patch: pytest.MonkeyPatch) -> Sees:
         """Be what runs are opened as."""
-        patch.setattr("vitruve.annotation.propose.open_run", lambda *given, **more: self)
+        patch.setattr("vitruve.annotation.proposals.propose.open_run", lambda *given, **more: self)
         return self

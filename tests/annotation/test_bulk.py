@@ -14,7 +14,7 @@ from annotation.looking import SIZE, boxes, labels
 from vitruve.annotation.batch_crop import crop_images
 from vitruve.annotation.bulk_change import change_tasks, complete_tasks
 from vitruve.annotation.bulk_upload import upload_labels, upload_xml
-from vitruve.annotation.cvat import CvatServer
+from vitruve.annotation.cvat.server import CvatServer
 from vitruve.errors import InputError
 from vitruve.formats.cvat_xml_writer import write_task
 from vitruve.formats.hub import write_labels

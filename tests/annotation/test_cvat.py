@@ -13,9 +13,9 @@ from annotation.conftest import png
 from annotation.cvat_contract import SCHEMA
 from annotation.cvat_standin import StandIn
 from annotation.one_of_each import FRAMES, LABELS, SHAPES, TASK, plain, write_images
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.cvat_access import Access
-from vitruve.annotation.cvat_diff import difference
+from vitruve.annotation.cvat.access import Access
+from vitruve.annotation.cvat.diff import difference
+from vitruve.annotation.cvat.server import CvatServer
 from vitruve.errors import InputError, ServerError
 from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape, TaskFrame
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vitruve.annotation.cvat_access import Access, read_key, server_url
+from vitruve.annotation.cvat.access import Access, read_key, server_url
 from vitruve.errors import InputError
 
 SECRET = "abc.def-123"

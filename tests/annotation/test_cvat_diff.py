@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from annotation.one_of_each import FRAMES, LABELS, SHAPES, TASK, TRACKS
-from vitruve.annotation.cvat_diff import alike, difference
+from vitruve.annotation.cvat.diff import alike, difference
 from vitruve.errors import InputError
 from vitruve.structures.annotation import AnnotationTask, Shape, TaskFrame, Track
 

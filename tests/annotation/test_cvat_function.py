@@ -23,9 +23,9 @@ from inference.stand_in import predictor as bright
 from tiny_project import settings
 from vitruve.algorithms import registry
 from vitruve.algorithms.base import Task
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.cvat_function import RunFunction, create
-from vitruve.annotation.cvat_json import label_json
+from vitruve.annotation.cvat.function import RunFunction, create
+from vitruve.annotation.cvat.payloads import label_json
+from vitruve.annotation.cvat.server import CvatServer
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError
 from vitruve.run import RunFiles
@@ -134,7 +134,7 @@ def test_cvat_cli_takes_the_module(standin: StandIn, server: CvatServer, tmp_pat
     task = standin.add_task("t", [mouse("red", "green")], spotted(3))
     place, _, port = standin.url.rpartition(":")
     arguments = ["--server-host", place, "--server-port", port, "task", "auto-annotate", str(task.id)]
-    arguments += ["--function-module", "vitruve.annotation.cvat_function", "--conf-threshold", "0"]
+    arguments += ["--function-module", "vitruve.annotation.cvat.function", "--conf-threshold", "0"]
     arguments += ["-p", f"run=str:{write_run(tmp_path / 'run')}", "-p", "label=str:mouse"]
     environment = {**os.environ, "CVAT_ACCESS_TOKEN": standin.token, "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run(

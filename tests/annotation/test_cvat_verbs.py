@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from annotation.conftest import png
 from annotation.cvat_standin import StandIn
 from annotation.one_of_each import TASK, plain, write_images
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.cvat_verbs import cvat_create_task, cvat_pull, cvat_push, cvat_set_status
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.cvat.verbs import cvat_create_task, cvat_pull, cvat_push, cvat_set_status
 from vitruve.cli.main import build, guarded
 from vitruve.errors import InputError, ServerError
 from vitruve.formats.cvat_xml import read_task

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from annotation.cvat_standin import StandIn
 from curation.pictures import clips
 from curation.runs import write_run
-from vitruve.annotation.cvat import CvatServer
+from vitruve.annotation.cvat.server import CvatServer
 from vitruve.cli.main import build
 from vitruve.structures.skeleton import Skeleton
 

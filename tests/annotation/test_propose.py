@@ -13,11 +13,11 @@ import pytest
 from annotation.conftest import png
 from annotation.cvat_standin import StandIn
 from annotation.looking import CLASSES, POSE, SIZE, Sees, boxes, labels, poses
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.propose import propose
-from vitruve.annotation.propose_return import accept_proposals
-from vitruve.annotation.propose_trail import Trail
-from vitruve.annotation.store import open_store
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.proposals.accept import accept_proposals
+from vitruve.annotation.proposals.propose import propose
+from vitruve.annotation.proposals.trail import Trail
+from vitruve.annotation.store.store import open_store
 from vitruve.errors import ConfigError, InputError, ServerError
 from vitruve.formats.hub import write_labels
 from vitruve.formats.shapes import task_of

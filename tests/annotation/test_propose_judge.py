@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from annotation.looking import POSE, boxes, poses, seen
-from vitruve.annotation.propose_judge import (
+from vitruve.annotation.proposals.judge import (
     MISLOCALISED,
     MISPLACED,
     MISSING,

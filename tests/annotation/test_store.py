@@ -19,12 +19,12 @@ from annotation.cvat_standin import StandIn
 from annotation.local_mongod import PASSWORD, USER, NoMongod, local_mongod
 from annotation.one_of_each import TASK, plain, write_images
 from annotation.written_by_turns import ByTurns, check_whole, killed_after
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.store import Store, open_store
-from vitruve.annotation.store_documents import TaskDocuments, documents_of, task_from
-from vitruve.annotation.store_mongo import MongoBackend, shown_address
-from vitruve.annotation.store_stats import day_of, store_statistics
-from vitruve.annotation.store_sync import synchronise
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.store.documents import TaskDocuments, documents_of, task_from
+from vitruve.annotation.store.mongo import MongoBackend, shown_address
+from vitruve.annotation.store.stats import day_of, store_statistics
+from vitruve.annotation.store.store import Store, open_store
+from vitruve.annotation.store.sync import synchronise
 from vitruve.errors import InputError, ServerError
 from vitruve.formats.notes import LabelsWarning
 from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape, TaskFrame

@@ -16,8 +16,8 @@ from annotation.conftest import png
 from annotation.cvat_standin import StandIn
 from annotation.one_of_each import FRAMES, TASK, plain, write_images
 from vitruve import api
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.store import open_store
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.store.store import open_store
 from vitruve.cli.main import build
 from vitruve.data.settings import DataSettings
 from vitruve.data.sources import read_sets

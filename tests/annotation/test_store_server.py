@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from annotation.conftest import png
-from vitruve.annotation.store import open_store
-from vitruve.annotation.store_maps import DOTS, PICTURES, Maps
-from vitruve.annotation.store_server import StoreServer
+from vitruve.annotation.store.maps import DOTS, PICTURES, Maps
+from vitruve.annotation.store.server import StoreServer
+from vitruve.annotation.store.store import open_store
 from vitruve.errors import InputError
 from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape, TaskFrame
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from vitruve.annotation.cvat_reader import TaskInfo
-from vitruve.annotation.store import Store, open_store
-from vitruve.annotation.store_sync import synchronise
+from vitruve.annotation.cvat.reader import TaskInfo
+from vitruve.annotation.store.store import Store, open_store
+from vitruve.annotation.store.sync import synchronise
 from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape, TaskFrame
 
 TASKS = 4

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from vitruve import api
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.cvat_verbs import Outcome
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.cvat.verbs import Outcome
 from vitruve.compat.obdb.auto_annotate import main
 from vitruve.errors import ConfigError, InputError
 

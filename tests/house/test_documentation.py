@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 import shlex
 import sys
@@ -61,6 +62,8 @@ def test_the_first_screen_is_one_screen() -> None:
 @pytest.mark.parametrize(("page", "line"), commands())
 def test_a_command_can_be_typed(page: str, line: str, tmp_path: Path) -> None:
     words = shlex.split(line)
+    while re.match(r"[A-Z_]+=", words[0]):
+        words = words[1:]
     if words[0] == "vitruve":
         _check_vitruve(words[1:], tmp_path)
     elif words[0] == "make":
@@ -70,6 +73,12 @@ def test_a_command_can_be_typed(page: str, line: str, tmp_path: Path) -> None:
         for extras in re.findall(r"\[([\w,]+)\]", line):
             assert set(extras.split(",")) <= set(EXTRAS)
         assert all((ROOT / file).is_file() for file in re.findall(r"-c (\S+)", line))
+    elif words[0].startswith("container/"):
+        assert os.access(ROOT / words[0], os.X_OK)
+    elif words[0] == "docker":
+        assert (ROOT / words[words.index("-f") + 1]).is_file()
+    elif words[0] == "python3":
+        assert list((ROOT / "scripts").glob(words[1]))
     else:
         assert words[0] in ("cd", "git", "tensorboard", "pytest", "ruff", "mypy", "lint-imports", "mkdocs", "python")
 

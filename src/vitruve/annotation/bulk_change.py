@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.cvat_diff import Drawn, difference, name_of
-from vitruve.annotation.cvat_verbs import Outcome, cvat_set_status
+from vitruve.annotation.cvat.diff import Drawn, difference, name_of
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.cvat.verbs import Outcome, cvat_set_status
 from vitruve.errors import InputError
 from vitruve.structures.annotation import AnnotationTask
 

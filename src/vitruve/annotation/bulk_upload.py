@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.cvat_diff import without_numbers
-from vitruve.annotation.cvat_upload import begun
-from vitruve.annotation.cvat_verbs import Outcome
-from vitruve.annotation.propose_sources import Source, check_images, file_sources, store_sources
-from vitruve.annotation.store import open_store
+from vitruve.annotation.cvat.diff import without_numbers
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.cvat.upload import begun
+from vitruve.annotation.cvat.verbs import Outcome
+from vitruve.annotation.proposals.sources import Source, check_images, file_sources, store_sources
+from vitruve.annotation.store.store import open_store
 from vitruve.errors import InputError
 from vitruve.formats.cvat_xml import read_task
 from vitruve.formats.shapes import task_of

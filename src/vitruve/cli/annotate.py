@@ -11,7 +11,7 @@ from vitruve.cli.cvat import Apply, KeyFile, Organization, Server, Timeout, User
 from vitruve.cli.options import Locator
 
 if TYPE_CHECKING:
-    from vitruve.annotation.cvat import CvatServer
+    from vitruve.annotation.cvat.server import CvatServer
 
 group = typer.Typer(
     help="Networks look through labels; what these lack goes to people, and from them back, with --apply.",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vitruve.annotation.cvat import CvatServer
-    from vitruve.annotation.cvat_verbs import Outcome
+    from vitruve.annotation.cvat.server import CvatServer
+    from vitruve.annotation.cvat.verbs import Outcome
 
 group = typer.Typer(
     help="Tasks of a CVAT server: fetched, changed and made. The access token is read from CVAT_ACCESS_TOKEN.",
@@ -53,8 +53,8 @@ def connected(
     """
     import os
 
-    from vitruve.annotation.cvat import CvatServer
-    from vitruve.annotation.cvat_access import PASSWORD_VARIABLE, Access
+    from vitruve.annotation.cvat.access import PASSWORD_VARIABLE, Access
+    from vitruve.annotation.cvat.server import CvatServer
 
     word = None
     if user and not key_file:

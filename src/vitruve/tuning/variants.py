@@ -157,7 +157,7 @@ def _data(given: ObdbSettings, store: str | None) -> dict[str, Any]:
 
 
 def _labels(tasks: tuple[str, ...], images: Path, store: str | None) -> Labels:
-    from vitruve.annotation.store import open_store
+    from vitruve.annotation.store.store import open_store
 
     return open_store(store).labels(tasks, images)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vitruve import api
-from vitruve.annotation.cvat import CvatServer
+from vitruve.annotation.cvat.server import CvatServer
 from vitruve.errors import ConfigError, InputError
 from vitruve.formats.json_file import read_json
 

@@ -19,8 +19,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from vitruve.annotation.store_backend import FORMAT, Counted, StoredTask, stored_task
-from vitruve.annotation.store_documents import Json, TaskDocuments, tally
+from vitruve.annotation.store.backend import FORMAT, Counted, StoredTask, stored_task
+from vitruve.annotation.store.documents import Json, TaskDocuments, tally
 from vitruve.errors import InputError, MissingExtraError, ServerError
 
 PASSWORD_VARIABLE = "VITRUVE_MONGO_PASSWORD"

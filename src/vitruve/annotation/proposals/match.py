@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vitruve.annotation.cvat_diff import alike, name_of, same_image
-from vitruve.annotation.propose_review import ATTRIBUTE, CORRECTS
+from vitruve.annotation.cvat.diff import alike, name_of, same_image
+from vitruve.annotation.proposals.review import ATTRIBUTE, CORRECTS
 from vitruve.errors import InputError
 from vitruve.evaluation.verdicts import ALIKE, NEAR, judge_boxes, judge_keypoints
 from vitruve.formats.shapes import box_of, labels_of

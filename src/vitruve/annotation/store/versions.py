@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vitruve.annotation.store import Store
+from vitruve.annotation.store.store import Store
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
 from vitruve.formats.coco_writer import coco_content

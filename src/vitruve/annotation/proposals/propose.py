@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.cvat_diff import described
-from vitruve.annotation.cvat_verbs import Outcome
-from vitruve.annotation.propose_judge import KINDS, MISSING, POSE_KINDS, Limits, judge_labels
-from vitruve.annotation.propose_report import Looked, write_crops, write_report
-from vitruve.annotation.propose_review import Origin, Review, review_of, with_shapes
-from vitruve.annotation.propose_sources import (
+from vitruve.annotation.cvat.diff import described
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.cvat.verbs import Outcome
+from vitruve.annotation.proposals.judge import KINDS, MISSING, POSE_KINDS, Limits, judge_labels
+from vitruve.annotation.proposals.report import Looked, write_crops, write_report
+from vitruve.annotation.proposals.review import Origin, Review, review_of, with_shapes
+from vitruve.annotation.proposals.sources import (
     Source,
     check_images,
     file_sources,
@@ -23,8 +23,8 @@ from vitruve.annotation.propose_sources import (
     server_sources,
     store_sources,
 )
-from vitruve.annotation.propose_trail import Trail
-from vitruve.annotation.store import open_store
+from vitruve.annotation.proposals.trail import Trail
+from vitruve.annotation.store.store import open_store
 from vitruve.errors import ConfigError, InputError, nearest
 from vitruve.inference.open import Opened, open_run
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vitruve.annotation.cvat import STATUSES, CvatServer
-from vitruve.annotation.cvat_diff import Difference, difference, without_numbers
-from vitruve.annotation.cvat_images import fetch_images
-from vitruve.annotation.cvat_upload import begun
+from vitruve.annotation.cvat.diff import Difference, difference, without_numbers
+from vitruve.annotation.cvat.images import fetch_images
+from vitruve.annotation.cvat.server import STATUSES, CvatServer
+from vitruve.annotation.cvat.upload import begun
 from vitruve.errors import InputError, ServerError, nearest
 from vitruve.formats.cvat_xml import NAME as XML
 from vitruve.formats.cvat_xml import read_task

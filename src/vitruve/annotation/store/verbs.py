@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.store import open_store
-from vitruve.annotation.store_files import export_files, import_files
-from vitruve.annotation.store_stats import StoreStats, store_statistics
-from vitruve.annotation.store_sync import Source, Synchronised, synchronise
-from vitruve.annotation.store_versions import make_version
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.store.files import export_files, import_files
+from vitruve.annotation.store.stats import StoreStats, store_statistics
+from vitruve.annotation.store.store import open_store
+from vitruve.annotation.store.sync import Source, Synchronised, synchronise
+from vitruve.annotation.store.versions import make_version
 from vitruve.formats.dataset_version import DatasetVersion, VersionDifference, difference, read_version
 
 
@@ -21,7 +21,7 @@ def store_sync(
 
     Args:
         tasks: Names or numbers of tasks; all by default.
-        store: Address of the store, see :func:`~vitruve.annotation.store.open_store`; made where it is missing.
+        store: Address of the store, see :func:`~vitruve.annotation.store.store.open_store`; made where it is missing.
         server: The server; by default that of the environment.
 
     Returns:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
-from vitruve.annotation.cvat_access import Access
+from vitruve.annotation.cvat.access import Access
 from vitruve.errors import MissingExtraError, ServerError
 
 _PASSING = (408, 425, 429, 500, 502, 503, 504)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vitruve.annotation.store_backend import FORMAT, Counted, StoredTask, stored_task
-from vitruve.annotation.store_documents import Json, TaskDocuments, tally
+from vitruve.annotation.store.backend import FORMAT, Counted, StoredTask, stored_task
+from vitruve.annotation.store.documents import Json, TaskDocuments, tally
 from vitruve.errors import InputError
 
 # "Vitr", so that other programs' databases are told apart.

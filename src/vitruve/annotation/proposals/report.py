@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from vitruve.annotation.propose_judge import SPURIOUS, Finding
-from vitruve.annotation.propose_sources import Source
+from vitruve.annotation.proposals.judge import SPURIOUS, Finding
+from vitruve.annotation.proposals.sources import Source
 from vitruve.atomic import atomic_json, atomic_write
 from vitruve.data.images import ImageCache
 from vitruve.evaluation.oks import instance_boxes

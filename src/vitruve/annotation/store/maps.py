@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vitruve.annotation.store import open_store
-from vitruve.annotation.store_backend import StoredTask
+from vitruve.annotation.store.backend import StoredTask
+from vitruve.annotation.store.store import open_store
 from vitruve.errors import InputError, Interrupted, VitruveError, nearest
 
 ALL = "all"

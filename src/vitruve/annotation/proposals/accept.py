@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.cvat_diff import alike, described, name_of
-from vitruve.annotation.cvat_reader import TaskInfo
-from vitruve.annotation.cvat_verbs import Outcome
-from vitruve.annotation.propose import OUTPUT
-from vitruve.annotation.propose_match import ADD, CONFLICT, PRESENT, UPDATE, Step, exact_steps, matched_steps
-from vitruve.annotation.propose_review import named_shapes, points_of
-from vitruve.annotation.propose_trail import ACCEPTED, CHANGED, REJECTED, Proposal, Trail, counted
+from vitruve.annotation.cvat.diff import alike, described, name_of
+from vitruve.annotation.cvat.reader import TaskInfo
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.cvat.verbs import Outcome
+from vitruve.annotation.proposals.match import ADD, CONFLICT, PRESENT, UPDATE, Step, exact_steps, matched_steps
+from vitruve.annotation.proposals.propose import OUTPUT
+from vitruve.annotation.proposals.review import named_shapes, points_of
+from vitruve.annotation.proposals.trail import ACCEPTED, CHANGED, REJECTED, Proposal, Trail, counted
 from vitruve.errors import InputError
 from vitruve.structures.annotation import AnnotationTask
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vitruve.annotation.cvat import CvatServer
-from vitruve.annotation.cvat_images import fetch_images
-from vitruve.annotation.store import Store
+from vitruve.annotation.cvat.images import fetch_images
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.store.store import Store
 from vitruve.errors import InputError, ServerError
 from vitruve.formats.cvat_xml import NAME as XML
 from vitruve.formats.cvat_xml import read_task

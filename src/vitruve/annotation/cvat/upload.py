@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vitruve.annotation.cvat_diff import same_image
-from vitruve.annotation.cvat_images import relative_name
-from vitruve.annotation.cvat_json import label_json
-from vitruve.annotation.cvat_reader import CvatReader
+from vitruve.annotation.cvat.diff import same_image
+from vitruve.annotation.cvat.images import relative_name
+from vitruve.annotation.cvat.payloads import label_json
+from vitruve.annotation.cvat.reader import CvatReader
 from vitruve.errors import InputError, ServerError
 from vitruve.structures.annotation import AnnotationTask, TaskFrame
 

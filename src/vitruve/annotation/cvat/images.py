@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from vitruve.annotation.cvat_reader import CvatReader
+from vitruve.annotation.cvat.reader import CvatReader
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
 from vitruve.inference.progress import progress

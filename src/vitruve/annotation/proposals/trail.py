@@ -31,7 +31,7 @@ class Proposal:
 
     Attributes:
         id: Its own name, which the shape in the review task carries as an attribute.
-        kind: What is wrong, one of :data:`~vitruve.annotation.propose_judge.KINDS`.
+        kind: What is wrong, one of :data:`~vitruve.annotation.proposals.judge.KINDS`.
         run: The run directory.
         identity: Names weights and runtime of the run.
         date: When, as in the name of the review task.

@@ -11,7 +11,7 @@
 
 Everything raises :class:`~vitruve.errors.ServerError` or ``InputError`` in one line. Nothing is deleted that is not
 named in ``remove``. Requests that failed are tried again, and a change whose answer was lost is looked for first, so
-that nothing is drawn twice. Who needs a preview compares with :mod:`vitruve.annotation.cvat_diff` before.
+that nothing is drawn twice. Who needs a preview compares with :mod:`vitruve.annotation.cvat.diff` before.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vitruve.annotation import cvat_upload
-from vitruve.annotation.cvat_access import Access, server_url
-from vitruve.annotation.cvat_diff import difference, unmatched, without_numbers
-from vitruve.annotation.cvat_http import Wire
-from vitruve.annotation.cvat_json import Numbering
-from vitruve.annotation.cvat_reader import CvatReader
-from vitruve.annotation.cvat_reader import TaskInfo as TaskInfo
+from vitruve.annotation.cvat.access import Access, server_url
+from vitruve.annotation.cvat.diff import difference, unmatched, without_numbers
+from vitruve.annotation.cvat.payloads import Numbering
+from vitruve.annotation.cvat.reader import CvatReader
+from vitruve.annotation.cvat.reader import TaskInfo as TaskInfo
+from vitruve.annotation.cvat.upload import make_task
+from vitruve.annotation.cvat.wire import Wire
 from vitruve.errors import InputError, nearest
 from vitruve.structures.annotation import AnnotationTask, Shape, Track
 
@@ -94,7 +94,7 @@ class CvatServer(CvatReader):
             ServerError: The server failed.
         """
         before = {info.id for info in self.tasks(name=task.name) if info.size}
-        number = cvat_upload.make_task(self, task, images)
+        number = make_task(self, task, images)
         if (task.shapes or task.tracks) and (number not in before or self._untouched(number)):
             self.change(number, add=difference(self.read(number), without_numbers(task)).add)
         return number

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vitruve.annotation.cvat_reader import TaskInfo
-from vitruve.annotation.store import Store
+from vitruve.annotation.cvat.reader import TaskInfo
+from vitruve.annotation.store.store import Store
 from vitruve.errors import InputError
 from vitruve.structures.annotation import AnnotationTask
 
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
-    """What of an annotation server is needed; :class:`~vitruve.annotation.cvat_reader.CvatReader` is one.
+    """What of an annotation server is needed; :class:`~vitruve.annotation.cvat.reader.CvatReader` is one.
 
     Attributes:
         url: Its address.
@@ -28,7 +28,7 @@ class Source(Protocol):
         ...
 
     def tasks(self, status: str | None = None, name: str | None = None, pattern: str = "") -> list[TaskInfo]:
-        """Like :meth:`~vitruve.annotation.cvat_reader.CvatReader.tasks`."""
+        """Like :meth:`~vitruve.annotation.cvat.reader.CvatReader.tasks`."""
         ...
 
     def read(self, task_id: int) -> AnnotationTask:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from vitruve.annotation.cvat_json import Numbering, label_json
+from vitruve.annotation.cvat.payloads import Numbering, label_json
 from vitruve.errors import InputError
 from vitruve.structures.annotation import AnnotationTask, Attributes, AttributeSpec, LabelSpec, Shape, TaskFrame, Track
 

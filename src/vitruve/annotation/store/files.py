@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vitruve.annotation.store import Store
-from vitruve.annotation.store_backend import StoredTask
-from vitruve.annotation.store_documents import COLLECTIONS, Json, TaskDocuments, name_of, task_from
+from vitruve.annotation.store.backend import StoredTask
+from vitruve.annotation.store.documents import COLLECTIONS, Json, TaskDocuments, name_of, task_from
+from vitruve.annotation.store.store import Store
 from vitruve.atomic import atomic_path
 from vitruve.errors import InputError
 from vitruve.formats.cvat_xml import NAME as XML

@@ -20,10 +20,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from vitruve.annotation.store_backend import Backend, Counted, StoredTask
-from vitruve.annotation.store_documents import TaskDocuments, documents_of, name_of, shape_type, task_from
-from vitruve.annotation.store_mongo import MongoBackend
-from vitruve.annotation.store_sqlite import SqliteBackend
+from vitruve.annotation.store.backend import Backend, Counted, StoredTask
+from vitruve.annotation.store.documents import TaskDocuments, documents_of, name_of, shape_type, task_from
+from vitruve.annotation.store.mongo import MongoBackend
+from vitruve.annotation.store.sqlite import SqliteBackend
 from vitruve.errors import InputError, nearest
 from vitruve.formats.notes import LabelsWarning
 from vitruve.formats.shapes import labels_of

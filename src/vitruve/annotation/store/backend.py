@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vitruve.annotation.store_documents import TaskDocuments
+from vitruve.annotation.store.documents import TaskDocuments
 
 FORMAT = 1
 """Of the store; raised when an older program could no longer read one."""

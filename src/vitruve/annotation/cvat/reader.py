@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from vitruve.annotation.cvat_http import Wire
-from vitruve.annotation.cvat_json import Numbering, read_frames, read_task
+from vitruve.annotation.cvat.payloads import Numbering, read_frames, read_task
+from vitruve.annotation.cvat.wire import Wire
 from vitruve.errors import InputError, nearest
 from vitruve.structures.annotation import AnnotationTask, LabelSpec, TaskFrame
 

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from vitruve.annotation.store import open_store
-from vitruve.annotation.store_maps import DOTS, PICTURES, Maps
-from vitruve.annotation.store_stats import store_statistics
+from vitruve.annotation.store.maps import DOTS, PICTURES, Maps
+from vitruve.annotation.store.stats import store_statistics
+from vitruve.annotation.store.store import open_store
 from vitruve.errors import InputError, VitruveError
 
 PORT = 5001

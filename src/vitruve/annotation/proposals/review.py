@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vitruve.annotation.cvat_diff import name_of
-from vitruve.annotation.propose_judge import POSE_KINDS, SPURIOUS, Finding
-from vitruve.annotation.propose_sources import Source
-from vitruve.annotation.propose_trail import Proposal, Trail, proposal_id
+from vitruve.annotation.cvat.diff import name_of
+from vitruve.annotation.proposals.judge import POSE_KINDS, SPURIOUS, Finding
+from vitruve.annotation.proposals.sources import Source
+from vitruve.annotation.proposals.trail import Proposal, Trail, proposal_id
 from vitruve.evaluation.oks import instance_boxes
 from vitruve.formats.shapes import BOX_SUFFIX, task_of
 from vitruve.structures.annotation import AnnotationTask, AttributeSpec, LabelSpec, Shape

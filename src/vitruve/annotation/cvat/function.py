@@ -3,7 +3,7 @@
 ::
 
     cvat-cli --server-host https://cvat.example.org task auto-annotate 7 \
-        --function-module vitruve.annotation.cvat_function -p run=str:outputs/my_run --conf-threshold 0.5
+        --function-module vitruve.annotation.cvat.function -p run=str:outputs/my_run --conf-threshold 0.5
 
 Labels and keypoints are matched with the task's by name.
 """

@@ -1,0 +1,1 @@
+"""Annotations on a CVAT server: read, compared, changed, without loss."""

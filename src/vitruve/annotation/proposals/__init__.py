@@ -1,0 +1,1 @@
+"""What labels lack: found by networks, reviewed by people, brought back once."""
