@@ -216,8 +216,10 @@ def test_missing_files_are_said_before_anything_is_made(standin: StandIn, server
     with pytest.raises(InputError, match=r"4 of 4 images are missing \(first: .*a\.png\)"):
         server.create(TASK, tmp_path)
     with pytest.raises(InputError, match=r"'\.\./a\.png' lies outside of its folder"):
-        (tmp_path.parent / "a.png").write_bytes(png())
-        server.create(replace(TASK, frames=(TaskFrame("../a.png", 1, 1),), shapes=(), tracks=()), tmp_path)
+        (tmp_path / "a.png").write_bytes(png())
+        inner = tmp_path / "inner"
+        inner.mkdir()
+        server.create(replace(TASK, frames=(TaskFrame("../a.png", 1, 1),), shapes=(), tracks=()), inner)
     assert standin.changes() == []
     with pytest.raises(ServerError, match=r"images of task \d+: No such file on the share: a\.png"):
         server.create(TASK)

@@ -40,8 +40,11 @@ def release(tmp_path: Path) -> Path:
         ("d.png", False, [tested], []),
         ("e.png", True, [], []),
     ]
-    write_release(tmp_path / "mpii_human_pose_v1_u12_1.mat", images)
-    return tmp_path / "mpii_human_pose_v1_u12_1.mat"
+    # Below a folder of its own: images are looked for in the one above, too.
+    file = tmp_path / "mpii" / "mpii_human_pose_v1_u12_1.mat"
+    file.parent.mkdir()
+    write_release(file, images)
+    return file
 
 
 def test_joints_count_from_zero_and_say_what_is_seen(release: Path) -> None:

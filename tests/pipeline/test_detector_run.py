@@ -66,9 +66,8 @@ def test_training_leaves_detections_and_average_precision(detector: Path, field:
 def test_videos_have_tables_json_and_boxes_drawn(detector: Path, field: Path, tmp_path: Path) -> None:
     (video,) = (field / "videos").glob("*.mp4")
     assert (detector / "video_preds" / f"{video.stem}.csv").is_file()
-    (done,) = vitruve.predict(
-        detector, video, output=tmp_path, formats=("csv", "coco"), labeled_video=True, threshold=0.01
-    )
+    how = {"output": tmp_path, "formats": ("csv", "coco"), "labeled_video": True, "threshold": 0.01}
+    (done,) = vitruve.predict(detector, video, **how)
     with done.table.open() as stream:
         rows = list(csv.DictReader(stream))
     assert list(dict.fromkeys(row["image"] for row in rows)) == [str(number) for number in range(5)]

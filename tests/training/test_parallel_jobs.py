@@ -113,8 +113,9 @@ def test_ctrl_c_ends_all_after_the_batch_at_hand(start: Start, project: Path, tm
 def test_torchrun_starts_them_as_well(project: Path, tmp_path: Path) -> None:
     file, run = written(project, tmp_path, max_epochs=2), RunFiles(tmp_path / "run")
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "vitruve.cli.main"]
+    idle = ["eval.predict_vids_after_training=false", "eval.save_vids_after_training=true"]
     done = subprocess.run(
-        [sys.executable, *launcher, "train", str(file), f"hydra.run.dir={run.path}"],
+        [sys.executable, *launcher, "train", str(file), f"hydra.run.dir={run.path}", *idle],
         env=environment(),
         capture_output=True,
         text=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -53,7 +54,15 @@ def start(log: Path, *words: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     with log.open("ab") as stream:
         command = [sys.executable, "-m", "vitruve.cli.main", "tune", *words]
-        return subprocess.Popen(command, stdout=stream, stderr=stream, env=environment, start_new_session=True)
+        return subprocess.Popen(
+            command,
+            stdout=stream,
+            stderr=stream,
+            env=environment,
+            start_new_session=True,
+            # The tests themselves may run where Ctrl-C is ignored, which a child would inherit.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
 
 def wait_for(found: Callable[[], Any], seconds: float = 100.0) -> Any:
