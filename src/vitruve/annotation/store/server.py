@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
 from collections.abc import Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,9 +15,9 @@ from vitruve.annotation.store.maps import DOTS, PICTURES, Maps
 from vitruve.annotation.store.stats import store_statistics
 from vitruve.annotation.store.store import open_store
 from vitruve.errors import InputError, VitruveError
+from vitruve.local_server import HOST, JSON, TEXT, Answer, LocalServer
 
 PORT = 5001
-HOST = "127.0.0.1"
 HELP = """Vitruve's annotation store
 GET /stats                            counts by class, shape type and task, as JSON
 GET /<task>/run_tsne                  begin a map of a task, or of "all"; blanks in names are _
@@ -27,9 +25,6 @@ GET /<task>/tsne_status               how far it is, as JSON
 GET /tsne/<task>/tsne_plot.png        the map as dots, coloured by class
 GET /tsne/<task>/tsne_plot_imgs.png   the map as pictures
 """
-
-_JSON, _TEXT = "application/json", "text/plain; charset=utf-8"
-Answer = tuple[HTTPStatus, str, bytes]
 
 
 class StoreServer:
@@ -61,18 +56,17 @@ class StoreServer:
         self.maps = Maps(store, images, maps, network)
         self._host = host
         try:
-            self._server = _Server((host, port), _handler(self))
+            self._server = LocalServer(host, port, self.answer)
         except (OSError, OverflowError) as error:
             raise InputError(f"--host {host} --port {port}: cannot be listened at ({error}); take another") from error
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
 
     @property
     def address(self) -> str:
         """What to open in a browser."""
-        return f"http://{self._host}:{self._server.server_port}/"
+        return f"http://{self._host}:{self._server.port}/"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.start()
         self.maps.start()
         return self
 
@@ -80,31 +74,11 @@ class StoreServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.maps.stop()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
     def wait(self) -> None:
         """Serve until the program is stopped."""
-        self._thread.join()
-
-    def trusts(self, host: str | None, origin: str | None, site: str | None) -> bool:
-        """Whether a request is not one that a page from elsewhere makes in somebody's browser.
-
-        Args:
-            host: The header ``Host``.
-            origin: The header ``Origin``.
-            site: The header ``Sec-Fetch-Site``.
-
-        Returns:
-            True where it is to be answered.
-        """
-        if site == "cross-site":
-            return False
-        if self._host != HOST:
-            return True
-        own = {f"{name}:{self._server.server_port}" for name in (HOST, "localhost")}
-        return host in own and (origin is None or origin.removeprefix("http://") in own)
+        self._server.wait()
 
     def answer(self, path: str) -> Answer:
         """What is at an address.
@@ -118,20 +92,20 @@ class StoreServer:
         try:
             return self._answer([unquote(part) for part in urlsplit(path).path.strip("/").split("/")])
         except InputError as error:
-            return HTTPStatus.NOT_FOUND, _TEXT, f"{error}\n".encode()
+            return HTTPStatus.NOT_FOUND, TEXT, f"{error}\n".encode()
         except VitruveError as error:
-            return HTTPStatus.BAD_GATEWAY, _TEXT, f"{error}\n".encode()
+            return HTTPStatus.BAD_GATEWAY, TEXT, f"{error}\n".encode()
 
     def _answer(self, parts: list[str]) -> Answer:
         if parts == [""]:
-            return HTTPStatus.OK, _TEXT, HELP.encode()
+            return HTTPStatus.OK, TEXT, HELP.encode()
         if parts == ["stats"]:
             with open_store(self._store) as store:
                 return _json(store_statistics(store).to_dict())
         if len(parts) == 2 and parts[1] == "run_tsne":
             self.maps.ask(self.maps.key(parts[0]))
             # What OBDB's service says.
-            return HTTPStatus.OK, _TEXT, b"200"
+            return HTTPStatus.OK, TEXT, b"200"
         if len(parts) == 2 and parts[1] == "tsne_status":
             return _json(dataclasses.asdict(self.maps.progress(self.maps.key(parts[0]))))
         if len(parts) == 3 and parts[0] == "tsne" and parts[2] in (DOTS, PICTURES):
@@ -176,34 +150,4 @@ def store_serve(
 
 def _json(value: object) -> Answer:
     text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
-    return HTTPStatus.OK, _JSON, text.encode()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    # Otherwise two servers would share a port, and each would answer for either.
-    allow_reuse_address = False
-
-
-def _handler(server: StoreServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            asked = (self.headers.get(name) for name in ("Host", "Origin", "Sec-Fetch-Site"))
-            status, kind, body = (
-                server.answer(self.path)
-                if server.trusts(*asked)
-                else (HTTPStatus.FORBIDDEN, _TEXT, b"only for pages of this server\n")
-            )
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing of each request."""
-
-    return Handler
+    return HTTPStatus.OK, JSON, text.encode()
