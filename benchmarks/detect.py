@@ -67,7 +67,7 @@ def measured(truth: Labels, found: Labels) -> tuple[dict[str, float], list[str]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--field", type=Path, help="an example that is there already")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
