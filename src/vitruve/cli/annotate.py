@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vitruve.cli.cvat import Apply, KeyFile, Organization, Server, Timeout, User, connected, tell
+from vitruve.cli.connection import Apply, Connection, tell, with_connection
 from vitruve.cli.options import Locator
-
-if TYPE_CHECKING:
-    from vitruve.annotation.cvat.server import CvatServer
 
 group = typer.Typer(
     help="Networks look through labels; what these lack goes to people, and from them back, with --apply.",
@@ -38,13 +35,8 @@ Named = Annotated[
 ]
 
 
-def _server(
-    wanted: bool, server: str | None, key_file: Path | None, user: str | None, organization: str | None, timeout: float
-) -> CvatServer | None:
-    return connected(server, key_file, user, organization, timeout) if wanted else None
-
-
 @group.command("propose")
+@with_connection
 def propose(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of a detector or a pose network.")],
     sources: Sources = None,
@@ -83,16 +75,13 @@ def propose(
     runtime: Annotated[str | None, typer.Option(metavar="NAME", help="What carries the network out.")] = None,
     format: Format = None,
     apply: Apply = False,
-    server: Server = None,
-    key_file: KeyFile = None,
-    user: User = None,
-    organization: Organization = None,
-    timeout: Timeout = 60.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Find what labels lack or have wrong, as tables and pictures, and make a review task of each task of labels."""
     from vitruve import api
 
-    connection = _server(apply or bool(task and not store), server, key_file, user, organization, timeout)
+    asked = apply or (task and not store)
     tell(
         api.propose(
             run,
@@ -114,12 +103,13 @@ def propose(
             runtime=runtime,
             format=format,
             apply=apply,
-            server=connection,
+            server=connection.open() if asked else None,
         )
     )
 
 
 @group.command("accept")
+@with_connection
 def accept(
     truth: Annotated[str, typer.Option("--match", "-m", metavar="TEXT", help="Names of tasks of labels hold this.")],
     reviewed: Annotated[
@@ -131,20 +121,17 @@ def accept(
     ] = False,
     output: Output = Path("auto_annotation"),
     apply: Apply = False,
-    server: Server = None,
-    key_file: KeyFile = None,
-    user: User = None,
-    organization: Organization = None,
-    timeout: Timeout = 60.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Bring what people left of proposals to the labels; doing so again changes nothing."""
     from vitruve import api
 
-    connection = connected(server, key_file, user, organization, timeout)
-    tell(api.accept_proposals(truth, reviewed, exact=exact, output=output, apply=apply, server=connection))
+    tell(api.accept_proposals(truth, reviewed, exact=exact, output=output, apply=apply, server=connection.open()))
 
 
 @group.command("upload")
+@with_connection
 def upload(
     sources: Sources = None,
     task: Named = None,
@@ -157,16 +144,12 @@ def upload(
     share: Share = False,
     format: Format = None,
     apply: Apply = False,
-    server: Server = None,
-    key_file: KeyFile = None,
-    user: User = None,
-    organization: Organization = None,
-    timeout: Timeout = 60.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Make a task of each task of labels, with all that is labelled; what is there already is left alone."""
     from vitruve import api
 
-    connection = connected(server, key_file, user, organization, timeout)
     tell(
         api.upload_labels(
             list(sources or ()),
@@ -178,30 +161,28 @@ def upload(
             share=share,
             format=format,
             apply=apply,
-            server=connection,
+            server=connection.open(),
         )
     )
 
 
 @group.command("upload-xml")
+@with_connection
 def upload_xml(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Its *.xml of CVAT 1.1 are taken.")],
     images: Images = None,
     apply: Apply = False,
-    server: Server = None,
-    key_file: KeyFile = None,
-    user: User = None,
-    organization: Organization = None,
-    timeout: Timeout = 60.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Make a task of each XML file of CVAT; without --images, the images are on the server's share."""
     from vitruve import api
 
-    connection = connected(server, key_file, user, organization, timeout)
-    tell(api.upload_xml(folder, images=images, apply=apply, server=connection))
+    tell(api.upload_xml(folder, images=images, apply=apply, server=connection.open()))
 
 
 @group.command("change")
+@with_connection
 def change(
     hook: Annotated[
         str, typer.Argument(metavar="MODULE:FUNCTION", help="Takes a task and gives it back as it is to be.")
@@ -215,41 +196,34 @@ def change(
         typer.Option("--remove", metavar="NAME", help="Take away what the function leaves out, such as shape-12."),
     ] = None,
     apply: Apply = False,
-    server: Server = None,
-    key_file: KeyFile = None,
-    user: User = None,
-    organization: Organization = None,
-    timeout: Timeout = 60.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Let a function of yours change tasks: what it would change is said first."""
     from vitruve import api
 
-    connection = connected(server, key_file, user, organization, timeout)
     tell(
         api.change_tasks(
-            hook, tuple(task or ()), pattern=match, remove=tuple(remove or ()), apply=apply, server=connection
+            hook, tuple(task or ()), pattern=match, remove=tuple(remove or ()), apply=apply, server=connection.open()
         )
     )
 
 
 @group.command("complete")
+@with_connection
 def complete(
     task: Named = None,
     match: Annotated[
         str | None, typer.Option("--match", "-m", metavar="TEXT", help="All tasks whose name holds this; '' for all.")
     ] = None,
     apply: Apply = False,
-    server: Server = None,
-    key_file: KeyFile = None,
-    user: User = None,
-    organization: Organization = None,
-    timeout: Timeout = 60.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Bring tasks to the status completed, by their jobs."""
     from vitruve import api
 
-    connection = connected(server, key_file, user, organization, timeout)
-    tell(api.complete_tasks(tuple(task or ()), pattern=match, apply=apply, server=connection))
+    tell(api.complete_tasks(tuple(task or ()), pattern=match, apply=apply, server=connection.open()))
 
 
 @group.command("crop")

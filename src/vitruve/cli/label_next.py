@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from vitruve.cli.cvat import Apply, KeyFile, Organization, Server, Timeout, User, connected, tell
+from vitruve.cli.connection import Apply, Connection, tell, with_connection
 
 
+@with_connection
 def command(
     sources: Annotated[
         list[Path], typer.Argument(metavar="SOURCE...", help="Folders of images (each a clip), images, or videos.")
@@ -49,11 +50,8 @@ def command(
         str | None, typer.Option(metavar="NAME", help="Make a task of this name of them on a CVAT server.")
     ] = None,
     apply: Apply = False,
-    server: Server = None,
-    key_file: KeyFile = None,
-    user: User = None,
-    organization: Organization = None,
-    timeout: Timeout = 60.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Choose images to label next: those that a network is unsure of and that differ."""
     from vitruve import api
@@ -78,5 +76,4 @@ def command(
         typer.echo("note: there are no more images than these", err=True)
     typer.echo(str(done.list))
     if cvat_task is not None:
-        connection = connected(server, key_file, user, organization, timeout)
-        tell(api.cvat_create_task(cvat_task, [done.labels], apply=apply, server=connection))
+        tell(api.cvat_create_task(cvat_task, [done.labels], apply=apply, server=connection.open()))

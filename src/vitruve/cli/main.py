@@ -22,7 +22,7 @@ import typer
 import vitruve
 from vitruve.errors import Interrupted, VitruveError
 
-_NO_VERBS = ("main", "options")
+_NO_VERBS = ("main", "options", "connection")
 
 BAD_INPUT = 2
 """Exit code for input or settings that cannot be used."""

@@ -1,7 +1,8 @@
-"""Options that several verbs have, and how a list in an option is read."""
+"""Options that several verbs have, and how lists in options and the names of settings files are read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,35 @@ Scales = Annotated[
     ),
 ]
 BatchSize = Annotated[int | None, typer.Option(metavar="N", min=1, help="Images that go through the network together.")]
+ConfigPath = Annotated[
+    str | None, typer.Option("--config-path", "-cp", metavar="DIR", help="Folder of the settings file.")
+]
+ConfigName = Annotated[
+    str | None, typer.Option("--config-name", "-cn", metavar="FILE", help="Name of the settings file.")
+]
+
+
+def settings_file(
+    arguments: Sequence[str], config_path: str | None, config_name: str | None
+) -> tuple[str | None, list[str]]:
+    """The settings file among the arguments of a verb, and the settings that differ from it.
+
+    Args:
+        arguments: The file's name, where it is given so, and ``KEY=VALUE``.
+        config_path: Folder of the file, as an option.
+        config_name: Name of the file, as an option.
+
+    Returns:
+        The file that an argument names, or else ``config_path``; and all other arguments.
+
+    Raises:
+        ConfigError: Several files are named.
+    """
+    files = [item for item in arguments if "=" not in item and item.lower().endswith((".yaml", ".yml"))]
+    if len(files) > 1 or (files and (config_path or config_name)):
+        others = [item for item in (*files, config_path, config_name) if item]
+        raise ConfigError(f"several settings files: {', '.join(others)}; name one")
+    return files[0] if files else config_path, [item for item in arguments if item not in files]
 
 
 def numbers(text: str | None, option: str) -> tuple[float, ...] | None:

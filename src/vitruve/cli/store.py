@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vitruve.cli.cvat import KeyFile, Organization, Server, Timeout, User, connected
+from vitruve.cli.connection import Connection, with_connection
 
 group = typer.Typer(
     help="Labelled tasks in one place: a file of SQLite, or MongoDB.",
@@ -30,25 +30,23 @@ Images = Annotated[Path, typer.Option("--images", metavar="DIR", help="Folder th
 
 
 @group.command("sync")
+@with_connection
 def sync(
     tasks: Tasks = None,
     store: Store = None,
-    server: Server = None,
-    key_file: KeyFile = None,
-    user: User = None,
-    organization: Organization = None,
-    timeout: Timeout = 60.0,
+    *,
+    connection: Connection,
 ) -> None:
     """Bring the completed tasks of a CVAT server here; broken off, it goes on where it stopped."""
     from vitruve import api
     from vitruve.errors import ServerError
 
-    connection = connected(server, key_file, user, organization, timeout)
-    done = api.store_sync(tuple(tasks or ()), store=store, server=connection)
+    server = connection.open()
+    done = api.store_sync(tuple(tasks or ()), store=store, server=server)
     for line in done.lines():
         typer.echo(line)
     if done.failed:
-        raise ServerError(f"{connection.url}: {len(done.failed)} tasks could not be read; the others are in the store")
+        raise ServerError(f"{server.url}: {len(done.failed)} tasks could not be read; the others are in the store")
 
 
 @group.command("stats")

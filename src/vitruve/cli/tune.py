@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vitruve.cli.options import ConfigName, ConfigPath, settings_file
+
 
 def command(
     arguments: Annotated[
@@ -17,12 +19,8 @@ def command(
             "tune.max_trials=16 or tune.space.KEY='{low: 1, high: 9}'.",
         ),
     ] = None,
-    config_path: Annotated[
-        str | None, typer.Option("--config-path", "-cp", metavar="DIR", help="Folder of the settings file.")
-    ] = None,
-    config_name: Annotated[
-        str | None, typer.Option("--config-name", "-cn", metavar="FILE", help="Name of the settings file.")
-    ] = None,
+    config_path: ConfigPath = None,
+    config_name: ConfigName = None,
     file: Annotated[
         Path | None,
         typer.Option("--file", "-f", metavar="SETTINGS.json", help="Settings of OBDB, whose variants run in order."),
@@ -56,12 +54,8 @@ def command(
         for done in api.tune_variants(file, given, store=store, task_list=task_list):
             typer.echo(f"{done.variant}: {done.run or done.settings}")
         return
-    files = [item for item in given if "=" not in item and item.lower().endswith((".yaml", ".yml"))]
-    if len(files) > 1 or (files and (config_path or config_name)):
-        others = [item for item in (*files, config_path, config_name) if item]
-        raise ConfigError(f"several settings files: {', '.join(others)}; name one")
-    overrides = [item for item in given if item not in files]
-    found = api.tune(files[0] if files else config_path, overrides, config_name=config_name)
+    config_path, overrides = settings_file(given, config_path, config_name)
+    found = api.tune(config_path, overrides, config_name=config_name)
     typer.echo(f"study: {found.directory}")
     typer.echo(f"trials: {found.trials}")
     if found.best is None:
