@@ -21,14 +21,15 @@ def frames(seed: int, groups: int = 12, count: int = 96, things: int = 4) -> tup
 
 
 def imbalance(names: list[str], contents: np.ndarray) -> float:
-    """The chi-square distance from the shares of frames and things, written down plainly."""
+    """How far what splits are made of is from what all is made of, and their sizes from the shares, plainly."""
     split, total = np.array(names), 0.0
     for name, share in (("train", 0.75), ("validation", 0.25)):
-        total += ((split == name).mean() - share) ** 2 / share
-        for column in contents.T:
-            part = column[split == name].sum() / column.sum()
-            total += (part - share) ** 2 / share / contents.shape[1]
-            total += 10 * (part == 0)
+        held = contents[split == name]
+        total += 0.25 * ((split == name).mean() - share) ** 2 / share
+        for column, mine in zip(contents.T, held.T, strict=True):
+            usual = column.sum() / contents.sum()
+            total += share * (mine.sum() / held.sum() - usual) ** 2 / usual / (contents.shape[1] - 1)
+            total += 10 * (mine.sum() == 0)
     return total
 
 

@@ -1,16 +1,16 @@
 """Whole groups dealt out to splits so that each split holds its share of everything.
 
 What a group holds is a row of counts: frames, crops of each cluster, instances of each class. The splits are those
-that minimise the chi-square distance between what each split holds and its share of it, to which every kind of count
-(frames, clusters, classes) contributes as much; a cluster or class that a split lacks although there are groups enough
-costs more than any imbalance. Groups are dealt out greedily, the largest first, then moved and exchanged while that
-helps, several times over in different orders.
+that minimise the chi-square distance between what each split is made of and what everything is made of, of each kind
+of count (clusters, classes) by its degrees of freedom, and, less, that between its size and the size wanted; a
+cluster or class that a split lacks although there are groups enough costs more than any imbalance. Groups are dealt
+out greedily, the largest first, then moved and exchanged while that helps, several times over in different orders.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -18,29 +18,50 @@ from jaxtyping import Float, Int
 from vitruve.errors import ConfigError
 
 # With many groups one try comes as near as another.
-_STARTS, _STARTS_OF_MANY, _MANY = 8, 2, 200
+_STARTS, _STARTS_OF_MANY, _MANY = 16, 2, 200
 _ROUNDS = 200
 _MOST_PAIRS = 20_000
 _ABSENT = 10.0
+# Of few groups no choice has the size that is wanted; then what a split is made of counts before a few frames more.
+_SIZE = 0.25
 # A tenth of a point too much in a split of a tenth.
 _GAIN = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """What is to be dealt out: shares of all there is, what a group has any of, and how much each column weighs."""
+    """What is to be dealt out; the first column is frames.
+
+    Attributes:
+        held: Shares of all there is of each column.
+        has: Whether a group has any of it.
+        parts: The share of each column within its kind.
+        kinds: Which columns are of a kind, 0 or 1.
+        wanted: The share of each split.
+        enough: Whether there are groups enough for each split to have some.
+    """
 
     held: Float[np.ndarray, "G C"]
     has: Float[np.ndarray, "G C"]
-    weights: Float[np.ndarray, " C"]
+    parts: Float[np.ndarray, " C"]
+    kinds: Float[np.ndarray, "C N"]
     wanted: Float[np.ndarray, " S"]
     enough: Float[np.ndarray, " C"]
 
+    @property
+    def weights(self) -> Float[np.ndarray, " C"]:
+        """By which every kind counts as much."""
+        return np.asarray(1 / (self.kinds @ self.kinds.sum(0)))
+
     def cost(self, sums: Float[np.ndarray, "*lead S C"], counts: Float[np.ndarray, "*lead S C"]) -> np.ndarray:
         """What splits cost that hold these shares, from so many groups."""
-        away = (sums - self.wanted[:, None]) ** 2 / self.wanted[:, None]
+        size = _SIZE * (sums[..., 0] - self.wanted) ** 2 / self.wanted
+        amounts = sums * self.parts
+        made_of = amounts / np.maximum(amounts @ self.kinds @ self.kinds.T, 1e-9)
+        freedom = self.kinds @ np.maximum(self.kinds.sum(0) - 1, 1)
+        away = self.wanted[:, None] * (made_of - self.parts) ** 2 / self.parts / freedom
         absent = _ABSENT * self.enough * (counts < 0.5)
-        return np.asarray((away * self.weights + absent).sum((-1, -2)))
+        return np.asarray((away + absent).sum((-1, -2)) + size.sum(-1))
 
 
 def split_balanced(
@@ -83,7 +104,7 @@ def split_balanced(
 def _problem(
     members: Int[np.ndarray, " F"], count: int, contents: Sequence[np.ndarray], wanted: np.ndarray
 ) -> _Problem:
-    held, weights = [], []
+    held, parts = [], []
     for kind in (np.ones((len(members), 1)), *contents):
         used = kind[:, kind.sum(0) > 0]
         if not used.shape[1]:
@@ -91,18 +112,20 @@ def _problem(
         sums = np.zeros((count, used.shape[1]))
         np.add.at(sums, members, used)
         held.append(sums / sums.sum(0))
-        weights.append(np.full(used.shape[1], 1 / used.shape[1]))
+        parts.append(used.sum(0) / used.sum())
     shares = np.concatenate(held, 1)
     has = (shares > 0).astype(np.float64)
-    return _Problem(shares, has, np.concatenate(weights), wanted, (has.sum(0) >= len(wanted)).astype(np.float64))
+    kinds = np.repeat(np.eye(len(parts)), [len(each) for each in parts], 0)
+    enough = (has.sum(0) >= len(wanted)).astype(np.float64)
+    return _Problem(shares, has, np.concatenate(parts), kinds, wanted, enough)
 
 
 def _searched(problem: _Problem, rng: np.random.Generator, first: bool) -> tuple[float, Int[np.ndarray, " G"]]:
     """The cost of a split that no move and no exchange makes better, and the split of each group."""
     total, splits = len(problem.held), len(problem.wanted)
     size = problem.held @ problem.weights
-    # The largest first, but in each try by other sizes: among equal ones chance decides.
-    order = np.argsort(-size * (1 if first else rng.uniform(0.5, 1.5, total)) + 1e-9 * rng.uniform(size=total))
+    # The largest first, in further tries any: among equal ones chance decides.
+    order = np.argsort(-size + 1e-9 * rng.uniform(size=total)) if first else rng.permutation(total)
     places = np.full(total, -1)
     sums, counts = np.zeros((splits, problem.held.shape[1])), np.zeros((splits, problem.held.shape[1]))
     for rank, group in enumerate(order):
@@ -197,8 +220,8 @@ def _shifted(
 ) -> Float[np.ndarray, " M"]:
     """The cost of each of M ways to bring something from one split to another."""
     others = [split for split in range(len(problem.wanted)) if split not in (source, target)]
-    rest = _Problem(problem.held, problem.has, problem.weights, problem.wanted[others], problem.enough)
-    two = _Problem(problem.held, problem.has, problem.weights, problem.wanted[[source, target]], problem.enough)
+    rest = replace(problem, wanted=problem.wanted[others])
+    two = replace(problem, wanted=problem.wanted[[source, target]])
     changed = np.stack([sums[source] - held, sums[target] + held], 1)
     groups = np.stack([counts[source] - has, counts[target] + has], 1)
     return np.asarray(two.cost(changed, groups) + rest.cost(sums[others], counts[others]))
