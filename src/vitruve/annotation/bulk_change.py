@@ -123,7 +123,7 @@ def load_hook(name: str) -> Hook:
     sys.path.insert(0, folder)
     try:
         found = getattr(importlib.import_module(module), function, None)
-    except Exception as error:
+    except Exception as error:  # a module of the user is carried out here, and may raise anything
         raise InputError(f"{name}: module {module} cannot be imported ({type(error).__name__}: {error})") from error
     finally:
         sys.path.remove(folder)

@@ -144,7 +144,7 @@ class SqliteBackend:
         self._base.execute(f"BEGIN {kind}")
         try:
             yield
-        except BaseException:
+        except BaseException:  # after Ctrl-C, too, no half of a task may stay, nor the lock that others wait for
             self._base.execute("ROLLBACK")
             raise
         self._base.execute("COMMIT")
