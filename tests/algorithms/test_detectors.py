@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import timm
 import torch
 from dots import SIDE, build, dots
+from safetensors.torch import save_file
 
 from vitruve.algorithms import registry
 from vitruve.algorithms.detection import IGNORED, NOBODY, Truth
 from vitruve.structures.batch import Batch
 from vitruve.structures.instances import Instances
+from vitruve.training.optim import freeze
 
 DETECTORS = tuple(name for name, kind in registry.available().items() if kind.needs.boxes)
 each = pytest.mark.parametrize("name", DETECTORS)
@@ -166,3 +169,18 @@ def test_frozen_normalisation_stays_as_it_is(name: str) -> None:
 
     assert modes(frozen) == {False} and True in modes(free)
     assert frozen.network.pyramid.training
+    for detector in (frozen, free):
+        # What each step of a training does.
+        freeze(detector.backbone, False)
+    assert modes(frozen) == {False} and True in modes(free)
+
+
+def test_normalisation_is_frozen_with_weights_that_were_learned(tmp_path: Path) -> None:
+    file = tmp_path / "learned.safetensors"
+    save_file(timm.create_model("test_resnet").state_dict(), file)
+    random, learned = (build(registry.get("retinanet"), "retinanet", backbone_checkpoint=f) for f in (None, str(file)))
+
+    def moves(detector) -> bool:
+        return any(m.training for m in detector.train().backbone.modules() if isinstance(m, torch.nn.BatchNorm2d))
+
+    assert moves(random) and not moves(learned)

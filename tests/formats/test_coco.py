@@ -168,6 +168,24 @@ def test_boxes_stand_for_masks_that_are_missing(tmp_path: Path) -> None:
     assert mask[2:6, 2:6].all() and mask[:, 10:13].all() and mask.sum() == 16 + 30
 
 
+def test_boxes_that_are_missing_go_around_polygons_and_runs(tmp_path: Path) -> None:
+    parts = [[1, 2, 5, 2.5, 3, 7], [8, 1, 9, 1, 9, 3.5]]
+    runs = {"size": [10, 20], "counts": [45, 3, 7, 2, 143]}
+
+    def change(it: dict[str, Any]) -> None:
+        it["categories"] = [{"id": 5, "name": "dock"}]
+        own = {"image_id": 31, "category_id": 5}
+        it["annotations"] = [{**own, "id": n + 1, "segmentation": each} for n, each in enumerate((parts, runs, []))]
+
+    people = read_labels(written(tmp_path, change))[0].instances
+    assert people.boxes is not None
+    assert people.boxes[0, :2].tolist() == [[1, 1, 9, 7], [4, 5, 6, 8]] and np.isnan(people.boxes[0, 2]).all()
+    for wrong in ([[1, 2, 3]], {"counts": [1]}, {"size": [10, -1], "counts": [1]}, 5):
+        path = written(tmp_path, lambda it, each=wrong: (change(it), put("annotations", 1, segmentation=each)(it)))
+        with pytest.raises(InputError, match=r"it\.json: .*\(id 2\)\.segmentation"):
+            read_labels(path)
+
+
 def put(where: str, number: int, **values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda it: it[where][number].update(values)
 

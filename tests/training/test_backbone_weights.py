@@ -18,8 +18,10 @@ from vitruve.config.schema import Config
 from vitruve.data.augment import Augmentation
 from vitruve.run import RunFiles
 from vitruve.structures.skeleton import Skeleton
+from vitruve.training.assemble import assemble
 from vitruve.training.module import PoseModule
 from vitruve.training.optim import Plan
+from vitruve.training.prepare import prepare
 
 
 def trained(folder: Path, **model: Any) -> tuple[RunFiles, str]:
@@ -48,6 +50,17 @@ def test_weights_of_a_file_are_recorded(tmp_path: Path) -> None:
     assert "heatmap on test_resnet, started from the weights in mine.safetensors" in report
 
 
+@pytest.mark.parametrize(("name", "waits"), [("heatmap", True), ("faster_rcnn", False)])
+def test_the_backbone_of_a_detector_learns_from_the_beginning(name: str, waits: bool, tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    save_file(timm.create_model("test_resnet").state_dict(), file)
+    small = {} if waits else {"fpn_channels": 16, "head_channels": 32}
+    model = {"model_type": name, "backbone_checkpoint": str(file), **small}
+    config = Config.from_mapping(settings(write_project(tmp_path), model=model, max_epochs=30))
+    plan = assemble(config, prepare(config)).module.plan
+    assert plan.unfreeze == (20 * plan.steps_per_epoch if waits else 0)
+
+
 def test_a_training_that_goes_on_still_knows() -> None:
     config = Config.from_mapping({"model": {"backbone": "test_resnet"}})
     algorithm = registry.get("heatmap")(config.model, Task(Skeleton(("a",)), (64, 64)))
@@ -63,3 +76,5 @@ def test_a_training_that_goes_on_still_knows() -> None:
     resumed = module("random")
     resumed.on_load_checkpoint(checkpoint)
     assert resumed.backbone_weights == "published"
+    # Batch normalisation of a detector stays frozen when its training goes on, without the weights' being fetched.
+    assert algorithm.backbone is not None and algorithm.backbone.pretrained

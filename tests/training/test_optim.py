@@ -50,7 +50,7 @@ def test_length_of_a_plan(
     epochs: int | None, batches: int, accumulate: int, max_steps: int | None, expected: Plan
 ) -> None:
     settings = TrainingSettings(max_epochs=epochs, max_steps=max_steps, accumulate_grad_batches=accumulate)
-    assert Plan.of(settings, batches, pretrained=False) == expected
+    assert Plan.of(settings, batches, waits=False) == expected
     assert expected.epochs == math.ceil(expected.steps / expected.steps_per_epoch)
 
 

@@ -49,10 +49,10 @@ class DetectionSettings(ModelSettings):
         min_length=1,
         description="Heights over widths of anchors; null to fit them to the labels, or 1/2, 1, 2 with anchor_scale.",
     )
-    freeze_norm: StrictBool = Field(
-        default=False,
-        description="Leave batch normalisation in the backbone as it begins, as torchvision does with published "
-        "weights; not with random ones.",
+    freeze_norm: StrictBool | None = Field(
+        default=None,
+        description="Leave batch normalisation in the backbone as it begins; null to do so with published weights, as "
+        "torchvision does, and not with random ones.",
     )
     min_visible: StrictFloat = Field(
         default=0.25,
@@ -106,18 +106,13 @@ class DetectorNetwork(nn.Module):
         super().__init__()
         weights = Path(config.backbone_checkpoint) if config.backbone_checkpoint else None
         self.backbone = Backbone(
-            config.backbone, task.input_size, finest_stride=finest, pretrained=pretrained, weights_file=weights
+            config.backbone,
+            task.input_size,
+            finest_stride=finest,
+            pretrained=pretrained,
+            weights_file=weights,
+            freeze_norm=config.freeze_norm,
         )
-        self._frozen = config.freeze_norm
-
-    def train(self, mode: bool = True) -> DetectorNetwork:
-        """Set the mode; batch normalisation of the backbone stays in evaluation where settings freeze it."""
-        super().train(mode)
-        if self._frozen:
-            for layer in self.backbone.modules():
-                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-                    layer.eval()
-        return self
 
 
 class Detector(ImageAlgorithm):

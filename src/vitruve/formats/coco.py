@@ -16,7 +16,7 @@ import numpy as np
 
 from vitruve.errors import InputError
 from vitruve.formats import coco_writer
-from vitruve.formats.coco_masks import box_region, check_segmentation, read_segmentation
+from vitruve.formats.coco_masks import box_region, check_segmentation, read_segmentation, segmentation_box
 from vitruve.formats.coco_writer import FILE_NAME, SPLITS
 from vitruve.formats.image_layout import image_folder, name_below, split_of
 from vitruve.formats.json_file import read_json
@@ -267,6 +267,8 @@ class _File:
                 if entry.get("keypoint_scores") is not None:
                     likelihood[0, row, places] = _numbers(entry, "keypoint_scores", len(places))
             boxes[0, row], heads[0, row] = _box(entry, "bbox"), _box(entry, "bbox_head")
+            if not entry.get("bbox") and not visible[0, row].any():
+                boxes[0, row] = segmentation_box(entry["where"], entry.get("segmentation"))
             areas[0, row], scores[0, row] = (_number(entry, key) for key in ("area", "score"))
             categories[0, row] = self.numbers[entry["category_id"]]
             for array, key in ((tracks, "track_id"), (ids, "id")):
@@ -281,7 +283,8 @@ class _File:
             "iscrowd": crowds,
             "id": ids,
         }
-        arrays = {_OPTIONAL[key]: array for key, array in given.items() if has[key]}
+        known = {**has, "bbox": has["bbox"] or bool(np.isfinite(boxes).any())}
+        arrays = {_OPTIONAL[key]: array for key, array in given.items() if known[key]}
         return Instances(keypoints, visible, categories=categories, **arrays)
 
     def _ignored(

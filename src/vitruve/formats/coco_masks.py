@@ -67,6 +67,38 @@ def box_region(boxes: Float[np.ndarray, "N 4"], size: tuple[int, int]) -> Mask:
     return box_mask(boxes - _EDGE, size)
 
 
+def segmentation_box(where: str, value: Any) -> Float[np.ndarray, " 4"]:
+    """The box ``x1 y1 x2 y2`` around what an annotation covers, as COCO counts.
+
+    Args:
+        where: File and annotation, for messages.
+        value: As for :func:`read_segmentation`.
+
+    Returns:
+        Edges, from the corner of the first pixel; NaN where nothing is covered.
+
+    Raises:
+        InputError: It is neither polygons nor run lengths.
+    """
+    if not value:
+        return np.full(4, np.nan)
+    if isinstance(value, list):
+        corners = np.concatenate([_polygon(where, each) for each in value]) + _EDGE
+        return np.concatenate([corners.min(0), corners.max(0)])
+    size = value.get("size") if isinstance(value, dict) else None
+    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        raise InputError(f"{where}.segmentation.size: {size}; must be height and width of the image")
+    return mask_box(_mask(where, value, (size[1], size[0])))
+
+
+def mask_box(mask: Mask) -> Float[np.ndarray, " 4"]:
+    """The box around a mask, edges of pixels, counted as COCO does from the corner of the first pixel; NaN if empty."""
+    rows, columns = np.nonzero(mask.array())
+    if not len(rows):
+        return np.full(4, np.nan)
+    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float64)
+
+
 def _mask(where: str, value: Any, size: tuple[int, int]) -> Mask:
     """The mask that run lengths describe."""
     if not isinstance(value, dict) or "counts" not in value:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
-from vitruve.formats.coco_masks import box_region, write_segmentation
+from vitruve.formats.coco_masks import box_region, mask_box, write_segmentation
 from vitruve.media.images import image_size
 from vitruve.structures.instances import VISIBLE, Instances
 from vitruve.structures.labels import Frame, Labels
@@ -127,14 +128,14 @@ def _annotations(frame: Frame, image_id: int) -> list[dict[str, Any]]:
     entries = [_annotation(people, n, image_id, mask) for n in np.flatnonzero(there).tolist()]
     rest = None if mask is None else _without(mask, [entry["bbox"] for entry in entries if "segmentation" in entry])
     if rest is not None:
-        box = _extent(rest)
+        box = mask_box(rest)
         entries.append(
             {
                 "id": -1,
                 "image_id": image_id,
                 "category_id": 1,
                 "iscrowd": 1,
-                "bbox": _corner_and_size(box),
+                "bbox": corner_and_size(box),
                 "area": rest.area,
                 "num_keypoints": 0,
                 "keypoints": [0] * (3 * people.num_keypoints),
@@ -153,7 +154,7 @@ def _annotation(people: Instances, n: int, image_id: int, ignored: Mask | None) 
     if box is None and seen.any():
         box = np.concatenate([points[seen > 0].min(0), points[seen > 0].max(0)])
     if box is None:
-        box = np.zeros(4) if ignored is None else _extent(ignored)
+        box = np.zeros(4) if ignored is None else np.nan_to_num(mask_box(ignored))
     box = np.asarray(box, np.float64)
     area = _known(people.areas, n)
     entry: dict[str, Any] = {
@@ -161,7 +162,7 @@ def _annotation(people: Instances, n: int, image_id: int, ignored: Mask | None) 
         "image_id": image_id,
         "category_id": 1 if people.categories is None else max(0, int(people.categories[n])) + 1,
         "iscrowd": int(crowd),
-        "bbox": _corner_and_size(box),
+        "bbox": corner_and_size(box),
         "area": whole_or_not(np.array([(box[2] - box[0]) * (box[3] - box[1]) if area is None else area]))[0],
         "num_keypoints": int((seen > 0).sum()),
         "keypoints": whole_or_not(np.concatenate([points, seen[:, None]], 1).ravel()),
@@ -172,7 +173,7 @@ def _annotation(people: Instances, n: int, image_id: int, ignored: Mask | None) 
         entry["track_id"] = int(people.tracks[n])
     head, score = _known(people.head_boxes, n), _known(people.scores, n)
     if head is not None:
-        entry["bbox_head"] = _corner_and_size(head)
+        entry["bbox_head"] = corner_and_size(head)
     if score is not None:
         entry["score"] = float(score)
     if people.keypoint_scores is not None:
@@ -185,7 +186,8 @@ def _known(values: np.ndarray | None, n: int) -> np.ndarray | None:
     return values[n] if values is not None and np.isfinite(values[n]).all() else None
 
 
-def _corner_and_size(box: np.ndarray) -> list[int | float]:
+def corner_and_size(box: Float[np.ndarray, " 4"]) -> list[int | float]:
+    """Edges ``x1 y1 x2 y2`` as COCO's x, y, width and height."""
     return whole_or_not(np.concatenate([box[:2], box[2:] - box[:2]]))
 
 
@@ -195,11 +197,3 @@ def _without(mask: Mask, boxes: Sequence[Sequence[float]]) -> Mask | None:
     corners[:, 2:] += corners[:, :2]
     rest = mask & ~box_region(corners + _RIM, mask.size)
     return rest if rest.area else None
-
-
-def _extent(mask: Mask) -> np.ndarray:
-    """The box around a mask, edges of pixels, counted as COCO does from the corner of the first pixel."""
-    rows, columns = np.nonzero(mask.array())
-    if not len(rows):
-        return np.zeros(4)
-    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float64)

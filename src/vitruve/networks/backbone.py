@@ -71,9 +71,10 @@ class Backbone(nn.Module):
         pretrained: Take the published weights (downloaded once, then from the local cache). Without a connection
             the weights are random and a warning says so.
         weights_file: A safetensors file with weights for this network, taken instead.
+        freeze_norm: Batch normalisation stays in evaluation, whatever the mode; None where the network is pretrained.
 
     Attributes:
-        pretrained: Whether the weights are others than random ones.
+        pretrained: Whether the weights are others than random ones, or were when training began.
         origin: Where they come from: ``published``, ``published <network>`` where those of the name itself are not,
             ``random``, or the file.
 
@@ -93,10 +94,12 @@ class Backbone(nn.Module):
         output_stride: int | None = None,
         pretrained: bool = False,
         weights_file: Path | None = None,
+        freeze_norm: bool | None = False,
     ) -> None:
         super().__init__()
         timm_name = resolve_name(name)
         self.name = name
+        self._freeze_norm = freeze_norm
         published = pretrained and weights_file is None
         self.net, self.pretrained = _create(timm_name, input_size, finest_stride, output_stride, published)
         if published and _lacks_weights(name):
@@ -125,6 +128,15 @@ class Backbone(nn.Module):
             logging.getLogger(__name__).info("%s: %s", weights_file, report)
         own = f"published {timm_name}" if _lacks_weights(name) else "published"
         self.origin = str(weights_file) if weights_file is not None else own if self.pretrained else "random"
+
+    def train(self, mode: bool = True) -> Backbone:
+        """Set the mode; that of batch normalisation stays evaluation where it is frozen."""
+        super().train(mode)
+        if self.pretrained if self._freeze_norm is None else self._freeze_norm:
+            for layer in self.net.modules():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                    layer.eval()
+        return self
 
     def forward(self, images: torch.Tensor) -> list[Float[torch.Tensor, "N _ _ _"]]:
         """Feature maps of RGB images.

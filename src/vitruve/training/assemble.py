@@ -146,7 +146,8 @@ def assemble(config: Config, prepared: Prepared, *, fresh: bool = True, team: Te
             # Not Module.to(): that refuses networks with three-dimensional convolutions, whose weights have five axes.
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    plan = Plan.of(settings, len(batches), pretrained=weights != "random")
+    # What detectors are asked for differs too much from what published weights were made for.
+    plan = Plan.of(settings, len(batches), waits=weights != "random" and not needs.boxes)
     weights_of = partial(term_weights, config, algorithm)
     return Assembled(
         PoseModule(algorithm, settings, plan, changes, describe, terms, weights_of, weights, team, domain),

@@ -17,6 +17,7 @@ from vitruve.data.patch_mask import mask_patches
 from vitruve.data.photometric import augment_batch
 from vitruve.errors import RunError, TrainingError
 from vitruve.evaluation.matching import match_instances
+from vitruve.networks.backbone import Backbone
 from vitruve.structures.batch import Batch, TrainingBatch
 from vitruve.structures.instances import OCCLUDED, Instances
 from vitruve.training.domain import DomainTerm
@@ -69,7 +70,7 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
         self.algorithm = algorithm
         self._settings = settings
         self.plan = plan
-        self.backbone_weights = backbone_weights
+        self._begin_with(backbone_weights)
         self._augmentation = augmentation
         self._describe = describe
         self._terms = terms
@@ -223,9 +224,15 @@ class PoseModule(pl.LightningModule):  # type: ignore[misc]
                 f"on with as many (training.parallel.processes={before}), not with {self._team.size}"
             )
         self.plan = replace(self.plan, unfreeze=checkpoint["unfreeze"])
-        self.backbone_weights = checkpoint.get("backbone_weights", self.backbone_weights)
+        self._begin_with(checkpoint.get("backbone_weights", self.backbone_weights))
         if self._plateau is not None:
             self._plateau.load_state_dict(checkpoint["plateau"])
+
+    def _begin_with(self, weights: str) -> None:
+        """Tell the backbone what it began with: a training that goes on fetches no published weights again."""
+        self.backbone_weights = weights
+        if isinstance(self.algorithm.backbone, Backbone):
+            self.algorithm.backbone.pretrained = weights != "random"
 
     def _curve(self, backbone: bool) -> Callable[[int], float]:
         def factor(step: int) -> float:

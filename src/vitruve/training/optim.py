@@ -34,13 +34,13 @@ class Plan:
     unfreeze: int
 
     @classmethod
-    def of(cls, settings: TrainingSettings, batches: int, pretrained: bool) -> Plan:
+    def of(cls, settings: TrainingSettings, batches: int, waits: bool) -> Plan:
         """The plan that settings ask for.
 
         Args:
             settings: The section ``training``.
             batches: Training batches an epoch.
-            pretrained: The backbone starts from published weights.
+            waits: The backbone begins to learn after the head, unless the settings say when.
 
         Returns:
             The plan.
@@ -51,7 +51,7 @@ class Plan:
             None if settings.max_epochs is None else settings.max_epochs * per_epoch,
         ]
         steps = min(bound for bound in bounds if bound is not None)
-        epoch = settings.unfreezing_epoch if settings.unfreezing_epoch is not None else (20 if pretrained else 0)
+        epoch = settings.unfreezing_epoch if settings.unfreezing_epoch is not None else (20 if waits else 0)
         unfreeze = settings.unfreezing_step if settings.unfreezing_step is not None else epoch * per_epoch
         return cls(steps, per_epoch, unfreeze)
 

@@ -206,7 +206,7 @@ class TrainingSettings(Section):
     unfreezing_epoch: StrictInt | None = Field(
         default=None,
         ge=0,
-        description="Epoch at which the backbone begins to learn; null for 20 if pretrained, else 0.",
+        description="Epoch at which the backbone begins to learn; null for 20 if pretrained, else and in detectors 0.",
     )
     unfreezing_step: StrictInt | None = Field(
         default=None,
