@@ -204,6 +204,7 @@ def test_what_broke_off_goes_on_under_the_same_name(
     standin.faults.clear()
     done = propose("runs/net", tasks=[made], output=tmp_path / "out", apply=True, server=server)
     assert len([info for info in server.tasks() if info.name.startswith("auto_annotation")]) == 1
+    assert done.lines[0].startswith(f"+ task {done.tasks[0]} (auto_annotation_")
     assert len(server.read(done.tasks[0]).shapes) == 3
     assert len(Trail(tmp_path / "out")) == 3
 
@@ -299,3 +300,25 @@ def test_poses_are_proposed_corrected_and_come_back(
     assert accept_proposals("night", "auto_", output=tmp_path / "no trail", apply=True, server=server).changes == 0
     again = propose("runs/net", tasks=[number], output=tmp_path / "out", apply=True, server=server)
     assert (again.changes, again.found) == (0, {})
+
+
+def test_a_keypoint_that_people_refused_is_not_proposed_again(
+    server: CvatServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lacking = STANDING.copy()
+    lacking[2:] = np.nan
+    drawn = labels(tmp_path / "images", poses(lacking), skeleton=POSE, classes=("mouse",))
+    number = server.create(task_of(drawn, "night"), tmp_path / "images")
+    Sees({"0.png": poses(STANDING, scores=[0.9])}, POSE, ("mouse",)).use(monkeypatch)
+    options = {"tasks": [number], "output": tmp_path / "out", "apply": True, "server": server}
+    done = propose("runs/net", **options)
+    assert done.found == {"missing keypoint": 1}
+    (shape,) = server.read(done.tasks[0]).shapes
+    parts = tuple(replace(part, outside=part.outside or part.label == "tail") for part in shape.parts)
+    server.change(done.tasks[0], update=[replace(shape, parts=parts)])
+    server.set_status(done.tasks[0], "completed")
+    assert accept_proposals("night", "auto_", output=tmp_path / "out", apply=True, server=server).changes == 1
+    (label,) = server.read(number).shapes
+    assert {part.label for part in label.parts if not part.outside} == {"nose", "left", "right"}
+    again = propose("runs/net", **options)
+    assert (again.changes, again.found) == (0, {"missing keypoint": 1})

@@ -70,8 +70,8 @@ def exact_steps(task: AnnotationTask, there: AnnotationTask) -> list[Step]:
             boxes.setdefault(shape.frame, []).append(box_of(shape))
     steps = []
     for shape in task.shapes:
-        name = task.frames[shape.frame].name
-        place = next((n for n, frame in enumerate(there.frames) if frame.name in name), None)
+        name = task.frames[shape.frame].file
+        place = next((n for n, frame in enumerate(there.frames) if frame.file in name), None)
         wanted = _moved(shape, place, task, there)
         others = np.array(boxes.get(wanted.frame, [])).reshape(-1, 4)
         covered = wanted.kind not in _BOXLESS and overlaps(box_of(wanted)[None], others).max(initial=0.0) == 1.0

@@ -133,16 +133,16 @@ def propose(
     if crops is not None:
         write_crops(Path(crops), looked, MISSING)
     reviews = [(each, review_of(each.source, each.findings, origin, wanted, trail, name)) for each in looked]
-    made = []
+    made: list[int | None] = [None] * len(reviews)
     if apply and server is not None:
-        made = [_send(server, each.source, review, trail, share) for each, review in reviews if review.proposals]
+        made = [_send(server, each.source, review, trail, share) for each, review in reviews]
     counts = Counter(finding.kind for each in looked for finding in each.findings)
     number = sum(bool(review.proposals) for _, review in reviews)
-    lines = [line for each, review in reviews for line in _lines(each, review)]
+    lines = [line for (each, review), task in zip(reviews, made, strict=True) for line in _lines(each, review, task)]
     found_words = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]) or "nothing"
     lines.append(f"{sum(len(each.source.labels) for each in looked)} images: {found_words} -> {place}")
-    only_one = made[0] if len(made) == 1 else None
-    return Proposed(tuple(lines), number, bool(made), only_one, place, dict(counts), tuple(made))
+    sent = tuple(task for task in made if task is not None)
+    return Proposed(tuple(lines), number, bool(sent), sent[0] if len(sent) == 1 else None, place, dict(counts), sent)
 
 
 def look_through(opened: Opened, source: Source, limits: Limits) -> Looked:
@@ -197,20 +197,24 @@ def _check(sources: Sequence[Source], name: str) -> None:
         raise InputError(f"two sources are named '{twice}', and so would be their review tasks; give one at a time")
 
 
-def _send(server: CvatServer, source: Source, review: Review, trail: Trail, share: bool) -> int:
-    """Make a review task; it is in the trail before, so that what breaks off goes on under the same name."""
+def _send(server: CvatServer, source: Source, review: Review, trail: Trail, share: bool) -> int | None:
+    """Make a review task where something is proposed."""
+    if not review.proposals:
+        return None
+    # It is in the trail before, so that what breaks off goes on under the same name.
     trail.put(review.proposals)
     number = server.create(review.task, None if share else source.labels.root)
     trail.put(with_shapes(review.proposals, server.read(number)))
     return number
 
 
-def _lines(looked: Looked, review: Review) -> Iterator[str]:
+def _lines(looked: Looked, review: Review, made: int | None) -> Iterator[str]:
     known = f", {review.known} were proposed before" if review.known else ""
     if not review.proposals:
         yield f"= {looked.source.name}: nothing to propose{known}"
         return
     task = review.task
-    yield f"+ task ({task.name}): {len(task.frames)} images, {len(review.proposals)} proposals{known}"
+    number = "" if made is None else f" {made}"
+    yield f"+ task{number} ({task.name}): {len(task.frames)} images, {len(review.proposals)} proposals{known}"
     for shape in task.shapes:
         yield f"  + {described(shape, task.frames)}"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vitruve.annotation.cvat.diff import name_of
-from vitruve.annotation.proposals.judge import POSE_KINDS, SPURIOUS, Finding
+from vitruve.annotation.proposals.judge import POSE_KINDS, SPURIOUS, SWAPPED, Finding
 from vitruve.annotation.proposals.sources import Source
-from vitruve.annotation.proposals.trail import Proposal, Trail, proposal_id
+from vitruve.annotation.proposals.trail import AND, Proposal, Trail, proposal_id
 from vitruve.evaluation.oks import instance_boxes
 from vitruve.formats.shapes import BOX_SUFFIX, task_of
 from vitruve.structures.annotation import AnnotationTask, AttributeSpec, LabelSpec, Shape
@@ -91,8 +91,10 @@ def review_of(
     unsent = {p.id: p for p in trail.unsent(source.name, origin.run)}
     name = next((p.review for p in unsent.values()), name or review_name(origin, source.name))
     chosen: list[tuple[Proposal, Finding]] = []
-    known = 0
-    for finding in _joined(findings, kinds):
+    wanted = [finding for finding in findings if finding.kind in kinds and finding.kind != SPURIOUS]
+    new = [left for finding in wanted if (left := _unsaid(finding, source, trail)) is not None]
+    known = len(wanted) - len(new)
+    for finding in _joined(new):
         whole = _inside(finding, source)
         if whole is None:
             continue
@@ -150,13 +152,33 @@ def with_shapes(proposals: Sequence[Proposal], task: AnnotationTask) -> list[Pro
     ]
 
 
-def _joined(findings: Sequence[Finding], kinds: Collection[str]) -> list[Finding]:
+def _unsaid(finding: Finding, source: Source, trail: Trail) -> Finding | None:
+    """A correction of a pose without the keypoints of which the same was proposed before; None where none is left."""
+    if finding.kind not in POSE_KINDS:
+        return finding
+    labels = source.labels
+    frame, names = labels[finding.frame], labels.skeleton.names
+    label = frame.instances[0][finding.labelled : finding.labelled + 1]
+    place = 0 if label.categories is None else int(label.categories[0])
+    box, image = instance_boxes(finding.instance)[0], frame.first_image
+    said = trail.said(finding.kind, (source.name, image.path.as_posix(), image.index, labels.categories[place]), box)
+    left = tuple(k for k in finding.keypoints if names[k] not in said)
+    if not left or left == finding.keypoints or finding.kind == SWAPPED:
+        return finding if left else None
+    which = np.isin(np.arange(len(names)), left)[None]
+    instance = replace(
+        finding.instance,
+        keypoints=np.where(which[..., None], finding.instance.keypoints, label.keypoints),
+        visible=np.where(which, finding.instance.visible, label.visible),
+    )
+    return replace(finding, instance=instance, keypoints=left)
+
+
+def _joined(findings: Sequence[Finding]) -> list[Finding]:
     """What is to be proposed; all corrections of one pose are one."""
     result: list[Finding] = []
     places: dict[tuple[int, int], int] = {}
     for finding in findings:
-        if finding.kind not in kinds or finding.kind == SPURIOUS:
-            continue
         key = (finding.frame, finding.labelled)
         if finding.kind in POSE_KINDS and key in places:
             result[places[key]] = _both(result[places[key]], finding)
@@ -177,7 +199,7 @@ def _both(one: Finding, other: Finding) -> Finding:
     instance = replace(one.instance, **arrays)
     return replace(
         one,
-        kind=f"{one.kind} and {other.kind}",
+        kind=f"{one.kind}{AND}{other.kind}",
         instance=instance,
         keypoints=keypoints,
         score=min(one.score, other.score),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from vitruve.atomic import atomic_json
 from vitruve.errors import InputError
@@ -20,6 +21,9 @@ FILE_NAME = "proposals.json"
 PROPOSED, ACCEPTED, CHANGED, REJECTED = "proposed", "accepted", "changed", "rejected"
 STATES = (PROPOSED, ACCEPTED, CHANGED, REJECTED)
 """Proposed and not reviewed yet; left as it was; changed; taken out."""
+
+AND = " and "
+"""Stands between the kinds of a proposal that says several things of one pose."""
 
 _FORMAT = 1
 _SAME = 0.5
@@ -140,6 +144,22 @@ class Trail:
             The earlier one, or None.
         """
         return next((item for item in self._items.values() if item.same_place(proposal)), None)
+
+    def said(self, kind: str, about: tuple[str, str, int | None, str], box: Float[np.ndarray, " 4"]) -> frozenset[str]:
+        """The keypoints of a pose of which something was said before, whatever became of it.
+
+        Args:
+            kind: What was said.
+            about: Source, image, number of the frame in a video, and class.
+            box: Of the pose, ``x1 y1 x2 y2`` in pixels.
+
+        Returns:
+            Their names; those of a proposal whose review task was not made are not among them.
+        """
+        sent = [item for item in self._items.values() if item.review_task is not None and kind in item.kind.split(AND)]
+        same = [item for item in sent if (item.source, item.image, item.index, item.category) == about]
+        near = overlaps(np.array([item.box for item in same]).reshape(-1, 4), np.asarray(box)[None])[:, 0] >= _SAME
+        return frozenset(name for item, alike in zip(same, near, strict=True) if alike for name in item.keypoints)
 
     def of_review(self, task: int) -> list[Proposal]:
         """Those of a review task.
