@@ -24,6 +24,7 @@ from vitruve.formats.shapes import task_of
 from vitruve.media.images import read_image
 from vitruve.media.video import VideoWriter
 from vitruve.structures.annotation import AnnotationTask, Shape
+from vitruve.structures.instances import Instances
 
 FOUND = {
     "0.png": boxes((0, 0, 20, 20), (40, 40, 60, 60), scores=[0.9, 0.8]),
@@ -322,3 +323,21 @@ def test_a_keypoint_that_people_refused_is_not_proposed_again(
     assert {part.label for part in label.parts if not part.outside} == {"nose", "left", "right"}
     again = propose("runs/net", **options)
     assert (again.changes, again.found) == (0, {"missing keypoint": 1})
+
+
+def test_a_box_whose_skeleton_was_taken_out_is_none(
+    server: CvatServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def boxed(instances: Instances) -> Instances:
+        return replace(instances, boxes=np.full((1, 1, 4), (15.0, 5.0, 35.0, 65.0)))
+
+    there = boxed(poses(STANDING + (60, 0)))
+    drawn = labels(tmp_path / "images", there, skeleton=POSE, classes=("mouse",))
+    number = server.create(task_of(drawn, "night"), tmp_path / "images")
+    Sees({"0.png": boxed(poses(STANDING, scores=[0.9]))}, POSE, ("mouse",)).use(monkeypatch)
+    done = propose("runs/net", tasks=[number], output=tmp_path / "out", kinds=["missing"], apply=True, server=server)
+    review = server.read(done.tasks[0])
+    assert sorted(shape.kind for shape in review.shapes) == ["rectangle", "skeleton"]
+    server.change(done.tasks[0], remove=[shape for shape in review.shapes if shape.kind == "skeleton"])
+    server.set_status(done.tasks[0], "completed")
+    assert accept_proposals("night", "auto_", output=tmp_path / "out", apply=True, server=server).changes == 0

@@ -11,7 +11,7 @@ from vitruve.annotation.cvat.diff import alike, name_of, same_image
 from vitruve.annotation.proposals.review import ATTRIBUTE, CORRECTS
 from vitruve.errors import InputError
 from vitruve.evaluation.verdicts import ALIKE, NEAR, judge_boxes, judge_keypoints
-from vitruve.formats.shapes import box_of, labels_of
+from vitruve.formats.shapes import BOX_SUFFIX, box_of, labels_of
 from vitruve.geometry.boxes import overlaps
 from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape
 from vitruve.structures.instances import UNLABELLED, Instances
@@ -99,6 +99,9 @@ def matched_steps(task: AnnotationTask, there: AnnotationTask, returned: Collect
     leaders = {(s.frame, s.group): s for s in task.shapes if s.kind == "skeleton" and s.group}
     steps = []
     for shape in task.shapes:
+        if shape.kind == "rectangle" and shape.label.endswith(BOX_SUFFIX) and (shape.frame, shape.group) not in leaders:
+            # Its skeleton was taken out.
+            continue
         # The box around a skeleton shares its fate.
         leader = leaders.get((shape.frame, shape.group), shape) if shape.kind == "rectangle" else shape
         proposal, corrects = said_of(leader)
