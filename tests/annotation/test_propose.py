@@ -331,7 +331,7 @@ def test_a_box_whose_skeleton_was_taken_out_is_none(
     def boxed(instances: Instances) -> Instances:
         return replace(instances, boxes=np.full((1, 1, 4), (15.0, 5.0, 35.0, 65.0)))
 
-    there = boxed(poses(STANDING + (60, 0)))
+    there = boxed(poses(STANDING + np.array((60, 0))))
     drawn = labels(tmp_path / "images", there, skeleton=POSE, classes=("mouse",))
     number = server.create(task_of(drawn, "night"), tmp_path / "images")
     Sees({"0.png": boxed(poses(STANDING, scores=[0.9]))}, POSE, ("mouse",)).use(monkeypatch)
