@@ -3,7 +3,7 @@
 #
 #   steps.sh install SOURCE PREFIX    install Vitruve from SOURCE into PREFIX/venv, OBDB's programs into PREFIX/code
 #   steps.sh check PREFIX             every program starts
-#   steps.sh start PREFIX [COMMAND]   TensorBoard for $TRAIN/runs beside a command or, without one, a shell
+#   steps.sh start PREFIX [COMMAND]   TensorBoard for $TRAIN beside a command or, without one, a shell
 #
 # PYTHON names the interpreter that installs, TRAIN the folder that is kept (/train), TENSORBOARD_PORT its page (6006).
 set -eu
@@ -38,10 +38,10 @@ start() {
     prefix=$1
     shift
     train=${TRAIN:-/train}
-    mkdir -p "$train/runs" || fail "$train: cannot be written to; map a folder there: -v FOLDER:$train"
+    mkdir -p "$train" && [ -w "$train" ] || fail "$train: cannot be written to; map a folder there: -v FOLDER:$train"
     PATH=$prefix/venv/bin:$PATH
     export PATH
-    tensorboard --logdir "$train/runs" --port "${TENSORBOARD_PORT:-6006}" --bind_all > "$train/tensorboard.log" 2>&1 &
+    tensorboard --logdir "$train" --port "${TENSORBOARD_PORT:-6006}" --bind_all > "$train/tensorboard.log" 2>&1 &
     board=$!
     trap 'kill "$board" 2> /dev/null && wait "$board" || true' EXIT
     cd "$prefix/code"

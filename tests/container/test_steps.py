@@ -79,7 +79,7 @@ def test_tensorboard_runs_as_long_as_the_command(prefix: tuple[Path, dict[str, s
     done = run("start", made, "python", "-c", ASKS, str(port), **environment | own)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "True"
-    assert (tmp_path / "train" / "runs").is_dir()
+    assert (tmp_path / "train" / "tensorboard.log").is_file()
     with socket.socket() as gone:
         assert gone.connect_ex(("127.0.0.1", port)) != 0
 

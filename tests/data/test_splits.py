@@ -102,7 +102,7 @@ def test_every_nth() -> None:
     assert _where(names, "validation") == {3, 7, 11}
     assert _where(names, "test") == {2, 6, 10}  # every third of those that are left
     assert split_every_nth(12, 4, 0).count("test") == 0
-    with pytest.raises(ConfigError, match="none is left for validation"):
+    with pytest.raises(ConfigError, match=r"^training\.split\.every_nth: of 3 .* none is left for validation"):
         split_every_nth(3, 4, 0)
     with pytest.raises(ConfigError, match="none is left for training"):
         split_every_nth(3, 2, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,28 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"max_num_trails": 3}, "max_num_trails: unknown key (did you mean 'max_num_trials'?)"),
     ({"search_epochs": 0}, "0 must be an integer of at least 1"),
     ({"annotations_list": "one"}, "must be a list of names"),
+    ({"annotations_list": 0}, "must be a list of names"),
+    ({"first_year_class_map": ["Background", 1]}, "first_year_class_map: must be a list of names"),
+    ({"resnet34": {"run_hpo": 1, "use_settings_file": "yes"}}, "resnet34.use_settings_file: 'yes' must be 0 or 1"),
+    ({"resnet34": {"run_hpo": 1, "pretrained_model_path": 3}}, "resnet34.pretrained_model_path: 3 must be the folder"),
+    ({"resnet34": {"run_hpo": 1, "pretrained_model_path": "/train/resnet18_model.pth"}}, "holds code in a pickle"),
+    ({"resnet18": {"run_hpo": 0, "optimal_hpo_settings": {**BEST, "lr": -1}}}, "lr=-1 cannot be"),
+    ({"resnet18": {"run_hpo": 0, "optimal_hpo_settings": {**BEST, "gamma": 1.5}}}, "gamma=1.5 cannot be"),
+    (
+        {"resnet18": {"run_hpo": 0, "optimal_hpo_settings": {**BEST, "step_size": 2.5}}},
+        "step_size=2.5 must be an integer",
+    ),
+    ({"resnet18": {"run_hpo": 0, "optimal_hpo_settings": {**BEST, "step_size": 1e400}}}, "Infinity is no number"),
+    ({"sherpa_parameters": {"momentum": [0.1, 1.5]}}, "sherpa_parameters.momentum: high=1.5 cannot be"),
+    ({"hpo_timeout": "soon"}, "hpo_timeout: 'soon' must be an integer"),
+    ({"hpo_timeout": []}, "hpo_timeout: [] must be an integer"),
+    ({"fake_dataset_len": 1}, "fake_dataset_len: 1 must be an integer of at least 2"),
+    ({"full_hd": "yes"}, "full_hd: 'yes' must be 0 or 1"),
+    ({"start_on_checkpoint": "best"}, "start_on_checkpoint: 'best' must be an integer"),
+    ({"metrics_iou_range": 0.5}, "metrics_iou_range: must be a list of thresholds"),
+    ({"metrics_confidence_range_smal": [0.5]}, "did you mean 'metrics_confidence_range_small'"),
+    ({"confidence_threshold_save_img": 2}, "confidence_threshold_save_img: 2 must be a number from 0 to 1"),
+    ({"save_dir": 5}, "save_dir: 5 must be a folder"),
 ]
 
 
@@ -139,6 +162,45 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
         read_obdb_settings(tmp_path / "settings.json")
     with pytest.raises(ConfigError, match="no such list of tasks"):
         read_obdb_settings(write(tmp_path), "annotations_list_8k")
+
+
+def test_no_value_of_another_kind_is_a_stack_trace(tmp_path: Path) -> None:
+    given = json.loads(write(tmp_path, metrics_iou_range=[0.5], excluded_frames=[], full_hd=0).read_text())
+    file, fine = tmp_path / "settings.json", 0
+    places = [(given, key) for key in given] + [
+        (holder, key) for holder in (given["resnet18"], given["sherpa_parameters"], BEST) for key in holder
+    ]
+    given["resnet18"]["optimal_hpo_settings"] = best = dict(BEST)
+    for holder, key in places:
+        holder = best if holder is BEST else holder
+        kept = holder[key]
+        for value in (None, True, "x", "", 3, -1, 0.5, [], [1], [[1]], {}, {"a": 1}, [None, 2]):
+            holder[key] = value
+            file.write_text(json.dumps(given))
+            try:
+                read_obdb_settings(file)
+                fine += 1
+            except ConfigError as error:
+                assert "\n" not in str(error) and str(file) in str(error)
+        holder[key] = kept
+    assert fine < 60
+
+
+def test_all_variants_are_checked_before_the_first_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(variants, "_run", lambda given, variant, config, **how: begun.append(variant.name))
+    data = [f"data.data_dir={write_project(tmp_path / 'data', frames=4)}"]
+    for wrong, said in (
+        ({"run_hpo": 0, "use_settings_file": 1}, r"use_settings_file=1, but there is no .*resnet34_settings\.json"),
+        ({"run_hpo": 1, "pretrained_model_path": str(tmp_path / "none")}, "pretrained_model_path: .*: no such file"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            variants.tune_variants(write(tmp_path, resnet34=wrong), data)
+    # What an earlier variant will have trained is there by then.
+    later = {"run_hpo": 1, "pretrained_model_path": str(tmp_path / "train" / "resnet18_model")}
+    assert not begun
+    variants.tune_variants(write(tmp_path, resnet34=later), data)
+    assert begun == ["resnet18", "resnet34"]
 
 
 def test_a_pickle_is_not_read(tmp_path: Path) -> None:
@@ -175,6 +237,16 @@ def test_tasks_of_the_store_become_settings_of_detectors(tmp_path: Path, monkeyp
     assert config.training.split.method == "group"
     assert config.tune.space["training.lr_scheduler_params.step.step_size"] == {"low": 1, "high": 5}
     assert (config.tune.max_trials, config.tune.epochs, config.tune.objective) == (16, 10, "val_supervised_loss")
+    # Settings of ours beside the tasks of the store, also those of data.
+    made = []
+    monkeypatch.setattr(variants, "_run", lambda given, variant, config, **how: made.append(config))
+    ours = ["data.tiles={size: 64, overlap: 0.2}", "training.split.method=every_nth", "tune.port=null"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        variants.tune_variants(given.path, ours)
+    for config in made:
+        assert config.data.tiles.size == 64 and config.data.data_dir == tmp_path
+        assert (config.training.split.every_nth.validation, config.training.split.every_nth.offset) == (10, 0)
 
 
 def test_variants_run_in_order_and_leave_their_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

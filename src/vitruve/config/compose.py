@@ -150,6 +150,21 @@ def compose_sweep(
     return runs
 
 
+def overridden(overrides: Sequence[str]) -> dict[str, str]:
+    """What overrides set.
+
+    Args:
+        overrides: As for :func:`compose`.
+
+    Returns:
+        Each override as it was given, by its full key.
+
+    Raises:
+        ConfigError: One is malformed.
+    """
+    return {str(override.key_or_group): str(override.input_line) for override in _parse(overrides)}
+
+
 def names_data(overrides: Sequence[str]) -> bool:
     """Whether overrides say which data they are for, so that settings without a file are complete.
 
@@ -162,7 +177,7 @@ def names_data(overrides: Sequence[str]) -> bool:
     Raises:
         ConfigError: An override is malformed, or the section is set without ``data.data_dir``.
     """
-    keys = {str(override.key_or_group): str(override.input_line) for override in _parse(overrides)}
+    keys = overridden(overrides)
     if "data.data_dir" in keys:
         return True
     line = next((line for key, line in keys.items() if key.partition(".")[0] == "data"), None)

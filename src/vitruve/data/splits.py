@@ -81,7 +81,7 @@ def split_every_nth(count: int, validation: int, test: int, offset: int | None =
     if test:
         for i in others[test - 1 :: test]:
             names[i] = "test"
-    _check(names.count("train"), names.count("validation"), count)
+    _check(names.count("train"), names.count("validation"), count, "training.split.every_nth")
     return names
 
 
@@ -177,12 +177,12 @@ def _sizes(count: int, train: float, validation: float) -> tuple[int, int]:
     return math.floor(train * count + 1e-9), math.floor(validation * count + 1e-9)
 
 
-def _check(train: int, validation: int, count: int) -> None:
+def _check(train: int, validation: int, count: int, keys: str = "training.train_prob, training.val_prob") -> None:
     for name, number in (("training", train), ("validation", validation)):
         if number < 1:
             raise ConfigError(
-                f"training.train_prob, training.val_prob: of {count} labelled frames none is left for {name}; "
-                "label more frames or change the shares"
+                f"{keys}: of {count} labelled frames none is left for {name}; label more frames or change "
+                f"{'it' if ',' not in keys else 'the shares'}"
             )
 
 

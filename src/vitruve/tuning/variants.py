@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from vitruve.atomic import atomic_json, atomic_write
-from vitruve.config.compose import compose, names_data
+from vitruve.config.compose import compose, overridden
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, Interrupted, TrainingError
 from vitruve.formats.hub import write_labels
@@ -19,9 +19,10 @@ from vitruve.pipeline.ensemble import resume_networks, train_networks
 from vitruve.run import RunFiles, read_json
 from vitruve.structures.labels import Labels
 from vitruve.tuning.folder import StudyFiles
-from vitruve.tuning.obdb_settings import PARAMETERS, ObdbSettings, Variant, checked_settings, read_obdb_settings
+from vitruve.tuning.obdb_settings import ObdbSettings, Variant, read_obdb_settings
+from vitruve.tuning.obdb_values import PARAMETERS, WHOLE, checked_settings
 from vitruve.tuning.search import Tuned, begin_search, resume_search
-from vitruve.tuning.space import value_at, with_values
+from vitruve.tuning.space import read_space, value_at, with_values
 
 _log = logging.getLogger(__name__)
 
@@ -75,9 +76,13 @@ def tune_variants(
         Interrupted: Ctrl-C, or the page.
     """
     given = read_obdb_settings(Path(file), task_list)
-    data = {} if names_data(overrides) else _data(given, store)
+    there = overridden(overrides)
+    method = there.get("training.split.method", "").partition("=")[2]
+    data = {} if "data.data_dir" in there else _data(given, store, method)
     # All are checked before the first begins, which may take days.
     made = [(each, _config(given, each, data, overrides)) for each in given.variants]
+    for number, (variant, config) in enumerate(made):
+        _check(given, variant, config, {each.name for each in given.variants[:number]})
     try:
         return [_run(given, variant, config, train=train, quiet=quiet) for variant, config in made]
     except Interrupted as stop:
@@ -85,30 +90,58 @@ def tune_variants(
 
 
 def _run(given: ObdbSettings, variant: Variant, config: Config, *, train: bool, quiet: bool) -> VariantDone:
-    folder = given.save_dir.parent
-    file, run = folder / f"{variant.name}_settings.json", RunFiles(folder / f"{variant.name}_model")
+    file, run = _settings_file(given, variant), RunFiles(_run_folder(given, variant.name))
     if not quiet:
         _log.info("%s: %s", variant.name, "search" if variant.search else "training")
     if variant.search:
         _write_settings(file, config, _search(given, variant, config, quiet=quiet))
     if not train:
         return VariantDone(variant.name, file if variant.search else None, None)
-    known = variant.settings
-    if variant.search or variant.from_file:
-        if not file.is_file():
-            raise ConfigError(
-                f"{given.path}: {variant.name}.use_settings_file=1, but there is no {file}; set run_hpo to 1"
-            )
-        known = checked_settings(str(file), read_json(file))
-    assert known is not None
-    final = with_values(config, {PARAMETERS[name]: value for name, value in known.items()})
     if not run.config.is_file():
-        train_networks(final, run.path, quiet=quiet)
+        train_networks(_final(config, _known(given, variant)), run.path, quiet=quiet)
     elif run.read_status().status != "COMPLETED":
         resume_networks(run.path, quiet=quiet)
     elif not quiet:
         _log.info("%s: is trained already; remove it to train again", run.path)
     return VariantDone(variant.name, file if variant.search else None, run.path)
+
+
+def _check(given: ObdbSettings, variant: Variant, config: Config, earlier: Collection[str]) -> None:
+    """Make sure of what can be known before anything is trained; ``earlier`` are the variants that will be by then."""
+    if variant.search:
+        read_space(config)
+    else:
+        _final(config, _known(given, variant))
+    weights = variant.pretrained
+    if weights is None or Path(weights).exists():
+        return
+    if Path(weights).absolute() not in [_run_folder(given, name) for name in earlier]:
+        raise ConfigError(
+            f"{given.path}: {variant.name}.pretrained_model_path: {weights}: no such file or folder; give the folder "
+            "of a run, or a safetensors file"
+        )
+
+
+def _known(given: ObdbSettings, variant: Variant) -> Mapping[str, float]:
+    """The best known settings: of the search, or as the file says."""
+    if variant.settings is not None and not (variant.search or variant.from_file):
+        return variant.settings
+    file = _settings_file(given, variant)
+    if not file.is_file():
+        raise ConfigError(f"{given.path}: {variant.name}.use_settings_file=1, but there is no {file}; set run_hpo to 1")
+    return checked_settings(str(file), read_json(file))
+
+
+def _final(config: Config, known: Mapping[str, float]) -> Config:
+    return with_values(config, {PARAMETERS[name]: value for name, value in known.items()})
+
+
+def _run_folder(given: ObdbSettings, name: str) -> Path:
+    return given.save_dir.parent / f"{name}_model"
+
+
+def _settings_file(given: ObdbSettings, variant: Variant) -> Path:
+    return given.save_dir.parent / f"{variant.name}_settings.json"
 
 
 def _search(given: ObdbSettings, variant: Variant, config: Config, *, quiet: bool) -> Tuned:
@@ -128,12 +161,15 @@ def _write_settings(file: Path, config: Config, found: Tuned) -> None:
     """The best settings under the keys of both of OBDB's searches, Sherpa's and Optuna's, which count from 1."""
     plain = config.model_dump(mode="json")
     values = {name: found.values.get(key, value_at(plain, key)) for name, key in PARAMETERS.items()}
+    if values["weight_decay"] is None:
+        # Left to the optimiser; OBDB's files have a number.
+        values["weight_decay"] = config.training.weight_decay
     number, epoch = (found.trial or 0) + 1, (found.epoch or 0) + 1
     record = {"Trial-ID": number, "Iteration": epoch, **values, "Objective": found.value}
     atomic_json(file, {**record, "best_value": found.value})
 
 
-def _data(given: ObdbSettings, store: str | None) -> dict[str, Any]:
+def _data(given: ObdbSettings, store: str | None, method: str = "") -> dict[str, Any]:
     """The labels of the tasks as a file beside which all runs learn, and how they are split."""
     if not given.tasks:
         raise ConfigError(f"{given.path}: annotations_list: names no task, so there is nothing to train on")
@@ -143,23 +179,32 @@ def _data(given: ObdbSettings, store: str | None) -> dict[str, Any]:
     labels = labels[[i for i, name in enumerate(names) if not excluded & {name, Path(name).name}]]
     file = given.save_dir / "labels.json"
     write_labels(labels, file, "coco")
-    groups = {frame.name.rpartition("/")[0] for frame in labels}
-    split: dict[str, Any] = {"method": "group"}
-    if len(groups) < 2:
+    if not method and len({frame.name.rpartition("/")[0] for frame in labels}) < 2:
         # Frames of one recording are alike: what is measured on every tenth is better than it is elsewhere.
         _log.warning("%s: one folder of images, so every %dth frame validates", given.path, _VALIDATION)
-        split = {"method": "every_nth", "every_nth": {"validation": _VALIDATION, "test": 0}}
-    share = 1 / _VALIDATION
+        method = "every_nth"
     return {
         "data": {"data_dir": str(given.dataset_dir), "csv_file": str(file), "label_format": "coco"},
-        "training": {"split": split, "train_prob": 1 - share, "val_prob": share},
+        "training": _split(method or "group"),
     }
+
+
+def _split(method: str) -> dict[str, Any]:
+    """One frame in ten validates."""
+    if method in ("given", "file"):
+        return {}
+    if method == "every_nth":
+        # OBDB's: the first of each ten.
+        return {"split": {"method": method, "every_nth": {"validation": _VALIDATION, "test": 0, "offset": 0}}}
+    share = 1 / _VALIDATION
+    return {"split": {"method": method}, "train_prob": 1 - share, "val_prob": share}
 
 
 def _labels(tasks: tuple[str, ...], images: Path, store: str | None) -> Labels:
     from vitruve.annotation.store.store import open_store
 
-    return open_store(store).labels(tasks, images)
+    with open_store(store) as opened:
+        return opened.labels(tasks, images)
 
 
 def _config(given: ObdbSettings, variant: Variant, data: Mapping[str, Any], overrides: Sequence[str]) -> Config:
@@ -185,13 +230,15 @@ def _config(given: ObdbSettings, variant: Variant, data: Mapping[str, Any], over
         settings["tune"] = _tune(given, variant)
     place = given.save_dir / f"{variant.name}.yaml"
     atomic_write(place, yaml.safe_dump(settings, sort_keys=False))
-    return compose(str(place), None, overrides).config
+    # What is said of the search is not for those that are not searched.
+    given_here = [line for key, line in overridden(overrides).items() if variant.search or not key.startswith("tune.")]
+    return compose(str(place), None, given_here).config
 
 
 def _tune(given: ObdbSettings, variant: Variant) -> dict[str, Any]:
     space: dict[str, Any] = {}
     for name, (low, high) in given.ranges.items():
-        space[PARAMETERS[name]] = {"low": low, "high": high, **({} if name == "step_size" else {"log": True})}
+        space[PARAMETERS[name]] = {"low": low, "high": high, **({} if name == WHOLE else {"log": True})}
     known = {
         PARAMETERS[name]: value
         for name, value in (variant.settings or {}).items()

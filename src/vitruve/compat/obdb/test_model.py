@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from vitruve import api
 from vitruve.atomic import atomic_files
 from vitruve.data.images import ImageCache
 from vitruve.errors import ConfigError, InputError
-from vitruve.evaluation.boxes_grid import CONFIDENCES, IOUS, score_grid
+from vitruve.evaluation.boxes_grid import score_grid
 from vitruve.evaluation.boxes_page import metric_files, precision_json, precision_name
 from vitruve.evaluation.boxes_report import OBDB_IOU, BoxReport
 from vitruve.evaluation.boxes_voc import voc_average_precision
 from vitruve.evaluation.oks import instance_boxes, instance_classes, instance_scores
 from vitruve.media.images import write_image
-from vitruve.tuning.obdb_settings import read_obdb_settings
+from vitruve.tuning.obdb_settings import DRAWN_FROM, THRESHOLDS, read_obdb_settings
 from vitruve.visualize.boxes import draw_boxes
 
-_SMALL = (0.5, 0.9)
 _LABELLED, _PREDICTED = (0, 0, 255), (255, 0, 0)
 
 
@@ -50,14 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise InputError(f"{given.pickle}: a pickle can run any code, so none is read; give a label file")
     if not 0 < given.iou <= 1:
         raise ConfigError(f"--iou {given.iou:g}: must be above 0 and at most 1")
-    settings, run = _settings(given.file, given.model)
+    thresholds, least, run = _settings(given.file, given.model)
     save = given.save_path or run.resolve().parent
-    ending, usual = ("_small", (_SMALL, _SMALL)) if given.limited else ("", (CONFIDENCES, IOUS))
-    confidences, ious = (
-        _thresholds(given.file, settings, f"metrics_{name}_range{ending}", values)
-        for name, values in zip(("confidence", "iou"), usual, strict=True)
-    )
-    least = _fraction(given.file, "confidence_threshold_save_img", settings.get("confidence_threshold_save_img", 0.5))
+    ending = "_small" if given.limited else ""
+    confidences, ious = (thresholds[f"metrics_{name}_range{ending}"] for name in ("confidence", "iou"))
     report = api.evaluate(run, labels=given.pickle, output=save / "evaluation").report
     if not isinstance(report, BoxReport):
         raise InputError(f"{run}: finds no boxes; give the run of a detector")
@@ -121,37 +112,15 @@ def write_overlays(report: BoxReport, folder: Path, least: float) -> list[Path]:
     return files
 
 
-def _settings(file: Path, model: Path | None) -> tuple[dict[str, Any], Path]:
-    """The settings, none where there is no file, and the run."""
+def _settings(file: Path, model: Path | None) -> tuple[Mapping[str, tuple[float, ...]], float, Path]:
+    """The thresholds, the least score that is drawn, and the run."""
     if not file.is_file():
         if model is None:
             raise ConfigError(f"{file}: no such file; give the settings of OBDB with -f, or a run with -m")
-        return {}, model
+        return THRESHOLDS, DRAWN_FROM, model
     known = read_obdb_settings(file)
     run = model or known.save_dir.parent / f"{known.variants[0].name}_model"
-    settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return settings, run
-
-
-def _thresholds(file: Path, settings: dict[str, Any], key: str, usual: tuple[float, ...]) -> tuple[float, ...]:
-    """Those listed, or from a first to below a last in steps, where a third number is smaller than the second."""
-    values = settings.get(key, list(usual))
-    if not isinstance(values, list) or not values:
-        raise ConfigError(f"{file}: {key}: must be a list of thresholds, such as {list(usual)}")
-    numbers = [_fraction(file, key, value) for value in values]
-    if len(numbers) == 3 and 0 < numbers[2] < numbers[1]:
-        first, last, step = numbers
-        # 0.5 and three steps of 0.1 are 0.8, whatever they are as binary fractions.
-        numbers = np.arange(first, last - 1e-9, step).round(6).tolist()
-    if not numbers or sorted(set(numbers)) != numbers:
-        raise ConfigError(f"{file}: {key}: {values}: thresholds must ascend")
-    return tuple(numbers)
-
-
-def _fraction(file: Path, key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ConfigError(f"{file}: {key}: {value!r} must be a number from 0 to 1")
-    return float(value)
+    return known.thresholds, known.drawn_from, run
 
 
 def _truth(text: str) -> bool:
