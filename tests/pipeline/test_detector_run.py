@@ -87,6 +87,15 @@ def test_images_and_label_files_are_predicted(detector: Path, field: Path, tmp_p
         detector, field / "labels_new.json", output=tmp_path / "labels", formats=("csv", "coco")
     )
     assert pd.read_csv(labels.table)["image"].nunique() == len(read_labels(field / "labels_new.json"))
+    # COCO's results, of prediction and evaluation, have the numbers that the label file gives to images and classes.
+    name = f"detections_val2017_{_settings(field)['model'].get('model_name', 'test')}_results.json"
+    content = json.loads((field / "labels_new.json").read_text())
+    evaluated = vitruve.evaluate(detector, field / "labels_new.json", output=tmp_path / "evaluated")
+    rows = json.loads(next(path for path in labels.outputs if path.name == name).read_text())
+    assert len(rows) == pd.read_csv(labels.table)["class"].notna().sum() > 0
+    assert {row["image_id"] for row in rows} <= {image["id"] for image in content["images"]}
+    assert {row["category_id"] for row in rows} <= {each["id"] for each in content["categories"]}
+    assert json.loads(evaluated.files[Path(name).stem].read_text()) == rows
     with pytest.raises(ConfigError, match="--format h5: holds keypoints"):
         vitruve.predict(detector, folder, output=tmp_path / "h5", formats=("csv", "h5"))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,8 @@ import numpy as np
 
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
-from vitruve.formats.coco_writer import whole_or_not
+from vitruve.formats.coco import annotation_files
+from vitruve.formats.coco_writer import corner_and_size, whole_or_not
 from vitruve.formats.json_file import read_json, read_json_rows
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, Labels
@@ -21,41 +24,48 @@ from vitruve.structures.labels import Frame, Labels
 _DIGITS = re.compile(r"\d+")
 
 
-def results_name(images: str, algorithm: str) -> str:
+def results_name(images: str, algorithm: str, *, boxes: bool = False) -> str:
     """The name that COCO's server asks for.
 
     Args:
         images: The set of images: ``val2017``, ``test-dev2017``.
         algorithm: What made the predictions.
+        boxes: They are boxes without keypoints.
 
     Returns:
-        ``person_keypoints_<images>_<algorithm>_results.json``.
+        ``person_keypoints_<images>_<algorithm>_results.json``, or ``detections_...`` of boxes.
     """
-    return f"person_keypoints_{images}_{algorithm}_results.json"
+    return f"{'detections' if boxes else 'person_keypoints'}_{images}_{algorithm}_results.json"
 
 
 def write_results(predictions: Labels, path: Path, truth: Path | None = None) -> None:
-    """Write predictions as rows of ``image_id``, ``category_id``, ``keypoints`` and ``score``.
+    """Write predictions as rows of ``image_id``, ``category_id``, ``keypoints`` or ``bbox``, and ``score``.
 
     The third number of a keypoint is its likelihood, which COCO's evaluation does not look at; a keypoint that was not
-    found is 0, 0, 0. The score is that of the instance, else the mean of its keypoints' likelihoods.
+    found is 0, 0, 0. The score is that of the instance, else the mean of its keypoints' likelihoods. A ``bbox`` is
+    x, y, width and height, where the skeleton has no keypoint.
 
     Args:
         predictions: One view, with scores. Their frames know the numbers of their images, or are named by them
             (``000000000785.jpg``), or the truth does.
         path: The file.
-        truth: A COCO file that has the numbers of images, by name, and of categories.
+        truth: A COCO file or folder that has the numbers of images, by name, and of categories; a class that it does
+            not have is numbered behind its own. By default classes are 1, 2, 3.
 
     Raises:
         InputError: An image has no number, or an instance no score.
     """
-    images, categories = ({}, {}) if truth is None else _numbers_of(truth)
+    images, known = ({}, {}) if truth is None else _numbers_of(truth)
+    free = itertools.count(max(known.values(), default=0) + 1)
+    categories = [known[name] if name in known else next(free) for name in predictions.categories]
     rows = []
     for frame in predictions:
         number = _image_id(path, frame, images, truth)
-        people = frame.instances[0]
-        for n in np.flatnonzero((people.visible > 0).any(-1)).tolist():
-            rows.append(_row(path, frame, n, number, predictions.categories, categories))
+        found = frame.instances[0]
+        there = (found.visible > 0).any(-1) if len(predictions.skeleton) else found.present
+        for n in np.flatnonzero(there).tolist():
+            place = 0 if found.categories is None else max(0, int(found.categories[n]))
+            rows.append({"image_id": number, "category_id": categories[place], **_what(path, frame, n)})
     atomic_write(path, json.dumps(rows, separators=(",", ":"), allow_nan=False) + "\n")
 
 
@@ -116,21 +126,34 @@ def _people(found: Sequence[tuple[np.ndarray, float]], count: int) -> Instances:
     return Instances.from_keypoints(points, keypoint_scores=likelihood, scores=scores)
 
 
-def _numbers_of(truth: Path) -> tuple[dict[str, int], dict[str, int]]:
-    content = read_json(truth)
-    try:
-        images = {Path(image["file_name"]).name: int(image["id"]) for image in content["images"]}
-        return images, {str(each["name"]): int(each["id"]) for each in content.get("categories", [])}
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{truth}: images and categories must have id and name ({error}); give a COCO file") from error
+def _numbers_of(truth: Path) -> tuple[dict[str, list[int]], dict[str, int]]:
+    """The numbers of images and categories; several images have one name where they lie in several folders."""
+    images: defaultdict[str, list[int]] = defaultdict(list)
+    categories: dict[str, int] = {}
+    for file in annotation_files(truth) if truth.is_dir() else [truth]:
+        content = read_json(file)
+        try:
+            for image in content["images"]:
+                images[Path(image["file_name"]).name].append(int(image["id"]))
+            categories |= {str(each["name"]): int(each["id"]) for each in content.get("categories", [])}
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{file}: images and categories must have id and name ({error}); give a COCO file"
+            ) from error
+    return images, categories
 
 
-def _image_id(path: Path, frame: Frame, images: Mapping[str, int], truth: Path | None) -> int:
+def _image_id(path: Path, frame: Frame, images: Mapping[str, Sequence[int]], truth: Path | None) -> int:
     if truth is not None:
         name = frame.first_image.path.name
-        if name not in images:
+        numbers = images.get(name, ())
+        if not numbers:
             raise InputError(f"{truth}: lists no image '{name}', which is predicted; give the file of these images")
-        return images[name]
+        if frame.id is not None and frame.id in numbers:
+            return frame.id
+        if len(numbers) > 1:
+            raise InputError(f"{truth}: lists {len(numbers)} images '{name}'; predict the images of this very file")
+        return numbers[0]
     if frame.id is not None:
         return frame.id
     digits = _DIGITS.findall(frame.first_image.path.stem)
@@ -139,29 +162,20 @@ def _image_id(path: Path, frame: Frame, images: Mapping[str, int], truth: Path |
     return int(digits[-1])
 
 
-def _row(
-    path: Path,
-    frame: Frame,
-    n: int,
-    number: int,
-    names: Sequence[str],
-    categories: Mapping[str, int],
-) -> dict[str, Any]:
-    people = frame.instances[0]
-    points = people.keypoints[n]
+def _what(path: Path, frame: Frame, n: int) -> dict[str, Any]:
+    """What was found, and how sure that is."""
+    found = frame.instances[0]
+    points = found.keypoints[n]
     there = np.isfinite(points).all(-1)
-    likelihood = np.ones(len(there)) if people.keypoint_scores is None else np.nan_to_num(people.keypoint_scores[n])
-    if people.scores is not None and np.isfinite(people.scores[n]):
-        score = float(people.scores[n])
-    elif people.keypoint_scores is not None:
+    likelihood = np.ones(len(there)) if found.keypoint_scores is None else np.nan_to_num(found.keypoint_scores[n])
+    if found.scores is not None and np.isfinite(found.scores[n]):
+        score = float(found.scores[n])
+    elif found.keypoint_scores is not None and there.any():
         score = float(likelihood[there].mean())
     else:
         raise InputError(f"{path}: image '{frame.name}': an instance has no score; write predictions, not labels")
-    place = 0 if people.categories is None else max(0, int(people.categories[n]))
+    if not len(points):
+        assert found.boxes is not None
+        return {"bbox": corner_and_size(np.asarray(found.boxes[n], np.float64)), "score": score}
     values = np.concatenate([points, likelihood[:, None]], 1)
-    return {
-        "image_id": number,
-        "category_id": categories.get(names[place], place + 1),
-        "keypoints": whole_or_not(np.where(there[:, None], values, 0).ravel()),
-        "score": score,
-    }
+    return {"keypoints": whole_or_not(np.where(there[:, None], values, 0).ravel()), "score": score}

@@ -12,6 +12,7 @@ import numpy as np
 
 from vitruve.atomic import atomic_path, atomic_write
 from vitruve.evaluation.oks import instance_boxes, instance_classes
+from vitruve.formats import coco
 from vitruve.formats.box_table import detections_of, write_boxes
 from vitruve.formats.coco_results import results_name, write_results
 from vitruve.formats.hub import write_labels
@@ -64,27 +65,34 @@ def write_table(
         write_labels(replace(one, view_names=()), table.with_suffix(".json"), "coco")
 
 
-def write_coco_results(predictions: Labels, folder: Path, source: str, algorithm: str) -> list[Path]:
+def write_coco_results(predictions: Labels, folder: Path, labels: Path | None, algorithm: str) -> list[Path]:
     """Write what COCO's evaluation takes, and of ``test-dev`` what its server does.
 
+    Images and categories have the numbers that a COCO file gives them. Where the images are those of a file of another
+    format, or of several files, whose numbers may clash, they are 1, 2, 3 in the order of the labels.
+
     Args:
-        predictions: With the numbers of their images; of others nothing is written.
+        predictions: One view of the frames.
         folder: Where to.
-        source: The label file, whose name says the set of images; ``val2017`` where it does not.
+        labels: The one label file that all of them are from, or None. Its name says the set of images; ``val2017``
+            where it does not.
         algorithm: What made them.
 
     Returns:
-        ``person_keypoints_<set>_<algorithm>_results.json``, and for ``test-dev`` the zip file with it alone.
+        ``person_keypoints_<set>_<algorithm>_results.json``, ``detections_...`` of boxes, and for ``test-dev`` the zip
+        file with it alone.
 
     Raises:
         InputError: A file cannot be written.
     """
-    if any(frame.id is None for frame in predictions):
-        return []
-    found = _IMAGES.search(source)
+    truth = labels if labels is not None and coco.sniff(labels) else None
+    if truth is None:
+        frames = tuple(replace(frame, id=number) for number, frame in enumerate(predictions, 1))
+        predictions = replace(predictions, frames=frames)
+    found = None if labels is None else _IMAGES.search(labels.stem)
     images = found.group() if found else _USUAL
-    file = folder / results_name(images, algorithm)
-    write_results(predictions, file)
+    file = folder / results_name(images, algorithm, boxes=not len(predictions.skeleton))
+    write_results(predictions, file, truth)
     if not images.startswith("test-dev"):
         return [file]
     archive = file.with_suffix(".zip")

@@ -238,9 +238,9 @@ def _predict_labels(opened: Opened, run: RunFiles, jobs: Sequence[Job], options:
     for view, (job, stamp) in enumerate(zip(jobs, stamps, strict=True)):
         several = opened.predictor.several
         write_table(predictions, job.table, several=several, view=view, formats=job.formats)
-        if "coco" in job.formats:
+        if "coco" in job.formats and len(jobs) == 1:
             name = opened.config.model.model_name
-            results += write_coco_results(predictions, job.table.parent, files[view].stem, name)
+            results += write_coco_results(predictions, job.table.parent, files[0], name)
         atomic_json(job.finished, stamp)
     seconds = time.monotonic() - began
     return [Done(job.table, None, (*job.outputs, *results), len(labels), seconds, False) for job in jobs]

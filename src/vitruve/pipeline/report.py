@@ -62,8 +62,8 @@ def evaluate_run(
         pictures: Of how many images the predictions are drawn, into ``eval_vis_dir`` of the report's folder.
 
     Returns:
-        The report and its files. Where any number of people is found, with COCO's results where images have numbers;
-        where the labels have tracks, predictions are followed over time.
+        The report and its files. Where any number of instances is found, with COCO's results; where the labels have
+        tracks, predictions are followed over time.
 
     Raises:
         ConfigError: How images are looked at is given without labels to predict.
@@ -104,9 +104,8 @@ def evaluate_run(
         tracked = track_labels(predictions) if several and _has_tracks(truth) else None
         report = evaluate(truth, predictions, windows=windows, several=several, tracked=tracked)
         files = write_report(report, folder, images=read, about=about)
-    if kind.needs.instances and not kind.needs.boxes:
-        source = (labels or config.data.label_files()[0]).stem
-        results = write_coco_results(predictions, folder, source, config.model.model_name)
+    if kind.needs.instances:
+        results = write_coco_results(predictions, folder, labels or _own_file(config, run), config.model.model_name)
         files |= {file.stem: file for file in results}
     if pictures and read is not None:
         drawn = write_pictures(
@@ -114,6 +113,13 @@ def evaluate_run(
         )
         files |= {file.stem: file for file in drawn}
     return report, files
+
+
+def _own_file(config: Config, run: RunFiles) -> Path | None:
+    """The label file that a run learned from, or its copy; None where there are several, or none any more."""
+    files = config.data.label_files()
+    places = (files[0], run.path / files[0].name) if len(files) == 1 else ()
+    return next((file for file in places if file.exists()), None)
 
 
 def _has_tracks(labels: Labels) -> bool:
