@@ -73,6 +73,34 @@ def test_images_that_the_server_lost(standin: StandIn, server: CvatServer, tmp_p
     assert sorted(path.name for path in (tmp_path / "here").iterdir()) == ["annotations.xml", "b.png"]
 
 
+def test_frames_of_a_video_come_as_images_that_are_trained_on_and_pushed(
+    standin: StandIn, server: CvatServer, tmp_path: Path
+) -> None:
+    task = standin.add_task("v", BOX, {"day1/clip.mp4": png(grey=0), "1.png": png(grey=80), "2.png": png(grey=160)})
+    task.video, task.frame_filter, task.deleted = True, "step=5", [1]
+    server.change(task.id, add=[Shape("rectangle", "Dock", 2, (1.0, 2.0, 11.0, 12.0))])
+    folder = tmp_path / "here"
+    assert cvat_pull(task.id, folder, server=server).lines[1:] == ("2 images fetched, 0 were here",)
+    assert (folder / "day1/clip/frame_000010.png").read_bytes() == png(grey=160)
+    found = read_labels(folder)
+    assert [frame.first_image.path.name for frame in found] == [
+        *("frame_000000.png", "frame_000010.png"),
+    ]
+    assert {frame.session for frame in found} == {"clip"}
+    assert cvat_push(folder, task.id, server=server).lines == ("1 the same",)
+    write_labels(found, folder / "labels.json", "coco")
+    assert cvat_push(folder / "labels.json", task.id, server=server).lines == ("1 the same",)
+    assert cvat_pull(task.id, folder, server=server).lines[1:] == ("0 images fetched, 2 were here",)
+
+
+def test_a_video_that_lies_there_is_not_fetched_in_frames(standin: StandIn, server: CvatServer, tmp_path: Path) -> None:
+    task = standin.add_task("v", BOX, {"clip.mp4": png(), "1.png": png()})
+    task.video = True
+    (tmp_path / "clip.mp4").write_bytes(b"a video")
+    assert cvat_pull(task.id, tmp_path, server=server).lines[1:] == ("0 images fetched, 0 were here",)
+    assert [frame.first_image.index for frame in read_labels(tmp_path)] == [0, 1]
+
+
 def test_what_was_changed_here_is_not_overwritten(server: CvatServer, made: int, tmp_path: Path) -> None:
     cvat_pull(made, tmp_path, images=False, server=server)
     file = tmp_path / "annotations.xml"
@@ -185,6 +213,21 @@ def test_a_task_is_made_from_labels_images_or_the_share(standin: StandIn, server
         cvat_create_task("x", [images], server=server)
     with pytest.raises(InputError, match="absent: no such file or folder"):
         cvat_create_task("x", [tmp_path / "absent"], server=server)
+
+
+def test_labels_of_a_new_task_are_those_that_are_drawn(standin: StandIn, server: CvatServer, tmp_path: Path) -> None:
+    write_images(tmp_path)
+    write_labels(poses(tmp_path), tmp_path / "poses.csv", "lightning_pose")
+    number = cvat_create_task("m", [tmp_path / "poses.csv"], labels=["mouse"], apply=True, server=server).task
+    assert number is not None
+    task = server.read(number)
+    assert [(label.name, label.kind) for label in task.labels] == [("mouse", "skeleton")]
+    assert {shape.label for shape in task.shapes} == {"mouse"}
+    boxes = standin.add_task("boxes", BOX, {"z.png": png()})
+    before = standin.changes()
+    with pytest.raises(InputError, match=r"is drawn, and its labels are Dock"):
+        cvat_create_task("n", [tmp_path / "poses.csv"], like=boxes.id, apply=True, server=server)
+    assert standin.changes() == before
 
 
 def test_what_people_took_out_does_not_come_back(

@@ -87,6 +87,12 @@ def test_without_a_network_images_that_differ_are_chosen(labels: Labels, tmp_pat
     assert np.isnan(done.doubt).all()
 
 
+def test_a_folder_of_clips_is_its_clips(labels: Labels, tmp_path: Path) -> None:
+    done = label_next(labels.root, tmp_path, 3, apart=100, **NO_WEIGHTS)
+    assert done.among == len(labels)
+    assert {frame.session for frame in done.chosen} == {str(folder) for folder in folders(labels)}
+
+
 def test_images_of_one_name_from_two_clips_are_both_kept(labels: Labels, tmp_path: Path) -> None:
     for part in "xy":
         for source in folders(labels)[:1]:

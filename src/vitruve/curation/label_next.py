@@ -23,10 +23,10 @@ from vitruve.data.selection import gather
 from vitruve.errors import ConfigError, InputError
 from vitruve.formats.hub import read_labels, write_labels
 from vitruve.inference.open import Opened, open_run
-from vitruve.media.images import write_image
-from vitruve.media.sources import expand_sources
+from vitruve.media.images import IMAGE_SUFFIXES, write_image
+from vitruve.media.sources import expand_sources, natural_key
 from vitruve.media.thumbnails import thumbnails
-from vitruve.media.video import is_video
+from vitruve.media.video import VIDEO_SUFFIXES, is_video
 from vitruve.run import RunFiles
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
@@ -76,7 +76,7 @@ def label_next(
     """Choose images to label next, of those that networks are unsure of and that differ, and copy them.
 
     Args:
-        sources: Folders of images, each a clip; images; videos, or folders of them.
+        sources: Folders of images, each a clip; images; videos, or folders of them; folders of such folders.
         output: Folder to write ``label_next.csv``, ``label_next.json`` and ``images/`` to.
         n: How many images, of all sources together.
         runs: Trained networks that say how sure they are: of detectors, of poses; an ensemble counts as its networks.
@@ -153,7 +153,7 @@ def _pool(sources: Sequence[str | Path], known: Labels | None, opened: Sequence[
         done = {(known.path(image).resolve(), image.index) for frame in known for image in frame.images}
     nothing = Instances.empty(len(skeleton))
     frames = []
-    for file in expand_sources(sources):
+    for file in expand_sources(clip for source in sources for clip in _clips(Path(source))):
         path = file.resolve()
         indices: Sequence[int | None] = _frames(path, done, most) if is_video(path) else [None]
         session = path.stem if is_video(path) else str(path.parent)
@@ -161,6 +161,13 @@ def _pool(sources: Sequence[str | Path], known: Labels | None, opened: Sequence[
     if not frames:
         raise InputError(f"{', '.join(map(str, sources))}: all of it is labelled already; name other images or videos")
     return Labels(skeleton, tuple(frames), categories=categories)
+
+
+def _clips(source: Path) -> list[Path]:
+    """The folders that hold images or videos, where a folder holds nothing but folders."""
+    found = [file for file in source.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES]
+    folders = {file.parent for file in found if not file.name.startswith(".")}
+    return [source] if not folders or source in folders else sorted(folders, key=natural_key)
 
 
 def _frames(path: Path, done: set[tuple[Path, int | None]], most: int) -> list[int]:

@@ -56,7 +56,7 @@ def labels_of(task: AnnotationTask, *, root: Path = Path()) -> Labels:
 
     Args:
         task: The task.
-        root: The folder that names of images start from.
+        root: The folder that names of images start from; a video's frames may be images (:attr:`TaskFrame.file`).
 
     Returns:
         The labels. The classes are the task's labels in its order, and none is a background. Scores are there only
@@ -71,9 +71,8 @@ def labels_of(task: AnnotationTask, *, root: Path = Path()) -> Labels:
             continue
         found, outside = kinds.instances(drawn[number], item)
         away += [f"{item.name}: {shape.kind} {shape.label}" for shape in outside]
-        image = ImageRef(Path(item.name), item.index, (item.width, item.height) if item.width and item.height else None)
-        session = image.path.stem if item.index is not None else image.path.parent.name
-        frames.append(Frame((image,), kinds.arrays(found), session, _SUBSETS.get(task.subset.lower())))
+        session = Path(item.file).parent.name
+        frames.append(Frame((_image(item, root),), kinds.arrays(found), session, _SUBSETS.get(task.subset.lower())))
     if away:
         warnings.warn(
             f"task {task.name}: {len(away)} shapes lie outside of their images and are left out (first: {away[0]})",
@@ -81,6 +80,13 @@ def labels_of(task: AnnotationTask, *, root: Path = Path()) -> Labels:
             stacklevel=2,
         )
     return Labels(kinds.skeleton, tuple(frames), root, kinds.categories or ("object",), scorer="cvat")
+
+
+def _image(frame: TaskFrame, root: Path) -> ImageRef:
+    """Where an image is: a frame of a video that is not there may be a file of its own."""
+    alone = not (root / frame.name).is_file() and (root / frame.file).is_file()
+    size = (frame.width, frame.height) if frame.width and frame.height else None
+    return ImageRef(Path(frame.file if alone else frame.name), None if alone else frame.index, size)
 
 
 class _Kinds:
@@ -384,10 +390,8 @@ def _track(label: str, items: Sequence[Shape], last: int) -> Track:
 
 
 def _task_frame(labels: Labels, image: ImageRef) -> TaskFrame:
-    size = image.size
-    if size is None and image.index is None and labels.path(image).is_file():
-        size = image_size(labels.path(image))
-    width, height = size or (0, 0)
+    known = image.size is not None or image.index is not None or not labels.path(image).is_file()
+    width, height = (image.size if known else image_size(labels.path(image))) or (0, 0)
     return TaskFrame(image.path.as_posix(), width, height, index=image.index)
 
 

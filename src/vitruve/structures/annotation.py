@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 KINDS = ("rectangle", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton", "tag")
 """What a shape may be, in CVAT's words. A tag belongs to a whole image; a skeleton consists of parts."""
@@ -140,6 +141,13 @@ class TaskFrame:
     height: int
     deleted: bool = False
     index: int | None = None
+
+    @property
+    def file(self) -> str:
+        """Its path as a file of its own: frame 12 of ``a/clip.mp4`` is ``a/clip/frame_000012.png``."""
+        if self.index is None:
+            return self.name
+        return str(PurePosixPath(self.name).with_suffix("") / f"frame_{self.index:06d}.png")
 
 
 @dataclass(frozen=True)

@@ -207,10 +207,14 @@ def without_numbers(task: AnnotationTask) -> AnnotationTask:
 
 
 def same_image(one: TaskFrame, other: TaskFrame) -> bool:
-    """Whether two names mean one image: servers may know it by the end of its path alone."""
-    a, b = PurePosixPath(one.name).parts, PurePosixPath(other.name).parts
+    """Whether two names mean one image: servers may know it by the end of its path alone.
+
+    A frame of a video and the file that it is as an image are one.
+    """
+    videos = one.index is not None and other.index is not None
+    a, b = (PurePosixPath(each.name if videos else each.file).parts for each in (one, other))
     shorter = min(len(a), len(b))
-    return one.index == other.index and a[-shorter:] == b[-shorter:]
+    return a[-shorter:] == b[-shorter:] and (one.index == other.index or not videos)
 
 
 def _all(task: AnnotationTask) -> list[Drawn]:
@@ -222,13 +226,13 @@ def _places(there: AnnotationTask, wanted: AnnotationTask) -> dict[int, int]:
     exact = {(frame.name, frame.index): number for number, frame in enumerate(there.frames)}
     ends: dict[str, list[int]] = defaultdict(list)
     for number, frame in enumerate(there.frames):
-        ends[PurePosixPath(frame.name).name].append(number)
+        ends[PurePosixPath(frame.file).name].append(number)
     found, missing = {}, []
     for number in sorted({shape.frame for shape in wanted.drawn()}):
         frame = wanted.frames[number]
         place = exact.get((frame.name, frame.index))
         if place is None:
-            close = [n for n in ends[PurePosixPath(frame.name).name] if same_image(there.frames[n], frame)]
+            close = [n for n in ends[PurePosixPath(frame.file).name] if same_image(there.frames[n], frame)]
             place = close[0] if len(close) == 1 else None
         if place is None:
             missing.append(frame.name)

@@ -33,8 +33,9 @@ def fetch_images(server: CvatReader, task: AnnotationTask, folder: Path) -> Fetc
 
     Args:
         server: Where from.
-        task: As the server gave it. Frames of a video are not fetched: they are in the video.
-        folder: Names of images begin there.
+        task: As the server gave it.
+        folder: Names of images begin there. Frames of a video are fetched as images, but where the video
+            lies there under its name.
 
     Returns:
         What was done.
@@ -44,8 +45,10 @@ def fetch_images(server: CvatReader, task: AnnotationTask, folder: Path) -> Fetc
         ServerError: The server failed; what was fetched stays.
     """
     assert task.id is not None
-    wanted = [(n, frame) for n, frame in enumerate(task.frames) if frame.index is None and not frame.deleted]
-    places = {number: folder / relative_name(frame.name, task.name) for number, frame in wanted}
+    videos = {frame.name for frame in task.frames if frame.index is not None}
+    here = {name for name in videos if (folder / relative_name(name, task.name)).is_file()}
+    wanted = [(n, frame) for n, frame in enumerate(task.frames) if frame.name not in here and not frame.deleted]
+    places = {number: folder / relative_name(frame.file, task.name) for number, frame in wanted}
     lacking = [(number, frame) for number, frame in wanted if not _is_there(places[number], frame)]
     missing = []
     with progress(f"images of task {task.id}", len(wanted), len(wanted) - len(lacking)) as advance:

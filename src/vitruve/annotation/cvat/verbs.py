@@ -82,8 +82,6 @@ def cvat_pull(
                 f"server (first: {done.missing[0].name}); the others and {file} are here"
             )
         lines.append(f"{done.new} images fetched, {done.present} were here")
-        videos = sorted({frame.name for frame in found.frames if frame.index is not None})
-        lines += [f"its images are frames of {name}: put the video to {place / name}" for name in videos]
     return Outcome(tuple(lines), 0, True, found.id)
 
 
@@ -144,7 +142,8 @@ def cvat_create_task(
             completed.
         sources: A label file; or a folder of images; or images; or one video; with ``share``, names on the server's
             share.
-        labels: Classes that boxes are drawn of.
+        labels: Classes that boxes are drawn of, beside those of a label file; or the name of its one class that has
+            none.
         like: Number or name of another task, whose labels it gets.
         share: The images lie on the server's share.
         subset: What it is used for: Train, Validation or Test.
@@ -161,10 +160,11 @@ def cvat_create_task(
     server = server or CvatServer.connect()
     given = [LabelSpec(label, "rectangle") for label in labels]
     specs = tuple(given) if like is None else server.labels(server.find(like).id)
-    task, images = _planned(name, list(sources), specs, share)
+    task, images = _planned(name, list(sources), tuple(specs), like, share)
     if not task.labels:
         raise InputError(f"task {name}: has no label; give --label, --like, or a label file")
     task = replace(without_numbers(task), name=name, subset=subset or task.subset)
+    _refuse_unknown(task)
     known = begun(server, task, images)
     drawn = f"{len(task.shapes)} shapes, {len(task.tracks)} tracks"
     classes = ", ".join(label.name for label in task.labels)
@@ -205,6 +205,16 @@ def cvat_set_status(task: int | str, status: str, *, apply: bool = False, server
     return Outcome((f"~ task {info.id} ({info.name}): {info.status} -> {status}",), 1, apply, info.id)
 
 
+def _refuse_unknown(task: AnnotationTask) -> None:
+    """Refuse what is drawn of a class that a new task would not have: half of it would be made."""
+    known = [label.name for label in task.labels]
+    lost = sorted({shape.label for shape in task.drawn()} - set(known))
+    if lost:
+        raise InputError(
+            f"task {task.name}: {', '.join(lost)} is drawn, and its labels are {', '.join(known)}; take others"
+        )
+
+
 def _refuse_changed(file: Path, there: AnnotationTask) -> None:
     own = read_task(file)
     if own.id not in (None, there.id):
@@ -240,7 +250,7 @@ def _who(labels: Labels) -> str:
 
 
 def _planned(
-    name: str, sources: list[str | Path], specs: tuple[LabelSpec, ...], share: bool
+    name: str, sources: list[str | Path], specs: tuple[LabelSpec, ...], like: int | str | None, share: bool
 ) -> tuple[AnnotationTask, Path | list[Path] | None]:
     """The task as it is to be, and where its images are."""
     if share:
@@ -257,18 +267,27 @@ def _planned(
         frames = tuple(TaskFrame(file.relative_to(first).as_posix(), *image_size(file)) for file in found)
         return AnnotationTask(name, specs, frames), first
     if first is not None and (first.is_dir() or first.suffix.lower() not in IMAGE_SUFFIXES | VIDEO_SUFFIXES):
-        return _labelled(name, first, specs)
+        return _labelled(name, first, specs, like)
     return AnnotationTask(name, specs, ()), files
 
 
-def _labelled(name: str, source: Path, specs: tuple[LabelSpec, ...]) -> tuple[AnnotationTask, Path | list[Path]]:
-    """A task from a label file: its images, and what is drawn on them."""
+def _labelled(
+    name: str, source: Path, specs: tuple[LabelSpec, ...], like: int | str | None
+) -> tuple[AnnotationTask, Path | list[Path]]:
+    """A task from a label file: its images, and what is drawn on them; classes that are named are added to its own."""
     if recognise(source).NAME == XML:
         file = source / FILE_NAME if source.is_dir() else source
         task = read_task(file)
         return replace(task, labels=specs or task.labels), file.parent
-    labels = _named_like(read_labels(source), specs)
-    return task_of(labels, name, specs, source=_who(labels)), labels.root
+    labels = read_labels(source)
+    if like is None and labels.categories == ("object",) and len(specs) == 1:
+        labels = replace(labels, categories=(specs[0].name,))
+    labels = _named_like(labels, specs)
+    if like is not None or not specs:
+        return task_of(labels, name, specs, source=_who(labels)), labels.root
+    task = task_of(labels, name, source=_who(labels))
+    own = {spec.name for spec in task.labels}
+    return replace(task, labels=(*task.labels, *(spec for spec in specs if spec.name not in own))), labels.root
 
 
 def _summary(differing: Difference, removed: int) -> str:
