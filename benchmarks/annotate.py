@@ -95,7 +95,7 @@ CASES = {
         "labels.json",
         {"model_type": "pifpaf", "backbone": "resnet10t"},
         {
-            "max_epochs": 24,
+            "max_epochs": 72,
             "train_batch_size": 8,
             "optimizer": "AdamW",
             "optimizer_params": {"learning_rate": 2e-3},

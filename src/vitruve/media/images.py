@@ -101,6 +101,23 @@ def encoded_image(path: str | Path, image: npt.NDArray[np.uint8]) -> bytes:
     return encoded.tobytes()
 
 
+def shrunk(image: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:
+    """A smaller copy of an image, averaged over areas.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` or ``(H, W)``.
+        width: In pixels; 0, or more than the image's own, leaves it as it is.
+
+    Returns:
+        In the same proportions.
+    """
+    height, own = image.shape[:2]
+    if not 0 < width < own:
+        return image
+    size = (width, max(1, round(height * width / own)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def image_size(path: str | Path) -> tuple[int, int]:
     """Read the size of an image from its header, without decoding the pixels.
 

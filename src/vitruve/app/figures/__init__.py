@@ -1,0 +1,1 @@
+"""Figures that answer to the pointer: data in, a figure out."""

@@ -1,0 +1,175 @@
+"""Who may talk to the app: this machine's browser, or one that was given the link with the token."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a request must show.
+
+    Attributes:
+        hosts: Names and addresses by which the app may be called, in lower case, without the port.
+        port: Where it listens.
+        token: A secret; None where the machine's own browser alone can reach the app.
+    """
+
+    hosts: frozenset[str]
+    port: int
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def cookie(self) -> str:
+        """Its name; browsers share cookies between ports."""
+        return f"vitruve_{self.port}"
+
+    @property
+    def proof(self) -> str:
+        """What the cookie says: nobody can tell the token from it."""
+        return hmac.new((self.token or "").encode(), b"vitruve app", hashlib.sha256).hexdigest()
+
+    def is_host(self, host: str | None) -> bool:
+        """Whether a ``Host`` names this app: a page from elsewhere that lets a name of its own point here does not.
+
+        Args:
+            host: With the port, unless that is 80.
+
+        Returns:
+            True if so.
+        """
+        if not host:
+            return False
+        try:
+            parts = urlsplit(f"//{host}")
+            name, port = parts.hostname, parts.port
+        except ValueError:
+            return False
+        clean = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
+        return clean and name in self.hosts and (port or 80) == self.port
+
+    def is_origin(self, origin: str | None) -> bool:
+        """Whether an ``Origin`` is one of this app's own pages."""
+        if not origin or "://" not in origin:
+            return False
+        scheme, _, host = origin.partition("://")
+        return scheme in ("http", "https") and self.is_host(host)
+
+    def is_token(self, given: str | None) -> bool:
+        """Whether this is the token; the time that takes does not tell how much of it is right."""
+        return self.token is not None and hmac.compare_digest((given or "").encode(), self.token.encode())
+
+    def is_proof(self, given: str | None) -> bool:
+        """Whether a cookie is one that was given out for the token."""
+        return self.token is None or hmac.compare_digest((given or "").encode(), self.proof.encode())
+
+
+class Guard:
+    """Asks each request, and each connection of a page, whether it may.
+
+    Args:
+        app: What answers those that may.
+        entry: What must be shown.
+    """
+
+    def __init__(self, app: ASGIApp, entry: Entry) -> None:
+        self._app = app
+        self._entry = entry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(scope, headers)
+        if scope["type"] == "websocket":
+            if refusal or not self._entry.is_proof(_cookie(headers, self._entry.cookie)):
+                await send({"type": "websocket.close", "code": 1008, "reason": "not allowed"})
+                return
+            await self._app(scope, receive, send)
+            return
+        if refusal:
+            await PlainTextResponse(refusal, 403, dict(_texts(_HEADERS)))(scope, receive, send)
+            return
+        given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [None])[-1]
+        if self._entry.token is not None and self._entry.is_token(given):
+            answer = RedirectResponse("/", 303, dict(_texts(_HEADERS)))
+            answer.set_cookie(self._entry.cookie, self._entry.proof, httponly=True, samesite="strict", path="/")
+            await answer(scope, receive, send)
+            return
+        if not self._entry.is_proof(_cookie(headers, self._entry.cookie)):
+            said = "This app needs the link that 'vitruve launch' printed where it was started."
+            await PlainTextResponse(said, 403, dict(_texts(_HEADERS)))(scope, receive, send)
+            return
+        await self._app(scope, receive, _adding(send))
+
+    def _refusal(self, scope: Scope, headers: dict[str, str]) -> str:
+        """Why a request is none of our own pages; empty if it is."""
+        if not self._entry.is_host(headers.get("host")):
+            return "This app answers under its own address only; see what 'vitruve launch' printed."
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if origin is not None and not self._entry.is_origin(origin):
+            return "Another page may not talk to this app."
+        if origin is None and scope["type"] == "websocket":
+            return "A page must say where it comes from."
+        writes = scope["type"] == "http" and scope["method"] not in _SAFE
+        if writes and site not in (None, "same-origin", "none"):
+            return "Another page may not change anything here."
+        return ""
+
+
+def hosts_of(host: str, more: Iterable[str] = ()) -> frozenset[str]:
+    """The names by which an app that listens at an address may be called.
+
+    Args:
+        host: Where it listens; ``0.0.0.0`` and ``::`` are every address of this machine.
+        more: Further names, such as that of the machine in its network.
+
+    Returns:
+        In lower case.
+    """
+    own = set(LOOPBACK) if host in LOOPBACK else {host.lower(), *LOOPBACK}
+    return frozenset(own | {name.lower() for name in more})
+
+
+def _cookie(headers: dict[str, str], name: str) -> str | None:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
+    except CookieError:
+        return None
+    return None if found is None else found.value
+
+
+def _adding(send: Send) -> Send:
+    """Send answers with the headers that keep browsers from guessing and from framing."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            given = {name.lower() for name, _ in message.get("headers", ())}
+            message["headers"] = [*message.get("headers", ()), *(each for each in _HEADERS if each[0] not in given)]
+        await send(message)
+
+    return sending
+
+
+def _texts(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[str, str]]:
+    return ((name.decode(), value.decode()) for name, value in headers)

@@ -1,0 +1,185 @@
+"""Projects as the app shows them: a folder with a ``config.yaml``, whatever kind of networks it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vitruve.app.workspace import Workspace
+from vitruve.config.yaml_file import read_yaml
+from vitruve.errors import InputError, RunError, VitruveError
+from vitruve.project import Project, Stage
+from vitruve.run import RunFiles, Status
+
+CONFIG = "config.yaml"
+POSES, RIG = "poses", "rig"
+"""One network from images to poses or boxes; or the three networks of several calibrated cameras, from images to mm."""
+
+_DEPTH = 3
+_SKIPPED = ("labeled-data", "videos", "node_modules", "models", "logs", "predictions", "outputs", "multirun")
+_RUN_DEPTH = 5
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """A run of a project.
+
+    Attributes:
+        path: Its directory.
+        name: Relative to the project.
+        stage: Its network in a project of kind ``rig``, such as ``CenterDetect``; empty otherwise.
+    """
+
+    path: Path
+    name: str
+    stage: str = ""
+
+    @property
+    def files(self) -> RunFiles:
+        """The names of its files."""
+        return RunFiles(self.path)
+
+    @property
+    def finished(self) -> bool:
+        """Whether something can be predicted with it."""
+        return (self.files.model.is_file() and self.files.weights.is_file()) or bool(self.files.members())
+
+    @property
+    def status(self) -> Status | None:
+        """How its training stands; None where nothing is known of it."""
+        try:
+            return self.files.read_status() if self.files.status.is_file() else None
+        except RunError:
+            return None
+
+
+@dataclass(frozen=True)
+class AppProject:
+    """A project.
+
+    Attributes:
+        path: Its folder.
+        kind: :data:`POSES` or :data:`RIG`.
+    """
+
+    path: Path
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """The name of the folder."""
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """Its settings."""
+        return self.path / CONFIG
+
+    @property
+    def rig(self) -> Project:
+        """A project of kind ``rig`` as the Python API has it."""
+        return Project(self.path)
+
+    def runs(self) -> list[RunEntry]:
+        """All runs, finished or not, the newest first."""
+        found: list[RunEntry] = []
+        if self.kind == RIG:
+            for stage in Stage:
+                found += [RunEntry(run, f"{stage}/{run.name}", str(stage)) for run in self.rig.runs(stage)]
+        else:
+            found = [RunEntry(run, run.relative_to(self.path).as_posix()) for run in _runs_below(self.path, _RUN_DEPTH)]
+        return sorted(found, key=lambda run: _age(run.path), reverse=True)
+
+    def new_run(self, name: str) -> Path:
+        """A folder for the next run.
+
+        Args:
+            name: What it is to be called.
+
+        Returns:
+            ``outputs/<name>``, with a number if that is taken.
+        """
+        path, number = self.path / "outputs" / name, 2
+        while path.exists():
+            path, number = self.path / "outputs" / f"{name}_{number}", number + 1
+        return path
+
+
+def find_projects(workspace: Workspace) -> list[AppProject]:
+    """The projects of a workspace, by their names.
+
+    Args:
+        workspace: The folders; those three levels down are looked at.
+
+    Returns:
+        The projects.
+    """
+    found = {project.path: project for root in workspace.roots for project in _below(root, _DEPTH)}
+    return sorted((each for each in found.values() if workspace.holds(each.path)), key=lambda each: each.name.lower())
+
+
+def open_project(workspace: Workspace, path: str | Path) -> AppProject:
+    """A project by its folder.
+
+    Args:
+        workspace: The folders.
+        path: As :meth:`Workspace.resolve` takes it.
+
+    Returns:
+        The project.
+
+    Raises:
+        InputError: It is not below the folders, or no project.
+    """
+    folder = workspace.existing(path, "folder")
+    kind = _kind(folder)
+    if kind is None:
+        raise InputError(f"{folder}: no project: it has no {CONFIG} with settings of Vitruve")
+    return AppProject(folder, kind)
+
+
+def _kind(folder: Path) -> str | None:
+    """What a folder is a project of; None where it is none, as a run is, whose settings stand beside its status."""
+    config = folder / CONFIG
+    if not config.is_file() or (folder / "status.json").is_file() or (folder / "model.json").is_file():
+        return None
+    try:
+        settings = read_yaml(config)
+    except VitruveError:
+        return None
+    if "CENTERDETECT" in settings or "KEYPOINTDETECT" in settings:
+        return RIG
+    return POSES if {"data", "model", "training"} & set(settings) else None
+
+
+def _below(folder: Path, depth: int) -> Iterator[AppProject]:
+    kind = _kind(folder)
+    if kind is not None:
+        yield AppProject(folder, kind)
+    if depth:
+        for path in _folders(folder):
+            if path.name not in _SKIPPED:
+                yield from _below(path, depth - 1)
+
+
+def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
+    for path in _folders(folder):
+        if (path / CONFIG).is_file() and ((path / "status.json").is_file() or (path / "model.json").is_file()):
+            yield path
+        elif depth and path.name not in ("labeled-data", "videos", "trials"):
+            yield from _runs_below(path, depth - 1)
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.is_symlink() and not p.name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _age(path: Path) -> float:
+    for name in ("status.json", "model.json", CONFIG):
+        if (path / name).is_file():
+            return (path / name).stat().st_mtime
+    return 0.0

@@ -1,0 +1,5 @@
+"""What Streamlit runs anew for each browser and each click; the app itself is imported once."""
+
+from vitruve.app.main import main
+
+main()
