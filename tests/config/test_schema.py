@@ -123,6 +123,8 @@ def test_unknown_key_names_the_nearest() -> None:
         ("training.early_stopping", "yes", "training.early_stopping='yes': must be true or false"),
         ("training.optimizer", "adamw", "training.optimizer='adamw': must be one of Adam, AdamW, RMSprop, SGD"),
         ("training.lr_scheduler_params.cosine.final_factor", 2, "must be a number, at least 0, at most 1"),
+        ("data.tiles", {"size": 32}, "data.tiles.size=32: must be an integer, at least 64"),
+        ("data.tiles", 5, "data.tiles=5: must be a mapping of settings"),
         ("training.imgaug", 3, "training.imgaug=3: must be text or a mapping"),
         ("training.limit_train_batches", "all", "must be a number, more than 0, or null"),
         ("training", 3, "training=3: must be a mapping of settings"),

@@ -125,6 +125,11 @@ def _walk(model: type[BaseModel], location: Sequence[int | str]) -> tuple[type[B
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
+    """The section that a setting is, also where it may be null."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        (annotation, *others) = [choice for choice in get_args(annotation) if choice is not type(None)]
+        if others:
+            return None
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
@@ -151,6 +156,8 @@ def _describe(annotation: Any, metadata: Sequence[Any] = ()) -> str:
         return _describe(arguments[0], [*arguments[1:], *metadata])
     if origin in (Union, types.UnionType):
         return _either(arguments, metadata)
+    if _section(annotation) is not None:
+        return "a mapping of settings"
     limits = _limits(metadata)
     if origin is Literal:
         return _one_of([str(value) for value in arguments]) + limits
