@@ -36,6 +36,8 @@ class Status:
         timestamp: When this was written, in seconds since 1970.
         message: Why training ended early; empty if it did not.
         process: The process that trains on this machine, if it does.
+        epoch_share: How much of the epoch at hand is done, from 0 to 1.
+        seconds_left: Until the last epoch is done, as of the timestamp; None where that is not known.
     """
 
     status: str
@@ -44,6 +46,8 @@ class Status:
     timestamp: float
     message: str = ""
     process: int | None = None
+    epoch_share: float = 0.0
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -230,6 +234,8 @@ class RunFiles:
                 int(progress["total"]),
                 float(progress["timestamp"]),
                 str(record.get("message", "")),
+                epoch_share=float(record.get("epoch_share", 0.0)),
+                seconds_left=_number((record.get("metrics") or {}).get("seconds_left")),
             )
             writer = record.get("process") or {}
             here = writer.get("host") == socket.gethostname()
@@ -313,6 +319,10 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RunError(f"{path}: holds {type(value).__name__}, but an object is needed; copy the run again")
     return value
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def process_runs(pid: int, started: float) -> bool:

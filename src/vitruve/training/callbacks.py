@@ -21,6 +21,9 @@ from vitruve.training.checkpoint import save_tensors
 from vitruve.training.optim import Plan
 from vitruve.training.precision import validation_cost
 
+# Often enough for people who watch; each is one small file, written to the disk.
+_STATUS_SECONDS = 2.0
+
 
 class Keeper(pl.Callback):  # type: ignore[misc]
     """Keeps the best weights, and now and then everything that training needs to go on.
@@ -146,6 +149,8 @@ class Ending(pl.Callback):  # type: ignore[misc]
 class Reporter(pl.Callback):  # type: ignore[misc]
     """Says how training goes: ``status.json``, ``metrics.csv``, and a display.
 
+    The status is written after each epoch, and within longer ones every few seconds.
+
     Of several processes the first one writes; the others are needed for numbers over all.
 
     Args:
@@ -163,7 +168,7 @@ class Reporter(pl.Callback):  # type: ignore[misc]
         self._began = self._mark = time.monotonic()
         self._first_step = 0
         self._rate = math.nan
-        self._shown = 0.0
+        self._shown = self._told = 0.0
         self._validated = False
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -187,6 +192,8 @@ class Reporter(pl.Callback):  # type: ignore[misc]
         if now - self._shown > 0.25:
             self._shown = now
             self._show(self._numbers(trainer))
+        if now - self._told > _STATUS_SECONDS:
+            self._write(trainer, "TRAINING", share=(batch_idx + 1) / trainer.num_training_batches)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Note that this epoch has validation numbers of its own."""
@@ -229,11 +236,12 @@ class Reporter(pl.Callback):  # type: ignore[misc]
             "seconds_left": pace * (self._plan.steps - done),
         }
 
-    def _write(self, trainer: pl.Trainer, status: str, done: int | None = None) -> None:
+    def _write(self, trainer: pl.Trainer, status: str, done: int | None = None, share: float = 0.0) -> None:
+        self._told = time.monotonic()
         numbers = {k: v for k, v in self._numbers(trainer).items() if math.isfinite(v)}
         completed = trainer.current_epoch if done is None else done
         if trainer.is_global_zero:
-            self._run.write_status(status, completed, self._plan.epochs, metrics=numbers)
+            self._run.write_status(status, completed, self._plan.epochs, metrics=numbers, epoch_share=share)
 
 
 class Interruption(pl.Callback):  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""What the pages of training show and start."""
