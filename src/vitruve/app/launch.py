@@ -107,7 +107,7 @@ def build(workspace: Workspace, entry: Entry, host: str = "127.0.0.1") -> Any:
     }
     config.get_config_options(force_reparse=True, options_from_flags=options)
     return App(
-        Path(__file__).with_name("script.py"),
+        Path(__file__).parent / "script" / "each_run.py",
         routes=routes(workspace),
         middleware=[Middleware(Guard, entry=entry)],
         on_script_error=_failed,
