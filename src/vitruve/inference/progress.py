@@ -1,4 +1,4 @@
-"""How far a prediction is, on the terminal."""
+"""How far a prediction is, on the terminal, and for programs that watch it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vitruve.jobs.progress import reported
+
 
 @contextmanager
 def progress(title: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show a bar while a block runs, where output is a terminal; show nothing elsewhere.
+    """Show a bar while a block runs, where output is a terminal, and say it to who watches (:func:`reported`).
 
     Args:
         title: What is being done.
@@ -21,6 +23,17 @@ def progress(title: str, total: int | None, done: int = 0) -> Iterator[Callable[
     Yields:
         A function to be told how many more are done.
     """
+    with reported(title, total, done) as say, _bar(title, total, done) as show:
+
+        def advance(count: int) -> None:
+            say(count)
+            show(count)
+
+        yield advance
+
+
+@contextmanager
+def _bar(title: str, total: int | None, done: int) -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda count: None

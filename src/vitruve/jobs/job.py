@@ -10,6 +10,7 @@ from typing import Any
 
 from vitruve.atomic import atomic_json
 from vitruve.errors import RunError
+from vitruve.jobs.progress import Progress
 from vitruve.run import process_runs, read_json
 
 QUEUED, RUNNING, DONE, STOPPED, FAILED, LOST = "queued", "running", "done", "stopped", "failed", "lost"
@@ -97,6 +98,12 @@ class Job:
         end = self.read("end")
         return None if end is None else float(end["time"])
 
+    @property
+    def progress(self) -> Progress | None:
+        """How far its current step is; None before the first one, and of verbs that do not say it."""
+        record = self.read("progress")
+        return None if record is None else Progress.of(record)
+
     def said(self, lines: int = 200) -> list[str]:
         """The last lines of its log, as a terminal would show them at the end.
 
@@ -129,7 +136,7 @@ class Job:
         """One of the files of the job's folder.
 
         Args:
-            name: ``job``, ``runner``, ``process`` or ``end``.
+            name: ``job``, ``runner``, ``process``, ``progress`` or ``end``.
 
         Returns:
             Its content; None where there is none.

@@ -5,6 +5,7 @@ python -m vitruve.jobs.runner FOLDER
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from vitruve.jobs.job import Job
+from vitruve.jobs.progress import PROGRESS
 from vitruve.jobs.queue import Jobs
 
 _TURN_SECONDS = 0.2
@@ -40,6 +42,7 @@ def run(path: Path) -> int:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env=os.environ | {PROGRESS: str(job.path / "progress.json")},
         )
         child = psutil.Process(process.pid)
         job.write("process", {"pid": child.pid, "started": child.create_time(), "time": time.time()})
