@@ -17,16 +17,16 @@ TEMPORAL_NORM = "temporal_norm"
 
 
 def temporal_norm(
-    keypoints: Float[np.ndarray, "F V K 2"], before: Float[np.ndarray, "V K 2"] | None = None
+    keypoints: Float[np.ndarray, "F V K D"], before: Float[np.ndarray, "V K D"] | None = None
 ) -> Float[np.ndarray, "F V K"]:
     """How far each keypoint moved since the frame before.
 
     Args:
-        keypoints: Of consecutive frames, in pixels.
+        keypoints: Of consecutive frames, in pixels, or in space in any unit.
         before: Those of the frame before the first, where there is one.
 
     Returns:
-        Pixels; NaN in the first frame when there is none before it.
+        In the same unit; NaN in the first frame when there is none before it.
     """
     first = np.full_like(keypoints[:1], np.nan) if before is None else before[None]
     return np.asarray(np.linalg.norm(keypoints - np.concatenate([first, keypoints[:-1]]), axis=-1))

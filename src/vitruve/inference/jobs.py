@@ -153,7 +153,7 @@ def stamp_of(job: Job, identity: str, batch_size: int) -> dict[str, Any]:
     Raises:
         InputError: The source is not there.
     """
-    return {"source": _source_stamp(job.beside or job.source), "identity": identity, "batch_size": batch_size}
+    return {"source": stamp_of_source(job.beside or job.source), "identity": identity, "batch_size": batch_size}
 
 
 def is_finished(job: Job, stamp: dict[str, Any]) -> bool:
@@ -177,8 +177,20 @@ def is_finished(job: Job, stamp: dict[str, Any]) -> bool:
     return True
 
 
-def _source_stamp(source: Path | Sequence[Path]) -> str:
-    """Changes when a file is replaced or edited; reading whole videos to know that would take too long."""
+def stamp_of_source(source: Path | Sequence[Path]) -> str:
+    """Names a source as the note beside its table does; it changes when a file is replaced or edited.
+
+    Reading whole videos to know that would take too long: paths, sizes and times of change count.
+
+    Args:
+        source: A file, or several that are predicted together.
+
+    Returns:
+        The stamp.
+
+    Raises:
+        InputError: The source is not there.
+    """
     digest = hashlib.sha256()
     for path in [source] if isinstance(source, Path) else source:
         if not path.is_file():

@@ -1,0 +1,1 @@
+"""What is known of predicted videos, computed: their tables as traces, and the verbs that draw them."""
