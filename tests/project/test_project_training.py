@@ -157,6 +157,31 @@ def test_a_training_that_was_stopped_goes_on_where_it_was(new: Project, fake: di
         vitruve.train_project(new, finetune=True, resume=True, quiet=True)
 
 
+def test_a_training_is_named_and_goes_on_by_its_name(new: Project, fake: dict[str, Any]) -> None:
+    fake["stop"] = "KeypointDetect"
+    names = ("Run_20300101-000000", "Run_20310101-000000")
+    for name in names:
+        with pytest.raises(Interrupted):
+            vitruve.train_project(new, run=name, quiet=True)
+    fake["stop"] = None
+    runs = vitruve.train_project(new, run=names[0], resume=True, quiet=True)
+    assert {run.name for run in runs} == {names[0]}
+    assert fake["resumed"] == [new.models(Stage.KEYPOINT) / names[0]]
+    with pytest.raises(RunError, match="no training called Run_x to go on with"):
+        vitruve.train_project(new, run="Run_x", resume=True)
+    with pytest.raises(InputError, match="must begin with Run_"):
+        vitruve.train_project(new, run="../Run_x")
+
+
+def test_checking_a_training_trains_nothing(new: Project, fake: dict[str, Any]) -> None:
+    runs = vitruve.train_project(new, run="Run_a", finetune=True, check=True)
+    folders = [new.models(stage) for stage in (*Stage, Stage.HYBRID)]
+    assert runs == [folder / name for folder, name in zip(folders, [*["Run_a"] * 3, "Run_a-finetune"], strict=True)]
+    assert not fake["trained"] and not any(run.exists() for run in runs)
+    with pytest.raises(ConfigError, match=r"training\.epochs: unknown"):
+        vitruve.train_project(new, overrides=["training.epochs=3"], check=True)
+
+
 def test_a_training_that_was_stopped_goes_on_where_the_project_has_moved(
     fake: dict[str, Any], home: Path, tmp_path: Path
 ) -> None:

@@ -93,7 +93,12 @@ def train(
     finetune: Annotated[
         bool, typer.Option("--finetune", help="At last train all of HybridNet with a tenth of the learning rate.")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest training.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest training, or with the one that --run names.")
+    ] = False,
+    run: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What the runs are called: Run_..., by default with the time.")
+    ] = None,
     folder: ProjectsFolder = Path("projects"),
 ) -> None:
     """Train the networks of a project in order, or one of them; TensorBoard finds the logs in logs/."""
@@ -115,10 +120,11 @@ def train(
         resume=resume,
         overrides=tuple(overrides or ()),
         folder=folder,
+        run=run,
     )
-    for run in runs:
-        typer.echo(f"run: {run}")
-        for line in outcome(run):
+    for path in runs:
+        typer.echo(f"run: {path}")
+        for line in outcome(path):
             typer.echo(line)
 
 

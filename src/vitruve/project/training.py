@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ Mode = Literal["3D_only", "last_layers", "bifpn", "all"]
 """What HybridNet can learn; see ``model.mode``."""
 _MODES = get_args(Mode)
 
+_RUN_NAME = re.compile(r"Run_[\w.-]+")
 _FINETUNED = "-finetune"
 _NONE = "none"
 
@@ -52,6 +54,7 @@ class _Options:
     resume: bool
     overrides: Sequence[str]
     quiet: bool
+    run: str | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ def train_project(
     overrides: Sequence[str] = (),
     folder: str | Path = PROJECTS,
     quiet: bool = False,
+    run: str | None = None,
+    check: bool = False,
 ) -> list[Path]:
     """Train one network of a project, or all of them in order; each is an ordinary run in ``models/``.
 
@@ -91,10 +96,12 @@ def train_project(
         mode: What HybridNet learns: ``3D_only``, ``last_layers``, ``bifpn`` or ``all``.
         finetune: Then train all of HybridNet with a tenth of the learning rate; where HybridNet is trained alone, only
             that, from its latest run on.
-        resume: Go on with the newest training.
+        resume: Go on with the training that ``run`` names, or with the newest.
         overrides: Settings of Vitruve that differ, as ``key.sub=value``.
         folder: Where projects are.
         quiet: Show no progress.
+        run: What the runs are called, ``Run_`` and more; by default the time.
+        check: Train nothing, only make sure that it can be.
 
     Returns:
         The runs, also those that were finished before where training goes on.
@@ -119,6 +126,7 @@ def train_project(
         resume=resume,
         overrides=overrides,
         quiet=quiet,
+        run=run,
     )
     project = project if isinstance(project, Project) else Project.open(project, folder)
     together = what.lower() == _ALL
@@ -129,6 +137,8 @@ def train_project(
     configs = [_config(project, step, steps, options, labels) for step in steps]
     if options.resume and all(is_finished(step.run) for step in steps):
         raise RunError(f"{steps[-1].run}: is finished, so there is nothing to go on with; train without --resume")
+    if check:
+        return [step.run for step in steps]
     for number, (step, config) in enumerate(zip(steps, configs, strict=True), 1):
         if options.resume and is_finished(step.run):
             continue
@@ -167,7 +177,9 @@ def _steps(project: Project, only: Stage | None, options: _Options) -> list[_Ste
     """What is trained, in order. All runs of one training have one name."""
     in_space = project.config.DATASET.DATASET_3D is not None
     stages = [only] if only else [stage for stage in Stage if in_space or stage is not Stage.HYBRID]
-    name = _newest(project, stages) if options.resume else project.new_run_name()
+    name = _newest(project, stages, options.run) if options.resume else options.run or project.new_run_name()
+    if not _RUN_NAME.fullmatch(name):
+        raise InputError(f"run '{name}': must begin with Run_, and have letters, digits, '-', '_' and '.' only")
     fine = options.finetune and Stage.HYBRID in stages
     if options.finetune and not fine:
         raise InputError("--finetune: is of HybridNet; train all or hybridnet")
@@ -179,11 +191,12 @@ def _steps(project: Project, only: Stage | None, options: _Options) -> list[_Ste
     return steps
 
 
-def _newest(project: Project, stages: Sequence[Stage]) -> str:
+def _newest(project: Project, stages: Sequence[Stage], named: str | None) -> str:
     names = [run.name.removesuffix(_FINETUNED) for stage in stages for run in project.runs(stage)]
-    if not names:
-        raise RunError(f"{project.path}: has no training to go on with; train without --resume")
-    return max(names)
+    if not names or named not in (None, *names):
+        called = "" if named is None else f" called {named}"
+        raise RunError(f"{project.path}: has no training{called} to go on with; train without --resume")
+    return named or max(names)
 
 
 def _check(project: Project, stages: set[Stage]) -> dict[str, Labels]:
