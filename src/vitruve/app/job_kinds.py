@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vitruve.app.progress import Progress
+from vitruve.app.progress import Standing
 from vitruve.app.training.progress import go_on_arguments, training_progress
 from vitruve.jobs import Job
 
@@ -15,20 +15,12 @@ class JobKind:
     """Jobs of one kind, which ``about["kind"]`` names.
 
     Attributes:
-        noun: What such a job is called.
-        progress: How far a job is; None while nothing is known.
+        standing: How far a job is; None while nothing is known.
         go_on: Arguments of the verb with which a job that has ended early goes on.
     """
 
-    noun: str = "job"
-    progress: Callable[[Job], Progress | None] = lambda job: None
-    go_on: Callable[[Job], tuple[str, ...]] = lambda job: job.arguments
-
-
-KINDS: dict[str, JobKind] = {
-    "train": JobKind("training", training_progress, go_on_arguments),
-}
-"""Kinds of which more is known than how their process stands. Others begin anew when they are to go on."""
+    standing: Callable[[Job], Standing | None]
+    go_on: Callable[[Job], tuple[str, ...]]
 
 
 def kind_of(job: Job) -> JobKind:
@@ -36,4 +28,19 @@ def kind_of(job: Job) -> JobKind:
     return KINDS.get(job.about.get("kind", ""), _PLAIN)
 
 
-_PLAIN = JobKind()
+def _as_it_says(job: Job) -> Standing | None:
+    """What the process itself says of the step at hand."""
+    progress = job.progress
+    if progress is None:
+        return None
+    count = f"{progress.done}" if progress.total is None else f"{progress.done} of {progress.total}"
+    return Standing(progress.share, f"{progress.title}: {count}", progress.seconds_left)
+
+
+KINDS: dict[str, JobKind] = {
+    "train": JobKind(training_progress, go_on_arguments),
+}
+"""Kinds of which more is known than their process itself says. Others are handed in as they were when they are to go
+on."""
+
+_PLAIN = JobKind(_as_it_says, lambda job: job.arguments)

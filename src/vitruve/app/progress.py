@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far something is.
+class Standing:
+    """How far something is, as a page shows it.
 
     Attributes:
         share: Of the whole, from 0 to 1; None where that is not known.

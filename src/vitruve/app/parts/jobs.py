@@ -13,7 +13,7 @@ import streamlit as st
 
 from vitruve.app.job_kinds import kind_of
 from vitruve.app.place import Place
-from vitruve.app.progress import Progress, duration
+from vitruve.app.progress import Standing, duration
 from vitruve.errors import RunError
 from vitruve.jobs import Job
 from vitruve.jobs.job import DONE, FAILED, LOST, QUEUED, RUNNING, STOPPED
@@ -137,7 +137,7 @@ def _watched(place: Place, number: str, key: str, log: bool, was_active: bool) -
     with st.container(border=True):
         _head(job)
         if job.active:
-            show_progress(kind_of(job).progress(job), waits=job.state == QUEUED)
+            show_progress(kind_of(job).standing(job), waits=job.state == QUEUED)
         elif job.message:
             st.error(job.message)
         _buttons(place, job, key)
@@ -154,26 +154,26 @@ def _head(job: Job) -> None:
         st.caption(_times(job))
 
 
-def show_progress(progress: Progress | None, *, waits: bool = False) -> None:
+def show_progress(standing: Standing | None, *, waits: bool = False) -> None:
     """Bars of how far something is: the whole, and the part at hand.
 
     Args:
-        progress: How far; None while nothing is known.
+        standing: How far; None while nothing is known.
         waits: It waits for its turn.
     """
     if waits:
         st.caption("Waits until what was handed in before it has ended.")
         return
-    if progress is None:
+    if standing is None:
         st.caption("At work; how far it is, its log says.")
         return
-    left = "" if progress.seconds_left is None else f"; {duration(progress.seconds_left)} left"
-    if progress.share is None:
-        st.caption(f"{progress.text}{left}")
+    left = "" if standing.seconds_left is None else f"; {duration(standing.seconds_left)} left"
+    if standing.share is None:
+        st.caption(f"{standing.text}{left}")
     else:
-        st.progress(min(1.0, max(0.0, progress.share)), f"{progress.text}{left}")
-    if progress.part is not None:
-        st.progress(min(1.0, max(0.0, progress.part)), progress.part_text)
+        st.progress(min(1.0, max(0.0, standing.share)), f"{standing.text}{left}")
+    if standing.part is not None:
+        st.progress(min(1.0, max(0.0, standing.part)), standing.part_text)
 
 
 def _buttons(place: Place, job: Job, key: str) -> None:

@@ -6,8 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
-from vitruve.app.progress import Progress
+from vitruve.app.progress import Standing
 from vitruve.errors import RunError
 from vitruve.jobs import Job
 from vitruve.run import RunFiles, Status
@@ -41,7 +42,14 @@ class Step:
         return min(float(self.epochs), self.status.completed + self.status.epoch_share)
 
 
-def about_steps(steps: Sequence[Step]) -> dict[str, str]:
+class AboutSteps(TypedDict):
+    """What a job of a training remembers of its networks: one run a line, and as many numbers of epochs."""
+
+    runs: str
+    epochs: str
+
+
+def about_steps(steps: Sequence[Step]) -> AboutSteps:
     """What a job of a training remembers of its networks.
 
     Args:
@@ -70,11 +78,11 @@ def steps_of(job: Job) -> list[Step]:
     return [
         Step(run, status.total if status is not None and status.total else planned, status)
         for run, planned in zip(runs, epochs, strict=False)
-        for status in [standing(run)]
+        for status in [run_status(run)]
     ]
 
 
-def standing(run: Path) -> Status | None:
+def run_status(run: Path) -> Status | None:
     """How the training of a run stands; of an ensemble, with the network at hand.
 
     Args:
@@ -98,7 +106,7 @@ def standing(run: Path) -> Status | None:
     return status
 
 
-def training_progress(job: Job) -> Progress | None:
+def training_progress(job: Job) -> Standing | None:
     """How far a training is.
 
     Args:
@@ -111,7 +119,7 @@ def training_progress(job: Job) -> Progress | None:
     return progress_of(steps_of(job), time.time())
 
 
-def progress_of(steps: Sequence[Step], now: float) -> Progress | None:
+def progress_of(steps: Sequence[Step], now: float) -> Standing | None:
     """How far networks that are trained one after the other are.
 
     Args:
@@ -127,17 +135,17 @@ def progress_of(steps: Sequence[Step], now: float) -> Progress | None:
     share = sum(step.done for step in steps) / planned
     at_hand = next((step for step in steps if step.status is None or step.status.status != COMPLETED), None)
     if at_hand is None:
-        return Progress(1.0, "done")
+        return Standing(1.0, "done")
     number = steps.index(at_hand) + 1
     name = f"{at_hand.run.parent.name} ({number} of {len(steps)}): " if len(steps) > 1 else ""
     status = at_hand.status
     if status is None or status.process is None:
-        return Progress(share, f"{name}reading images and settings")
+        return Standing(share, f"{name}reading images and settings")
     if status.status == EVALUATING:
-        return Progress(share, f"{name}measuring errors on the labelled images, and what follows training")
+        return Standing(share, f"{name}measuring errors on the labelled images, and what follows training")
     epoch = f"epoch {min(status.completed + 1, at_hand.epochs)} of {at_hand.epochs}"
     left = None if status.seconds_left is None else max(0.0, status.seconds_left - (now - status.timestamp))
-    return Progress(share, f"{name}{epoch}", left, status.epoch_share, f"{status.epoch_share:.0%} of this epoch")
+    return Standing(share, f"{name}{epoch}", left, status.epoch_share, f"{status.epoch_share:.0%} of this epoch")
 
 
 def go_on_arguments(job: Job) -> tuple[str, ...]:

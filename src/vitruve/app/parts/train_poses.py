@@ -1,0 +1,157 @@
+"""The form that begins a training of one network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from vitruve.app.parts.jobs import jobs_of, show_command, submit, submitting
+from vitruve.app.parts.runs import field_key, runs_of
+from vitruve.app.place import Place
+from vitruve.app.projects import AppProject
+from vitruve.app.training.command import AS_SET, PUBLISHED, RANDOM, PosesTraining, run_name, settings_lines
+from vitruve.app.training.progress import Step, about_steps
+from vitruve.config.compose import compose
+from vitruve.config.schema import Config
+from vitruve.errors import VitruveError
+
+_OUTPUTS = "outputs"
+
+
+def poses_form(place: Place) -> None:
+    """Fields of a training, checked while they are filled in, and the button that begins it.
+
+    Args:
+        place: A project of kind ``poses`` must be open.
+    """
+    project = place.project
+    assert project is not None
+    settings = _settings(str(project.config), project.config.stat().st_mtime_ns, ())
+    if isinstance(settings, str):
+        st.error(settings)
+        return
+
+    def key(name: str) -> str:
+        return field_key(place, f"train:{name}")
+
+    name = st.text_input(
+        "Name of the run",
+        settings.model.model_type,
+        key=key("name"),
+        help="Its folder in outputs; a number is added where there is one of that name.",
+    )
+    epochs = st.number_input(
+        "Epochs",
+        min_value=1,
+        max_value=1_000_000,
+        value=settings.training.max_epochs,
+        step=1,
+        key=key("epochs"),
+        help="How often all training images are seen.",
+    )
+    runs = {run.name: str(run.path) for run in runs_of(place) if not run.files.members()}
+    weights = st.selectbox(
+        "Starting weights",
+        [AS_SET, RANDOM, PUBLISHED, *runs],
+        key=key("weights"),
+        format_func=lambda choice: _started_from(choice, settings),
+        help="From published weights of the backbone training is shorter; a run's weights go on from what it learned.",
+    )
+    with st.expander("More", icon=":material/tune:"):
+        networks = st.number_input(
+            "Networks",
+            min_value=1,
+            max_value=100,
+            value=settings.ensemble,
+            key=key("networks"),
+            help="Several make an ensemble, which says how sure it is; training takes as many times as long.",
+        )
+        typed = st.text_area(
+            "Settings that differ in this run",
+            key=key("more"),
+            placeholder="training.train_batch_size=4",
+            help="One a line, as key=value. What should differ in all runs belongs on the page Settings.",
+        )
+    try:
+        training = PosesTraining(
+            project.config,
+            _free(place, project, run_name(name)),
+            None if epochs == settings.training.max_epochs else epochs,
+            runs.get(weights, weights),
+            None if networks == settings.ensemble else networks,
+            settings_lines(typed),
+        )
+    except VitruveError as error:
+        st.error(str(error))
+        return
+    made = _settings(str(project.config), project.config.stat().st_mtime_ns, tuple(training.overrides))
+    if isinstance(made, str):
+        st.error(made)
+        return
+    st.caption(_summary(made))
+    waiting = any(job.active and job.waits for job in place.jobs.all())
+    count = made.training.max_epochs
+    does = f"{'Queue' if waiting else 'Train'} {f'{count} epochs' if count else f'{made.training.max_steps} steps'}"
+    if st.button(
+        f"{does} into {_OUTPUTS}/{training.run.name}",
+        type="primary",
+        icon=":material/model_training:",
+        width="stretch",
+        key=key("start"),
+        help="It begins when what was handed in before it has ended." if waiting else None,
+    ):
+        _start(place, project, training, made)
+    show_command(training.arguments)
+
+
+def _start(place: Place, project: AppProject, training: PosesTraining, made: Config) -> None:
+    with submitting():
+        # Another browser may have taken the name since this page was drawn.
+        run = _free(place, project, training.run.name)
+        chosen = PosesTraining(
+            training.config, run, training.epochs, training.weights, training.networks, training.more
+        )
+        steps = [Step(run, (made.training.max_epochs or 0) * made.ensemble)]
+        submit(
+            place, chosen.arguments, title=f"Train {run.name}", kind="train", run=place.name(run), **about_steps(steps)
+        )
+    st.rerun()
+
+
+def _free(place: Place, project: AppProject, name: str) -> Path:
+    """A directory for a run that neither is there nor is about to be made by a job."""
+    taken = {line for job in jobs_of(place, "train") if job.active for line in job.about.get("runs", "").split("\n")}
+    path, number = project.new_run(name), 2
+    while str(path) in taken:
+        path, number = project.new_run(f"{name}_{number}"), number + 1
+    return path
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _settings(config: str, changed: int, overrides: tuple[str, ...]) -> Config | str:
+    """The settings of a training, or what is wrong with them."""
+    try:
+        return compose(config, None, overrides, quiet=True).config
+    except VitruveError as error:
+        return str(error)
+
+
+def _started_from(choice: str, settings: Config) -> str:
+    if choice == AS_SET:
+        set_so = settings.model.checkpoint or settings.model.backbone_checkpoint
+        said = f"from {set_so.name}" if set_so else PUBLISHED if settings.training.backbone_pretrained else RANDOM
+        return f"As the settings say ({said})"
+    return {RANDOM: "Random", PUBLISHED: f"Published weights of {settings.model.backbone}"}.get(choice, choice)
+
+
+def _summary(settings: Config) -> str:
+    size = settings.data.image_resize_dims
+    looks = "" if size is None else f" on {size.width} x {size.height} px"
+    unlabelled = f"; also learns from video: {', '.join(settings.model.losses_to_use)}" * bool(
+        settings.model.losses_to_use
+    )
+    return (
+        f"{settings.model.model_type} with {settings.model.backbone}{looks}, batches of "
+        f"{settings.training.train_batch_size}{unlabelled}"
+    )

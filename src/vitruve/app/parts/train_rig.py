@@ -1,0 +1,239 @@
+"""The form that begins a training in a project of several cameras: all networks, or one of them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from vitruve.app.parts.jobs import show_command, submit, submitting
+from vitruve.app.parts.runs import field_key, runs_of
+from vitruve.app.place import Place
+from vitruve.app.projects import RIG, find_projects
+from vitruve.app.training.command import ALL, RigTraining, settings_lines
+from vitruve.app.training.progress import Step, about_steps
+from vitruve.errors import VitruveError
+from vitruve.project import Project, Stage
+from vitruve.project.folder import LATEST, is_finished
+from vitruve.project.training import train_project
+
+_NONE = "none"
+_SCRATCH = "from scratch"
+_MODES = {
+    "3D_only": "the network in space alone",
+    "last_layers": "also the last layers of KeypointDetect",
+    "bifpn": "also KeypointDetect without its backbone",
+    "all": "everything",
+}
+
+
+def rig_form(place: Place) -> None:
+    """Fields of a training, and the button that checks it and begins it.
+
+    Args:
+        place: A project of kind ``rig`` must be open.
+    """
+    assert place.project is not None
+    project = place.project.rig
+
+    def key(name: str) -> str:
+        return field_key(place, f"train:{name}")
+
+    config = project.config
+    stages = [stage for stage in Stage if config.DATASET.DATASET_3D is not None or stage is not Stage.HYBRID]
+    what = st.segmented_control(
+        "Train",
+        [ALL, *(stage.short for stage in stages)],
+        default=ALL,
+        required=True,
+        key=key("what"),
+        format_func=lambda name: "All" if name == ALL else str(Stage.named(name)),
+        help="All trains the networks in order, each on what the one before has learned. That is how to begin.",
+    )
+    what = what or ALL
+    chosen = stages if what == ALL else [Stage.named(what)]
+    epochs = {}
+    for column, stage in zip(st.columns(len(chosen)), chosen, strict=True):
+        planned = getattr(config, stage.section).NUM_EPOCHS
+        epochs[stage.short] = column.number_input(
+            f"Epochs of {stage}", min_value=1, max_value=1_000_000, value=planned, key=key(f"epochs:{stage}")
+        )
+    training = RigTraining(project.path, _name(place, project), what, epochs)
+    training = _weights(place, project, training, key)
+    with st.expander("More", icon=":material/tune:"):
+        typed = st.text_area(
+            "Settings that differ in this training",
+            key=key("more"),
+            placeholder="training.precision=32",
+            help="Settings of Vitruve, one a line, as key=value. What is in config.yaml belongs on the page Settings.",
+        )
+    try:
+        training = replace(training, more=settings_lines(typed))
+    except VitruveError as error:
+        st.error(str(error))
+        return
+    waiting = any(job.active and job.waits for job in place.jobs.all())
+    total = sum(epochs.values())
+    networks = "all networks" if what == ALL else str(chosen[0])
+    if st.button(
+        f"{'Queue' if waiting else 'Train'} {networks}, {total} epochs",
+        type="primary",
+        icon=":material/model_training:",
+        width="stretch",
+        key=key("start"),
+        help="It begins when what was handed in before it has ended." if waiting else None,
+    ):
+        _start(place, project, training)
+    show_command(training.arguments)
+
+
+def _weights(place: Place, project: Project, training: RigTraining, key: Callable[[str], str]) -> RigTraining:
+    """What the networks start from and are built on."""
+    pretrained = _pretrained(place, project)
+    if training.what == ALL:
+        start = st.selectbox(
+            "Starting weights",
+            [_SCRATCH, *pretrained],
+            key=key("pretrained"),
+            format_func=_capital,
+            help="Networks in a folder 'pretrained' of this project or beside it, or of another project.",
+        )
+        training = replace(training, pretrained=pretrained.get(start, ""))
+        fine = (
+            st.toggle("Then train all of HybridNet at last", key=key("finetune"), help=_FINETUNE)
+            if _in_space(project)
+            else False
+        )
+        return replace(training, finetune=fine)
+    stage = Stage.named(training.what)
+    own = _finished(place, stage)
+    if stage is not Stage.HYBRID:
+        start = st.selectbox(
+            "Starting weights",
+            [_SCRATCH, *own, *pretrained],
+            key=key(f"weights:{stage}"),
+            format_func=_capital,
+        )
+        training = replace(training, weights=own.get(start, ""), pretrained=pretrained.get(start, ""))
+        if stage is Stage.CENTER:
+            return training
+        center = _built_on(place, Stage.CENTER, key, "Finds the animal in predictions; training looks around labels.")
+        return replace(training, weights_center=center)
+    keypoint = _built_on(place, Stage.KEYPOINT, key, "The network of images that is taken into space.")
+    center = _built_on(place, Stage.CENTER, key, "Finds the animal.")
+    start = st.selectbox(
+        "Starting weights",
+        ["KeypointDetect alone", *own, *pretrained],
+        key=key(f"weights:{stage}"),
+        help="A run of HybridNet goes on from what it learned.",
+    )
+    mode = st.selectbox(
+        "What is learned", list(_MODES), key=key("mode"), format_func=lambda mode: _capital(_MODES[mode])
+    )
+    fine = st.toggle("Only fine-tune all of the latest run", key=key("finetune"), help=_FINETUNE)
+    return replace(
+        training,
+        weights=own.get(start, ""),
+        pretrained=pretrained.get(start, ""),
+        weights_keypoint=keypoint,
+        weights_center=center,
+        mode=mode,
+        finetune=fine,
+    )
+
+
+def _built_on(place: Place, stage: Stage, key: Callable[[str], str], help: str) -> str:
+    """Which run of another network is taken; empty for the latest."""
+    own = _finished(place, stage)
+    if not own:
+        st.warning(f"{stage} has no finished run yet; train it first, or train all.", icon=":material/info:")
+        return ""
+    chosen = st.selectbox(str(stage), list(own), key=key(f"on:{stage}"), format_func=_capital, help=help)
+    return "" if own[chosen] == LATEST else own[chosen]
+
+
+def _finished(place: Place, stage: Stage) -> dict[str, str]:
+    """Finished runs of a network as they are named, the latest first, and as the command line takes them."""
+    runs = [run.path for run in runs_of(place, stage=str(stage)) if is_finished(run.path)]
+    found = {run.name: str(run) for run in sorted(runs, reverse=True)}
+    return {f"{LATEST} ({next(iter(found))})": LATEST, **found} if found else {}
+
+
+def _pretrained(place: Place, project: Project) -> dict[str, str]:
+    """Folders of networks that were trained elsewhere, as they are named and where they are."""
+    own = [folder for place_ in project.pretrained if place_.is_dir() for folder in sorted(place_.iterdir())]
+    found = {f"pretrained: {folder.name}": folder for folder in own if folder.is_dir()}
+    for other in find_projects(place.workspace):
+        if other.kind == RIG and other.path != project.path and any(run.finished for run in other.runs()):
+            found[f"project: {other.name}"] = other.path / "models"
+    return {name: str(folder) for name, folder in found.items() if place.workspace.holds(folder)}
+
+
+def _start(place: Place, project: Project, training: RigTraining) -> None:
+    with submitting(), st.spinner("Checking settings and labels"):
+        training = replace(training, run=_name(place, project))
+        try:
+            runs = _checked(project, training)
+        except VitruveError as error:
+            st.error(str(error))
+            return
+        epochs = [training.epochs[Stage.named(run.parent.name).short] for run in runs]
+        what = "all networks" if training.what == ALL else str(Stage.named(training.what))
+        submit(
+            place,
+            training.arguments,
+            title=f"Train {what}, {training.run}",
+            kind="train",
+            run=training.run,
+            **about_steps([Step(run, count) for run, count in zip(runs, epochs, strict=True)]),
+        )
+    st.rerun()
+
+
+def _checked(project: Project, training: RigTraining) -> list[Path]:
+    """The runs that a training makes; what is wrong with it is said before it begins."""
+    return train_project(
+        project,
+        training.what,
+        epochs=dict(training.epochs),
+        weights=training.weights or None,
+        weights_keypoint=training.weights_keypoint or LATEST,
+        weights_center=training.weights_center or LATEST,
+        pretrained=training.pretrained or None,
+        mode=training.mode,  # type: ignore[arg-type]
+        finetune=training.finetune,
+        overrides=tuple(training.more),
+        quiet=True,
+        run=training.run,
+        check=True,
+    )
+
+
+def _name(place: Place, project: Project) -> str:
+    """A name that neither a run nor a job has."""
+    taken = {job.about.get("run") for job in place.jobs.all() if job.about.get("project") == str(project.path)}
+    moment = datetime.datetime.now()
+    name = project.new_run_name()
+    while name in taken:
+        moment += datetime.timedelta(seconds=1)
+        name = project.new_run_name(partial(_same, moment))
+    return name
+
+
+def _same(moment: datetime.datetime) -> datetime.datetime:
+    return moment
+
+
+def _in_space(project: Project) -> bool:
+    return project.config.DATASET.DATASET_3D is not None
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_FINETUNE = "All of HybridNet learns together once more, with a tenth of the learning rate."

@@ -1,0 +1,146 @@
+"""Trainings as they go on: bars, curves, and those that were started elsewhere."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import streamlit as st
+
+from vitruve.app.figures.training import error_figure, loss_figure
+from vitruve.app.parts.jobs import command_line, jobs_of, show_job, show_progress, submit, submitting
+from vitruve.app.place import Place
+from vitruve.app.projects import RunEntry
+from vitruve.app.training.command import go_on_with
+from vitruve.app.training.curves import read_curves
+from vitruve.app.training.progress import COMPLETED, Step, about_steps, progress_of, run_status, steps_of
+from vitruve.app.training.units import error_unit
+from vitruve.errors import VitruveError
+from vitruve.jobs import Job
+
+_EVERY = 2.0
+_ENDED = 4
+
+
+def show_trainings(place: Place) -> None:
+    """What is trained now with its curves, what waits, and what ended last.
+
+    Args:
+        place: A project must be open.
+    """
+    jobs = jobs_of(place, "train")
+    active = [job for job in jobs if job.active]
+    ended = [job for job in jobs if not job.active]
+    elsewhere = _elsewhere(place, jobs)
+    if not jobs and not elsewhere:
+        st.info(
+            "Nothing has been trained here yet. Begin a training on the left; its curves appear here, and it goes on "
+            "when this page is closed.",
+            icon=":material/show_chart:",
+        )
+    for job in sorted(active, key=lambda job: (job.started is None, job.id)):
+        show_job(place, job, "train")
+        if job.started is not None:
+            _watch_curves(place, job)
+    for run in elsewhere:
+        _show_elsewhere(place, run)
+    if ended:
+        st.subheader("Ended")
+    for place_in_list, job in enumerate(ended[:_ENDED]):
+        show_job(place, job, "train")
+        if place_in_list == 0 and not any(job.started for job in active):
+            _watch_curves(place, job)
+
+
+def _watch_curves(place: Place, job: Job) -> None:
+    every = _EVERY if job.active else None
+    st.fragment(_curves_of_job, run_every=every)(place, job.id)
+
+
+def _curves_of_job(place: Place, number: str) -> None:
+    try:
+        steps = steps_of(place.jobs.get(number))
+    except VitruveError:
+        return
+    begun = [step for step in steps if step.status is not None]
+    if not begun:
+        return
+    shown = begun[-1].run
+    if len(steps) > 1:
+        names = {step.run.parent.name + _ending(step.run): step.run for step in begun}
+        chosen = st.segmented_control(
+            "Network",
+            list(names),
+            key=f"train:network:{number}:{len(begun)}",
+            default=list(names)[-1],
+            required=True,
+            label_visibility="collapsed",
+        )
+        shown = names.get(chosen or "", shown)
+    show_curves(shown, f"train:{number}")
+
+
+def _ending(run: Path) -> str:
+    return ", all of it" if run.name.endswith("-finetune") else ""
+
+
+def show_curves(run: Path, key: str) -> None:
+    """Loss and validation error of a run, as far as it is.
+
+    Args:
+        run: The run directory.
+        key: Of the figures, unique on the page.
+    """
+    found = read_curves(run, run.name, error_unit(run))
+    if not found:
+        st.caption("Curves appear after the first epoch.")
+        return
+    curves = found[-1]
+    if len(found) > 1:
+        st.caption(f"Of the network at hand, {curves.name}.")
+    left, right = st.columns(2)
+    left.plotly_chart(loss_figure(curves), key=f"{key}:loss", config=_BARE)
+    if curves.error is None:
+        right.caption("The validation error appears after the first validation.")
+        return
+    right.plotly_chart(error_figure(curves), key=f"{key}:error", config=_BARE)
+
+
+def _elsewhere(place: Place, jobs: list[Job]) -> list[RunEntry]:
+    """Runs that are not finished and that no job is known of: they were begun on a command line."""
+    known = {step.run for job in jobs for step in steps_of(job)}
+    assert place.project is not None
+    found = []
+    for run in place.project.runs():
+        status = run_status(run.path)
+        if run.path not in known and status is not None and status.status != COMPLETED:
+            found.append(run)
+    return found
+
+
+def _show_elsewhere(place: Place, run: RunEntry) -> None:
+    running = (run.status is not None) and run.status.process is not None
+    st.fragment(_elsewhere_now, run_every=_EVERY if running else None)(place, run, running)
+
+
+def _elsewhere_now(place: Place, run: RunEntry, was_running: bool) -> None:
+    assert place.project is not None
+    status = run_status(run.path)
+    if status is None or (was_running and status.process is None):
+        st.rerun()
+    with st.container(border=True):
+        st.markdown(f"**{run.name}**, begun outside of this app")
+        if was_running:
+            show_progress(progress_of([Step(run.path, status.total, status)], time.time()))
+            show_curves(run.path, f"train:{run.name}")
+            return
+        arguments = go_on_with(place.project.path, run.stage, run.path)
+        st.caption(f"{status.status.lower()} after {status.completed} of {status.total} epochs. {status.message}")
+        if st.button("Go on", key=f"train:on:{run.path}", icon=":material/resume:", help=command_line(arguments)):
+            with submitting():
+                steps = [Step(run.path, status.total)]
+                submit(place, arguments, title=f"Train {run.name}", kind="train", run=run.name, **about_steps(steps))
+            st.rerun()
+
+
+_BARE = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
