@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from vitruve.app.parts.component import component
+from vitruve.app.parts.component import asset, component
 
 
 def stepper(
@@ -40,7 +40,7 @@ def stepper(
     chosen = min(max(_whole(st.session_state.get(key), start), 0), count - 1)
     st.session_state[key] = chosen
     inner = _inner(key)
-    component("stepper")(
+    component("stepper", asset("frame_controls.js"), styles=("frame_controls.css",))(
         key=inner,
         data={
             "frame": chosen,
