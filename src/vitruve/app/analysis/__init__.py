@@ -1,0 +1,1 @@
+"""What the pages of analysis show, computed: tables and marks, without anything of the browser."""
