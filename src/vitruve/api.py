@@ -181,6 +181,8 @@ def predict(
     flip: bool | None = None,
     scales: Sequence[float] | None = None,
     smooth: bool = False,
+    frame_start: int = 0,
+    number_frames: int = -1,
 ) -> list[Done]:
     """Predict videos, images, folders of them, or the images of a label file, into files.
 
@@ -201,6 +203,9 @@ def predict(
         flip: As for :func:`load_run`.
         scales: As for :func:`load_run`.
         smooth: Of an ensemble, smooth the predictions of videos over time, as :func:`smooth` does.
+        frame_start: The first frame of each video, counted from 0.
+        number_frames: How many frames; -1 for all to the end. A part of a video has files of its own,
+            ``<video>_frames_<first>_<last>``, whose rows have the numbers of the frames.
 
     Returns:
         What became of each table, with the files made and the seconds it took. Finished ones are skipped, interrupted
@@ -234,6 +239,8 @@ def predict(
         flip=flip,
         scales=None if scales is None else tuple(scales),
         smooth=smooth,
+        frame_start=frame_start,
+        number_frames=number_frames,
     )
     return (predict_ensemble if ensemble else predict_sources)(Path(run), [Path(item) for item in listed], options)
 

@@ -34,6 +34,10 @@ Scales = Annotated[
     ),
 ]
 BatchSize = Annotated[int | None, typer.Option(metavar="N", min=1, help="Images that go through the network together.")]
+FrameStart = Annotated[int, typer.Option("--frame-start", metavar="N", min=0, help="The first frame, from 0.")]
+NumberFrames = Annotated[
+    int, typer.Option("--number-frames", metavar="N", min=-1, help="How many frames; -1 for all to the end.")
+]
 ConfigPath = Annotated[
     str | None, typer.Option("--config-path", "-cp", metavar="DIR", help="Folder of the settings file.")
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vitruve.cli.options import BatchSize, Flip, Locator, Scales, listed, numbers
+from vitruve.cli.options import BatchSize, Flip, FrameStart, Locator, NumberFrames, Scales, listed, numbers
 
 
 def command(
@@ -62,6 +62,8 @@ def command(
         bool,
         typer.Option("--smooth", help="Of an ensemble, smooth the predictions of videos over time, with variances."),
     ] = False,
+    frame_start: FrameStart = 0,
+    number_frames: NumberFrames = -1,
 ) -> None:
     """Predict keypoints in videos and images."""
     from vitruve import api
@@ -84,6 +86,8 @@ def command(
             smooth=smooth,
             locator=locator,
             boxes=boxes,
+            frame_start=frame_start,
+            number_frames=number_frames,
         )
     except KeyboardInterrupt:
         raise Interrupted("stopped; the same command goes on where it stopped") from None

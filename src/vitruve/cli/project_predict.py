@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitruve.cli.options import BatchSize, Cameras, ProjectName, ProjectsFolder, listed
+from vitruve.cli.options import BatchSize, Cameras, FrameStart, NumberFrames, ProjectName, ProjectsFolder, listed
 
 if TYPE_CHECKING:
     from vitruve.pipeline.predict_3d import Predicted
@@ -16,8 +16,6 @@ _Center = Annotated[
     str,
     typer.Option("--weights-center-detect", metavar="RUN", help="Run that finds the animal: latest, name or folder."),
 ]
-_Start = Annotated[int, typer.Option("--frame-start", metavar="N", min=0, help="The first frame, from 0.")]
-_Count = Annotated[int, typer.Option("--number-frames", metavar="N", help="How many frames; -1 for all to the end.")]
 _Column = Annotated[bool, typer.Option("--frame-column", help="Begin the rows with the number of the frame.")]
 _Runtime = Annotated[
     str | None, typer.Option("--runtime", metavar="NAME", help="What carries the network out; as its settings say.")
@@ -70,8 +68,8 @@ def predict_3d(
     weights_hybridnet: Annotated[
         str, typer.Option("--weights-hybridnet", metavar="RUN", help="Run that gives points: latest, name or folder.")
     ] = "latest",
-    frame_start: _Start = 0,
-    number_frames: _Count = -1,
+    frame_start: FrameStart = 0,
+    number_frames: NumberFrames = -1,
     dataset_name: _Dataset = None,
     cameras: Cameras = "",
     shortest: Annotated[
@@ -115,8 +113,8 @@ def predict_2d(
             "--weights-keypoint-detect", metavar="RUN", help="Run that finds keypoints: latest, name or folder."
         ),
     ] = "latest",
-    frame_start: _Start = 0,
-    number_frames: _Count = -1,
+    frame_start: FrameStart = 0,
+    number_frames: NumberFrames = -1,
     frame_column: _Column = False,
     runtime: _Runtime = None,
     batch_size: BatchSize = None,
@@ -149,7 +147,7 @@ def create_videos_3d(
     threshold: _Threshold = 0.3,
     colormap: _Colormap = "jet",
     frame_start: _Drawn = None,
-    number_frames: _Count = -1,
+    number_frames: NumberFrames = -1,
     recording: Annotated[
         Path | None, typer.Option("--recording", metavar="DIR", help="Folder of the videos, where they have moved.")
     ] = None,
@@ -186,7 +184,7 @@ def create_videos_2d(
     threshold: _Threshold = 0.3,
     colormap: _Colormap = "jet",
     frame_start: _Drawn = None,
-    number_frames: _Count = -1,
+    number_frames: NumberFrames = -1,
     video: Annotated[
         Path | None, typer.Option("--video", metavar="PATH", help="The video, where it has moved.")
     ] = None,

@@ -121,7 +121,7 @@ class BoxPainter:
             )
 
 
-def draw_box_video(source: Path, table: Path, target: Path, classes: Sequence[str], look: Look) -> None:
+def draw_box_video(source: Path, table: Path, target: Path, classes: Sequence[str], look: Look, start: int = 0) -> None:
     """Draw the detections of a table into a copy of a video.
 
     Args:
@@ -130,6 +130,7 @@ def draw_box_video(source: Path, table: Path, target: Path, classes: Sequence[st
         target: The video to write.
         classes: Names of the classes.
         look: Says which are drawn.
+        start: The frame that the first row is of.
 
     Raises:
         InputError: A file cannot be read or written.
@@ -138,10 +139,11 @@ def draw_box_video(source: Path, table: Path, target: Path, classes: Sequence[st
     with (
         VideoReader(source) as video,
         VideoWriter(target, video.fps) as writer,
-        closing(overlap(video.frames(0), _AHEAD)) as images,
+        closing(overlap(video.frames(start), _AHEAD)) as images,
         progress(f"drawing {source.name}", video.estimated_count) as advance,
     ):
-        for frame, (image, (_, found)) in enumerate(zip(images, read_boxes(table, classes), strict=False)):
+        rows = zip(images, read_boxes(table, classes), strict=False)
+        for frame, (image, (_, found)) in enumerate(rows, start):
             painter.count(found)
             writer.write(painter.draw(image, frame, found))
             advance(1)

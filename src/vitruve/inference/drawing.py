@@ -93,7 +93,7 @@ class Painter:
 
 
 def draw_video(
-    source: Path, table: Path, target: Path, skeleton: Skeleton, look: Look, *, tracked: bool = False
+    source: Path, table: Path, target: Path, skeleton: Skeleton, look: Look, *, tracked: bool = False, start: int = 0
 ) -> None:
     """Draw predictions from a table into a copy of a video.
 
@@ -104,6 +104,7 @@ def draw_video(
         skeleton: Edges and colours.
         look: How keypoints are drawn.
         tracked: Each individual of the table is one throughout; otherwise they are followed from frame to frame.
+        start: The frame that the first row is of.
 
     Raises:
         InputError: A file cannot be read or written.
@@ -112,7 +113,7 @@ def draw_video(
     likely = np.ones(found.visible.shape) if found.scores is None else found.scores
     points = np.concatenate([found.keypoints, likely[..., None]], -1)
     several = found.individuals != ("",)
-    _draw(source, points, target, Painter(skeleton, look, several=several), 0, several=several, tracked=tracked)
+    _draw(source, points, target, Painter(skeleton, look, several=several), start, several=several, tracked=tracked)
 
 
 def draw_points(
@@ -150,7 +151,7 @@ def _draw(
         closing(overlap(video.frames(start), _AHEAD)) as images,
         progress(f"drawing {source.name}", len(points)) as advance,
     ):
-        for frame, (image, people) in enumerate(zip(images, points, strict=False)):
+        for frame, (image, people) in enumerate(zip(images, points, strict=False), start):
             places = np.flatnonzero(np.isfinite(people).any((-2, -1))) if several else np.arange(len(people))
             found = Found(people[places], np.full(len(places), np.nan))
             painter.count(found)

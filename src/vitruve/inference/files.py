@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def predict_views(
             write_h5(job.table, job.table.with_suffix(".h5"))
         if job.labeled_video is not None and isinstance(job.source, Path):
             if not drawn and not (state.drawn and not overwrite and job.labeled_video.is_file()):
-                _draw(predictor.algorithm, job.source, job.table, job.labeled_video, look)
+                _draw(predictor.algorithm, job, look)
             atomic_json(job.drawn, _drawing(state.stamp, look))
     seconds = time.monotonic() - began
     return [_done(job, frames, seconds, skipped=False) for job in jobs]
@@ -211,8 +212,10 @@ def _write_tables(
             with saying(part):
                 streams[part] = stack.enter_context(part.open("a", encoding="utf-8", newline=""))
         known = _last_boxes(jobs, algorithm.needs.context + 1) if done else None
-        predictions = stack.enter_context(closing(predictor.stream_source(_readable(jobs), done, known)))
-        for group in groups(predictions, predictor.batch_size):
+        start = jobs[0].start + done
+        predictions = stack.enter_context(closing(predictor.stream_source(_readable(jobs), start, known)))
+        wanted = islice(predictions, None if jobs[0].count is None else jobs[0].count - done)
+        for group in groups(wanted, predictor.batch_size):
             for view, job in enumerate(jobs):
                 found = [layout.found(prediction, view) for prediction in group]
                 names = [row_name(prediction.frame.images[view], data_dir) for prediction in group]
@@ -265,11 +268,12 @@ def _painter(predictor: Predictor, look: Look) -> Painter | BoxPainter:
     return Painter(algorithm.task.skeleton, look, several=predictor.several)
 
 
-def _draw(algorithm: Algorithm, source: Path, table: Path, target: Path, look: Look) -> None:
+def _draw(algorithm: Algorithm, job: Job, look: Look) -> None:
+    assert job.labeled_video is not None and isinstance(job.source, Path)
     if algorithm.needs.boxes:
-        draw_box_video(source, table, target, algorithm.task.categories, look)
+        draw_box_video(job.source, job.table, job.labeled_video, algorithm.task.categories, look, job.start)
     else:
-        draw_video(source, table, target, algorithm.task.skeleton, look)
+        draw_video(job.source, job.table, job.labeled_video, algorithm.task.skeleton, look, start=job.start)
 
 
 def _open_writer(stack: ExitStack, job: Job) -> VideoWriter:
@@ -280,6 +284,8 @@ def _open_writer(stack: ExitStack, job: Job) -> VideoWriter:
 
 def _expected(job: Job) -> int | None:
     """How many rows the table will have, if known."""
+    if job.count is not None:
+        return job.count
     if isinstance(job.source, tuple):
         return len(job.source)
     if not is_video(job.source):

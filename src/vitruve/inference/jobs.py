@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from vitruve.media.video import is_video
 from vitruve.structures.labels import ImageRef
 
 FORMATS = ("csv", "h5", "coco")
+
+DRAWN = "_labeled"
+"""Ends the names of drawn videos."""
 
 # The folder of labelled images in projects of Lightning Pose and DeepLabCut; their label files name images from it on.
 _LABELED = "labeled-data"
@@ -31,6 +34,8 @@ class Job:
         formats: ``csv`` is always written; ``h5`` and ``coco`` beside it where named.
         boxes: The table of the boxes that were looked at, or None.
         beside: The sources of all views, where they are predicted together.
+        start: The first frame of a video.
+        count: How many frames of it; None for all.
     """
 
     source: Path | tuple[Path, ...]
@@ -39,6 +44,8 @@ class Job:
     formats: tuple[str, ...] = ("csv",)
     boxes: Path | None = None
     beside: tuple[Path, ...] = ()
+    start: int = 0
+    count: int | None = None
 
     @property
     def of_video(self) -> bool:
@@ -109,7 +116,7 @@ def jobs_for(
     images: dict[Path, list[Path]] = {}
     for source in sources:
         if is_video(source):
-            drawn = video_folder / "labeled_videos" / f"{source.stem}_labeled.mp4" if labeled_video else None
+            drawn = video_folder / "labeled_videos" / f"{source.stem}{DRAWN}.mp4" if labeled_video else None
             jobs.append(Job(source, video_folder / f"{source.stem}.csv", drawn, tuple(formats)))
         else:
             images.setdefault(source.parent.resolve(), []).append(source)
@@ -118,6 +125,28 @@ def jobs_for(
         jobs.append(Job(tuple(group), image_folder / f"{stem}.csv", None, tuple(formats)))
     check_tables(jobs)
     return jobs
+
+
+def part_of(job: Job, start: int, count: int) -> Job:
+    """The same job for some of the frames of its video, in files of their own.
+
+    Args:
+        job: Of a video.
+        start: The first frame.
+        count: How many.
+
+    Returns:
+        The job; its files are named after the frames.
+    """
+    named = f"_frames_{start}_{start + count - 1}"
+
+    def own(path: Path) -> Path:
+        return path.with_stem(path.stem + named)
+
+    drawn = job.labeled_video
+    if drawn is not None:
+        drawn = drawn.with_stem(drawn.stem.removesuffix(DRAWN) + named + DRAWN)
+    return replace(job, table=own(job.table), labeled_video=drawn, start=start, count=count)
 
 
 def check_tables(jobs: Sequence[Job]) -> None:
@@ -153,7 +182,8 @@ def stamp_of(job: Job, identity: str, batch_size: int) -> dict[str, Any]:
     Raises:
         InputError: The source is not there.
     """
-    return {"source": stamp_of_source(job.beside or job.source), "identity": identity, "batch_size": batch_size}
+    stamp = {"source": stamp_of_source(job.beside or job.source), "identity": identity, "batch_size": batch_size}
+    return stamp if job.count is None else {**stamp, "frames": [job.start, job.count]}
 
 
 def is_finished(job: Job, stamp: dict[str, Any]) -> bool:

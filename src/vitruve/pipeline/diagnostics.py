@@ -53,7 +53,7 @@ def write_for_labels(run: RunFiles, predictions: Labels, subspaces: Mapping[str,
             atomic_write(run.path / f"{stem}{middle}_{kind}.csv", table.to_csv(float_format="%.4f"))
 
 
-def write_for_video(tables: Sequence[Path], subspaces: Mapping[str, Subspace]) -> list[Path]:
+def write_for_video(tables: Sequence[Path], subspaces: Mapping[str, Subspace], start: int = 0) -> list[Path]:
     """``<table>_temporal_norm.csv`` and its like beside the predictions of a recording.
 
     Tables that are newer than the predictions are left as they are.
@@ -61,6 +61,7 @@ def write_for_video(tables: Sequence[Path], subspaces: Mapping[str, Subspace]) -
     Args:
         tables: The predictions, one file a view.
         subspaces: What poses are measured against.
+        start: The frame that the first row is of.
 
     Returns:
         The files, those that were there already too.
@@ -80,13 +81,13 @@ def write_for_video(tables: Sequence[Path], subspaces: Mapping[str, Subspace]) -
             for kind, paths in targets.items()
         }
         names, parts = _keypoints(tables)
-        begun = 0
+        begun = start
         for found in label_free_errors(parts, subspaces):
             for kind, values in found.items():
                 for view, stream in enumerate(streams[kind]):
                     index = range(begun, begun + len(values))
                     table = error_table(values[:, view], names, index)
-                    table.to_csv(stream, header=begun == 0, float_format="%.4f")
+                    table.to_csv(stream, header=begun == start, float_format="%.4f")
             begun += len(next(iter(found.values())))
     return files
 

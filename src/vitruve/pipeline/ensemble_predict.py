@@ -83,7 +83,7 @@ def predict_ensemble(directory: Path, sources: Sequence[Path], options: PredictO
             together.append(_medians(run, job, each, options))
         tables = [job.table for job in group]
         if group[0].of_video:
-            together = with_outputs(together, write_for_video(tables, subspaces_of(record)))
+            together = with_outputs(together, write_for_video(tables, subspaces_of(record), group[0].start))
         if group[0].of_video and options.heatmaps:
             names = [member.path.name for member in members]
             maps = [write_mean_heatmaps([inside(table, name) for name in names], table) for table in tables]
@@ -115,7 +115,7 @@ def _medians(run: RunFiles, job: Job, made: Sequence[Done], options: PredictOpti
     if job.labeled_video is not None and isinstance(job.source, Path):
         skeleton = Skeleton.from_dict(run.member(0).read_model()["task"]["skeleton"])
         look = look_of(Config.load(run.config).eval, options.threshold)
-        draw_video(job.source, job.table, job.labeled_video, skeleton, look)
+        draw_video(job.source, job.table, job.labeled_video, skeleton, look, start=job.start)
     atomic_json(job.finished, stamp)
     return Done(job.table, job.labeled_video, outputs, frames, seconds, False)
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vitruve.errors import InputError
-from vitruve.inference.jobs import Job, check_tables, jobs_for
+from vitruve.inference.jobs import Job, check_tables, jobs_for, part_of
 from vitruve.media.images import IMAGE_SUFFIXES
 from vitruve.media.sources import expand_sources
-from vitruve.media.video import VIDEO_SUFFIXES
+from vitruve.media.video import VIDEO_SUFFIXES, VideoReader
+from vitruve.pipeline.rig_recording import frames_of
 from vitruve.pipeline.views import grouped_jobs, grouped_tables, holds_views, jobs_of_views
 from vitruve.run import RunFiles
 
@@ -32,6 +33,8 @@ class PredictOptions:
     boxes: Path | None = None
     smooth: bool = False
     heatmaps: bool = False
+    frame_start: int = 0
+    number_frames: int = -1
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,23 @@ def make_plan(run: RunFiles, views: Sequence[str], sources: Sequence[Path], opti
         formats=options.formats,
         labeled_video=options.labeled_video,
     )
+    if (options.frame_start, options.number_frames) != (0, -1):
+        if tables or folders or not all(job.of_video for job in jobs):
+            raise InputError("--frame-start, --number-frames: are of videos; leave them out for images")
+        jobs = [_part(job, options) for job in jobs]
     groups = grouped_jobs(jobs, views) + [jobs_of_views(path, views, images, options.formats) for path in folders]
     labelled = [_label_jobs(group, views, images, options) for group in grouped_tables(tables, views)]
     check_tables([job for group in (*groups, *labelled) for job in group])
     return Plan(tuple(map(tuple, groups)), tuple(map(tuple, labelled)))
+
+
+def _part(job: Job, options: PredictOptions) -> Job:
+    """The frames that are wanted; all of them are the whole video, by whichever words."""
+    assert isinstance(job.source, Path)
+    with VideoReader(job.source) as video:
+        length = video.count()
+    count = frames_of(job.source, length, options.frame_start, options.number_frames)
+    return job if count == length else part_of(job, options.frame_start, count)
 
 
 def _label_jobs(tables: Sequence[Path], views: Sequence[str], images: Path, options: PredictOptions) -> list[Job]:

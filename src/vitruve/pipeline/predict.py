@@ -179,7 +179,7 @@ def _predict_together(opened: Opened, jobs: Sequence[Job], options: PredictOptio
         # What moves how far is asked of tracks, which several instances do not have yet.
         return made
     tables = [one.table for one in made]
-    made = with_outputs(made, write_for_video(tables, subspaces_of(opened.record)))
+    made = with_outputs(made, write_for_video(tables, subspaces_of(opened.record), jobs[0].start))
     if options.heatmaps:
         recording = Recording(path for job in jobs for path in _paths(job))
         made = with_outputs(made, write_heatmaps(opened.predictor, recording, tables))
@@ -214,6 +214,8 @@ def _expected(job: Job) -> int:
     """How many frames there will be, as far as is known."""
     if not job.of_video:
         return len(_paths(job))
+    if job.count is not None:
+        return job.count
     try:
         with VideoReader(_paths(job)[0]) as reader:
             return reader.estimated_count or 0
