@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from vitruve.config.explain import place
 from vitruve.config.schema import Config, Remarks
-from vitruve.config.yaml_file import nearest_file, read_yaml, yaml_error
+from vitruve.config.yaml_file import nearest_file, parse_yaml, read_yaml, yaml_error
 from vitruve.errors import ConfigError
 from vitruve.structures.skeletons import KNOWN
 
@@ -39,6 +40,9 @@ _PATHS = (
 _VIDEOS = ("data.video_dir", "data.target_dir", "eval.test_videos_directory")
 """Of these, what Lightning Pose looks for below ``data.data_dir``."""
 _OUTPUTS = ("eval.saved_vid_preds_dir",)
+
+# Hydra's state is one for all threads.
+_composing = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,29 @@ def compose_sweep(
     return runs
 
 
+def examine_text(text: str, path: Path) -> tuple[Config, Remarks]:
+    """Check settings before they are written to a file. Hydra, whose state all threads share, takes no part in it.
+
+    Args:
+        text: YAML, as the file would hold it.
+        path: The file, which relative paths start from.
+
+    Returns:
+        The settings that a training with this file would have, and what there is to say of them.
+
+    Raises:
+        ConfigError: The text is not YAML, a setting is wrong, or other files belong to it (``defaults``).
+    """
+    values = parse_yaml(text, path)
+    if "defaults" in values:
+        raise ConfigError(f"{path.name}: defaults: puts several files together; check it with: vitruve train {path}")
+    try:
+        return _settings(OmegaConf.create(values), path, ())
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if getattr(error, "full_key", None) else ""
+        raise ConfigError(f"{path.name}: {key}{_first_line(error)}; check the spelling") from error
+
+
 def overridden(overrides: Sequence[str]) -> dict[str, str]:
     """What overrides set.
 
@@ -241,6 +268,7 @@ def _hydra(source: Path | None, overrides: Sequence[Override]) -> Iterator[DictC
     folder = source.parent if source else None
     lines = [_addable(override, folder) for override in overrides]
     singleton = HydraConfig.instance()
+    _composing.acquire()
     before = singleton.cfg
     try:
         start = initialize_config_dir(str(folder), version_base=None) if folder else initialize(None, version_base=None)
@@ -263,6 +291,7 @@ def _hydra(source: Path | None, overrides: Sequence[Override]) -> Iterator[DictC
         raise ConfigError(f"{where}{key}{text}; check the spelling") from error
     finally:
         singleton.cfg = before
+        _composing.release()
 
 
 def _addable(override: Override, folder: Path | None) -> str:

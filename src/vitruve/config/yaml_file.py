@@ -34,19 +34,41 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: The file is missing, cannot be read, is not YAML, or holds something else than a mapping.
     """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file{nearest_file(path)}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text file (byte {error.start} is no UTF-8); give a YAML file") from error
+    return parse_yaml(text, path)
+
+
+def parse_yaml(text: str, path: Path | None = None) -> dict[str, Any]:
+    """A mapping of settings from its text.
+
+    Args:
+        text: YAML.
+        path: The file it is of, for messages.
+
+    Returns:
+        The mapping; empty for an empty text.
+
+    Raises:
+        ConfigError: It is not YAML, or something else than a mapping.
+    """
+    try:
+        values = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise yaml_error(error, path) from error
+    except (ValueError, RecursionError) as error:
+        # Such as a date on the 40th, or brackets within brackets a thousand times.
+        raise ConfigError(f"{path or 'the text'}: not valid YAML: {error}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: holds a {type(values).__name__}; settings are a mapping such as 'training: ...'")
+        where = path or "the text"
+        raise ConfigError(f"{where}: holds a {type(values).__name__}; settings are a mapping such as 'training: ...'")
     return values
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, StrictInt, ValidationError, ValidationInfo, field_va
 
 from vitruve.atomic import atomic_write
 from vitruve.config.explain import config_error
-from vitruve.config.yaml_file import read_yaml
+from vitruve.config.yaml_file import parse_yaml, read_yaml
 from vitruve.errors import nearest
 from vitruve.settings import Section
 
@@ -160,7 +160,27 @@ def read_config(path: Path) -> ProjectConfig:
     Raises:
         ConfigError: The file is missing or broken, or a value is unknown, wrong, or contradicts another.
     """
-    values, idle = _adopted(read_yaml(path), ProjectConfig)
+    return _checked(read_yaml(path), path)
+
+
+def parse_config(text: str, path: Path) -> ProjectConfig:
+    """Settings before they are written to a file.
+
+    Args:
+        text: YAML, as the file would hold it.
+        path: The file, for messages.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ConfigError: As for :func:`read_config`.
+    """
+    return _checked(parse_yaml(text, path), path)
+
+
+def _checked(read: Mapping[str, Any], path: Path) -> ProjectConfig:
+    values, idle = _adopted(read, ProjectConfig)
     try:
         config = ProjectConfig.model_validate(values)
     except ValidationError as error:
@@ -180,7 +200,12 @@ def write_config(config: ProjectConfig, path: Path) -> None:
     Raises:
         InputError: It cannot be written.
     """
-    atomic_write(path, "\n".join(_lines(config)) + "\n")
+    atomic_write(path, config_text(config))
+
+
+def config_text(config: ProjectConfig) -> str:
+    """Settings as YAML with a comment on each."""
+    return "\n".join(_lines(config)) + "\n"
 
 
 def _adopted(values: Mapping[str, Any], section: type[Section], place: str = "") -> tuple[dict[str, Any], list[str]]:

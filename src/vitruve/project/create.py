@@ -27,17 +27,19 @@ _WORKERS = 4
 
 
 @dataclass(frozen=True)
-class Created:
-    """A new project, and why its settings are what they are.
+class Planned:
+    """A project, and why its settings are what they are.
 
     Attributes:
-        project: The project.
+        project: The project; nothing is on disk before it is created.
+        config: Its settings.
         crop: How ``BOUNDING_BOX_SIZE`` was found.
         cube: How ``ROI_CUBE_SIZE`` and ``GRID_SPACING`` were found; None without a 3D set.
         reasons: Setting, value and reason, a line each.
     """
 
     project: Project
+    config: ProjectConfig
     crop: CropSize
     cube: CubeSize | None
     reasons: tuple[str, ...]
@@ -49,7 +51,7 @@ def create_project(
     dataset2d: str | Path | None = None,
     *,
     folder: str | Path = PROJECTS,
-) -> Created:
+) -> Planned:
     """Make a project whose settings are derived from its training set.
 
     Args:
@@ -63,6 +65,33 @@ def create_project(
 
     Raises:
         InputError: There is a project already, or a set is not as it should be. Nothing is written then.
+    """
+    made = plan_project(name, dataset3d, dataset2d, folder=folder)
+    write_config(made.config, made.project.config_file)
+    made.project.predictions.mkdir(exist_ok=True)
+    return made
+
+
+def plan_project(
+    name: str | Path,
+    dataset3d: str | Path | None = None,
+    dataset2d: str | Path | None = None,
+    *,
+    folder: str | Path = PROJECTS,
+) -> Planned:
+    """Derive the settings of a project from its training set, and write nothing.
+
+    Args:
+        name: As for :func:`create_project`, like all that follows.
+        dataset3d: TrainingSet of framesets.
+        dataset2d: TrainingSet of images.
+        folder: Where it would be made.
+
+    Returns:
+        The project as :func:`create_project` would make it.
+
+    Raises:
+        InputError: As for :func:`create_project`.
     """
     if dataset3d is None and dataset2d is None:
         raise InputError("dataset3d, dataset2d: neither is given; name the TrainingSet of the project")
@@ -78,7 +107,6 @@ def create_project(
             f"{dataset2d}: has the keypoints {', '.join(flat.skeleton.names)}, but {dataset3d} has "
             f"{', '.join(in_space.skeleton.names)}; give sets with the same keypoints"
         )
-    project = Project(path)
     crop = crop_size(flat)
     cube = None if in_space is None else cube_size(in_space)
     few = sum(frame.split == "train" for frame in flat) < _FEW_FRAMES
@@ -87,11 +115,10 @@ def create_project(
         DATASET_3D=dataset_name(path, dataset3d),
     )
     config = _config(dataset, flat, in_space, crop, cube, few)
-    write_config(config, project.config_file)
-    project.predictions.mkdir(exist_ok=True)
     sets = {part.root: part for part in (in_space, flat) if part is not None}
     lost = [_without_images(part) for part in sets.values()]
-    return Created(project, crop, cube, (*_reasons(config, crop, cube, few), *filter(None, lost)))
+    reasons = (*_reasons(config, crop, cube, few), *filter(None, lost))
+    return Planned(Project(path), config, crop, cube, reasons)
 
 
 def _read(path: Path) -> Labels:
