@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from vitruve.app.figures.training import compared_figure
+from vitruve.app.parts.live import live
 from vitruve.app.parts.runs import choose_runs, field_key
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, RunEntry
@@ -33,7 +34,7 @@ def show(place: Place) -> None:
     if not runs:
         return
     trains = any(run.status is not None and run.status.process is not None for run in runs)
-    st.fragment(_compared, run_every=_EVERY if trains else None)(place, runs)
+    live(_compared, place, runs, key="compare", every=_EVERY if trains else None)
     differing = differing_settings({run.name: run.files.config for run in runs})
     st.subheader("Settings that differ")
     if differing.empty:

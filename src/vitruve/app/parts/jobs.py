@@ -12,6 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from vitruve.app.job_kinds import kind_of
+from vitruve.app.parts.live import live
 from vitruve.app.place import Place
 from vitruve.app.progress import Standing, duration
 from vitruve.errors import RunError
@@ -118,7 +119,8 @@ def show_job(place: Place, job: Job, key: str, *, log: bool = True) -> None:
         key: Unique on the page.
         log: Offer what it prints.
     """
-    st.fragment(_watched, run_every=EVERY if job.active else None)(place, job.id, f"{key}:{job.id}", log, job.active)
+    own = f"{key}:{job.id}"
+    live(_watched, place, job.id, own, log, job.active, key=own, every=EVERY if job.active else None)
 
 
 def job_state(job: Job) -> str:
@@ -135,7 +137,7 @@ def _watched(place: Place, number: str, key: str, log: bool, was_active: bool) -
     if was_active and not job.active:
         st.rerun()
     with st.container(border=True):
-        _head(job)
+        _head(place, job)
         if job.active:
             show_progress(kind_of(job).standing(job), waits=job.state == QUEUED)
         elif job.message:
@@ -145,13 +147,15 @@ def _watched(place: Place, number: str, key: str, log: bool, was_active: bool) -
             _log(job, key)
 
 
-def _head(job: Job) -> None:
+def _head(place: Place, job: Job) -> None:
     state = job.state
     colour, icon = _LOOKS[state]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(job_state(job), icon=icon, color=colour)  # type: ignore[arg-type]
         st.markdown(f"**{_plain(job.title)}**")
-        st.caption(_times(job))
+        project = job.about.get("project", "")
+        elsewhere = project and (place.project is None or project != str(place.project.path))
+        st.caption(f"in {_plain(Path(project).name)}, {_times(job)}" if elsewhere else _times(job))
 
 
 def show_progress(standing: Standing | None, *, waits: bool = False) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from vitruve.app.figures.training import error_figure, loss_figure
 from vitruve.app.parts.jobs import command_line, jobs_of, show_job, show_progress, submit, submitting
+from vitruve.app.parts.live import live
 from vitruve.app.place import Place
 from vitruve.app.projects import RunEntry
 from vitruve.app.training.command import go_on_with
@@ -20,6 +21,7 @@ from vitruve.jobs import Job
 
 _EVERY = 2.0
 _ENDED = 4
+_WIDTH = 400
 
 
 def show_trainings(place: Place) -> None:
@@ -53,8 +55,7 @@ def show_trainings(place: Place) -> None:
 
 
 def _watch_curves(place: Place, job: Job) -> None:
-    every = _EVERY if job.active else None
-    st.fragment(_curves_of_job, run_every=every)(place, job.id)
+    live(_curves_of_job, place, job.id, key=f"curves:{job.id}", every=_EVERY if job.active else None)
 
 
 def _curves_of_job(place: Place, number: str) -> None:
@@ -98,12 +99,13 @@ def show_curves(run: Path, key: str) -> None:
     curves = found[-1]
     if len(found) > 1:
         st.caption(f"Of the network at hand, {curves.name}.")
-    left, right = st.columns(2)
-    left.plotly_chart(loss_figure(curves), key=f"{key}:loss", config=_BARE)
-    if curves.error is None:
-        right.caption("The validation error appears after the first validation.")
-        return
-    right.plotly_chart(error_figure(curves), key=f"{key}:error", config=_BARE)
+    # Beside one another where there is room.
+    with st.container(horizontal=True):
+        st.plotly_chart(loss_figure(curves), key=f"{key}:loss", config=_BARE, width=_WIDTH)
+        if curves.error is not None:
+            st.plotly_chart(error_figure(curves), key=f"{key}:error", config=_BARE, width=_WIDTH)
+        else:
+            st.caption("The validation error appears after the first validation.")
 
 
 def _elsewhere(place: Place, jobs: list[Job]) -> list[RunEntry]:
@@ -120,7 +122,7 @@ def _elsewhere(place: Place, jobs: list[Job]) -> list[RunEntry]:
 
 def _show_elsewhere(place: Place, run: RunEntry) -> None:
     running = (run.status is not None) and run.status.process is not None
-    st.fragment(_elsewhere_now, run_every=_EVERY if running else None)(place, run, running)
+    live(_elsewhere_now, place, run, running, key=f"run:{run.path}", every=_EVERY if running else None)
 
 
 def _elsewhere_now(place: Place, run: RunEntry, was_running: bool) -> None:

@@ -135,7 +135,7 @@ def progress_of(steps: Sequence[Step], now: float) -> Standing | None:
     share = sum(step.done for step in steps) / planned
     at_hand = next((step for step in steps if step.status is None or step.status.status != COMPLETED), None)
     if at_hand is None:
-        return Standing(1.0, "done")
+        return Standing(1.0, "finishing")
     number = steps.index(at_hand) + 1
     name = f"{at_hand.run.parent.name} ({number} of {len(steps)}): " if len(steps) > 1 else ""
     status = at_hand.status
