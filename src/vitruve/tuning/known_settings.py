@@ -34,7 +34,7 @@ def find_setting(key: str, algorithms: Sequence[str], prefix: str) -> tuple[Fiel
     """
     if key.partition(".")[0] in _NOT_THESE:
         raise ConfigError(f"{prefix}{key}: cannot be searched; name a setting of what a trial trains")
-    known = {name: _settings(name) for name in algorithms}
+    known = {name: searchable(name) for name in algorithms}
     owners = [name for name in algorithms if key in known[name]]
     if owners:
         return known[owners[0]][key], owners
@@ -42,7 +42,7 @@ def find_setting(key: str, algorithms: Sequence[str], prefix: str) -> tuple[Fiel
     inside = [each for each in every if each.startswith(f"{key}.")]
     if inside:
         raise ConfigError(f"{prefix}{key}: is a section; name one of its settings, such as {inside[0]}")
-    others = [name for name in registry.available() if key in _settings(name)]
+    others = [name for name in registry.available() if key in searchable(name)]
     if others:
         raise ConfigError(f"{prefix}{key}: is not a setting of {', '.join(algorithms)}, but of {', '.join(others[:3])}")
     raise ConfigError(f"{prefix}{key}: unknown key{_nearest(key, every) or '; see vitruve list settings'}")
@@ -89,7 +89,17 @@ def _nearest(key: str, every: Sequence[str]) -> str:
     )
 
 
-def _settings(algorithm: str) -> dict[str, FieldInfo]:
-    """All settings of runs of an algorithm."""
+def searchable(algorithm: str) -> dict[str, FieldInfo]:
+    """The settings of runs of an algorithm that a search may change.
+
+    Args:
+        algorithm: Its name.
+
+    Returns:
+        What pydantic knows of each, by full keys.
+
+    Raises:
+        ConfigError: There is no such algorithm.
+    """
     found = {key: field for key, field in fields_of(Config) if key.partition(".")[0] not in (*_NOT_THESE, "model")}
     return found | dict(fields_of(registry.get(algorithm).Config, "model."))

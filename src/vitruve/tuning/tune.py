@@ -82,16 +82,33 @@ def watch_study(directory: str | Path, *, port: int | None = None) -> None:
     Raises:
         RunError: There is no study.
     """
-    files = StudyFiles(Path(directory).absolute())
-    config = _settings_of(files.path, [])
-    column, direction = objective_of(config)
-    storage = open_storage(config.tune.storage, files.journal)
-    shared = SharedStudy(storage, config.tune.name or files.path.name, direction, column, read_space(config))
+    shared, config = open_study(directory)
     wanted = config.tune.port if port is None else port
     with StudyPage(shared, config.tune.max_trials, 0 if wanted is None else wanted) as page:
         _log.info("page: %s", page.address)
         while True:
             time.sleep(1)
+
+
+def open_study(directory: str | Path) -> tuple[SharedStudy, Config]:
+    """A study that was begun, to be looked at or spoken to.
+
+    Args:
+        directory: Its folder.
+
+    Returns:
+        The study, and the settings that it began with.
+
+    Raises:
+        RunError: There is no study.
+        InputError: Its storage cannot be opened.
+        ConfigError: Its settings are damaged.
+    """
+    files = StudyFiles(Path(directory).absolute())
+    config = _settings_of(files.path, [])
+    column, direction = objective_of(config)
+    storage = open_storage(config.tune.storage, files.journal)
+    return SharedStudy(storage, config.tune.name or files.path.name, direction, column, read_space(config)), config
 
 
 def _folder(given: str | Path | None) -> Path | None:

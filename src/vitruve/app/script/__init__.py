@@ -1,1 +1,1 @@
-"""The script of the app, alone in its folder: what lies in ``pages`` beside a script, Streamlit takes for scripts, too."""
+"""The script of the app, apart from ``pages``: what lies in a folder of that name beside it, Streamlit runs, too."""

@@ -1,0 +1,226 @@
+"""Searches for the settings that train best: their trials while they run, and the start of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from vitruve.app.figures.study import importance_bars, parallel_coordinates, trial_curves
+from vitruve.app.parts.jobs import job_state, jobs_of, show_command, show_job, submit, submitting
+from vitruve.app.parts.links import page_link
+from vitruve.app.parts.search import new_search
+from vitruve.app.parts.theme import is_dark
+from vitruve.app.place import Place
+from vitruve.app.study import find_studies, override_value, trials_table
+from vitruve.app.training.progress import Step, about_steps
+from vitruve.config.compose import compose
+from vitruve.errors import VitruveError
+from vitruve.jobs import Job
+from vitruve.run import RunFiles
+from vitruve.tuning.folder import StudyFiles
+from vitruve.tuning.report import study_state
+from vitruve.tuning.study import SharedStudy
+from vitruve.tuning.tune import open_study
+
+SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Data", 0, "Search", ":material/manage_search:", True
+
+EVERY = 2.0
+"""Seconds between two looks at a search that goes on."""
+
+_QUERY = "study"
+_COLUMNS = {
+    "seconds": st.column_config.NumberColumn(format="%d s"),
+    "learning_rate": st.column_config.NumberColumn(format="%.3g"),
+    "reason": st.column_config.TextColumn(width="medium"),
+}
+
+
+def show(place: Place) -> None:
+    """The page."""
+    assert place.project is not None
+    studies = {place.name(path): path for path in find_studies(place.project)}
+    shown, begin = st.tabs(["Searches", "New search"], key=f"{_key(place)}/tab", on_change="rerun")
+    with shown:
+        for job in _starting(place, studies):
+            show_job(place, job, _key(place))
+        if not studies:
+            st.info(
+                "No search has been begun in this project. A search trains one network after the other with other "
+                "settings, each where the best ones so far are promising; begin one under **New search**.",
+                icon=":material/manage_search:",
+            )
+        else:
+            _chosen(place, studies)
+    with begin:
+        new_search(place, _key(place))
+
+
+def _key(place: Place) -> str:
+    return f"study:{place.project.path if place.project else ''}"
+
+
+def _chosen(place: Place, studies: dict[str, Path]) -> None:
+    names = list(studies)
+    field = f"{_key(place)}/chosen"
+    if st.session_state.get(field) not in names:
+        asked = st.query_params.get(_QUERY)
+        st.session_state[field] = asked if asked in names else names[0]
+    name = st.selectbox("Search", names, key=field)
+    st.query_params[_QUERY] = name
+    path = studies[name]
+    job = next((each for each in jobs_of(place, "tune") if each.about.get("study") == name), None)
+    if job is not None and (job.active or job.message):
+        show_job(place, job, _key(place))
+    goes_on = job is not None and job.active
+    try:
+        state = _state(path)
+    except VitruveError as error:
+        st.error(str(error))
+        return
+    live = goes_on or state["running"] > 0
+    _go_on(place, name, path, state, live)
+    st.fragment(_trials, run_every=EVERY if live else None)(place, path)
+
+
+def _starting(place: Place, studies: dict[str, Path]) -> list[Job]:
+    """Jobs whose search has not yet written anything, or never could."""
+    return [job for job in jobs_of(place, "tune") if job.about.get("study") not in studies and job_state(job) != "done"]
+
+
+def _state(path: Path) -> dict[str, Any]:
+    settings = StudyFiles(path).settings
+    shared, most = _opened(str(path), settings.stat().st_mtime_ns)
+    return study_state(shared, most)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _opened(path: str, age: int) -> tuple[SharedStudy, int]:
+    """An open study reads of its journal only what is new."""
+    shared, config = open_study(path)
+    return shared, config.tune.max_trials
+
+
+def _trials(place: Place, path: Path) -> None:
+    """What goes on in a search; looked at again and again while it runs."""
+    state = _state(path)
+    best = next((trial for trial in state["trials"] if trial["number"] == state["best"]), None)
+    done, running, reached = st.columns([1, 1, 2])
+    done.metric("Trials", f"{state['done']} of {state['max_trials']}", border=True)
+    running.metric("Running", state["running"], border=True)
+    value = "none yet" if best is None else f"{best['value']:.4g}"
+    said = f"To {state['direction']}; {'no trial is complete' if best is None else 'trial ' + str(best['number'])}."
+    reached.metric(f"Best {state['objective']}", value, help=said, border=True)
+    _stop(place, path, state)
+    if not state["trials"]:
+        st.info("No trial has begun yet.")
+        return
+    key = f"{_key(place)}:{path}"
+    st.subheader("Settings and objective")
+    st.caption("Each line is a trial; drag along an axis to pick those of a range.")
+    st.plotly_chart(parallel_coordinates(state, dark=is_dark()), key=f"{key}/parallel", theme=None)
+    left, right = st.columns([3, 2])
+    with left:
+        st.subheader("Epochs")
+        st.plotly_chart(trial_curves(state), key=f"{key}/curves")
+    with right:
+        st.subheader("Importances")
+        if state["importances"]:
+            st.plotly_chart(importance_bars(state["importances"]), key=f"{key}/shares")
+        else:
+            st.info("Known from four complete trials on.")
+    st.subheader("Trials")
+    table = trials_table(state)
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        column_config=_COLUMNS,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"{key}/table",
+    )
+    if picked.selection.rows and picked.selection.rows[0] < len(table):
+        _trial(state["trials"][len(table) - 1 - picked.selection.rows[0]])
+    else:
+        st.caption("Choose a row to see a trial's settings and log.")
+
+
+def _trial(trial: dict[str, Any]) -> None:
+    with st.container(border=True):
+        st.markdown(f"**Trial {trial['number']}**, {trial['state']}{' on ' + trial['host'] if trial['host'] else ''}")
+        for key, value in trial["params"].items():
+            st.text(f"{key} = {value:.6g}" if isinstance(value, float) else f"{key} = {value}")
+        if trial["reason"]:
+            st.text(trial["reason"])
+        run = RunFiles(Path(trial["run"])) if trial["run"] else None
+        log = None if run is None else run.path / "train.log"
+        if log is not None and log.is_file():
+            lines = log.read_text(errors="replace").splitlines()[-40:]
+            st.code("\n".join(lines) or "Nothing said.", language=None, height=220, wrap_lines=True)
+
+
+def _stop(place: Place, path: Path, state: dict[str, Any]) -> None:
+    """Buttons that end running trials, or the search."""
+    now = [trial for trial in state["trials"] if trial["state"] == "running"]
+    if not now:
+        return
+    shared, _ = _opened(str(path), StudyFiles(path).settings.stat().st_mtime_ns)
+    with st.container(horizontal=True):
+        for trial in now:
+            number = trial["number"]
+            label = f"Trial {number} ends" if trial["stopping"] else f"Stop trial {number}"
+            if st.button(
+                label,
+                key=f"{_key(place)}/stop/{path}/{number}",
+                icon=":material/stop:",
+                disabled=trial["stopping"],
+                help="It ends after the batch at hand, and the search goes on with the next one.",
+            ):
+                shared.stop(number)
+                st.rerun(scope="fragment")
+        if st.button(
+            "Stop the search",
+            key=f"{_key(place)}/halt/{path}",
+            icon=":material/stop_circle:",
+            help="All its processes end, on other machines too; it can be gone on with.",
+        ):
+            shared.halt()
+            st.toast("The search ends after the batch at hand.", icon=":material/stop_circle:")
+
+
+def _go_on(place: Place, name: str, path: Path, state: dict[str, Any], goes_on: bool) -> None:
+    """More trials, and the training of the best."""
+    best = StudyFiles(path).best
+    key = f"{_key(place)}:{name}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if not goes_on:
+            least = max(1, state["done"])
+            most = st.number_input(
+                "Trials in all", least, 100_000, max(state["max_trials"], least), key=f"{key}/most", width=160
+            )
+            arguments = ["tune", f"resume={override_value(name)}", f"tune.max_trials={most}", "tune.port=null"]
+            more = most - state["done"]
+            label = f"Go on: {more} more" if more > 0 else "Go on"
+            if st.button(label, key=f"{key}/on", icon=":material/resume:", disabled=more <= 0):
+                with submitting():
+                    submit(place, arguments, title=f"Search {name}", kind="tune", study=name)
+                st.rerun()
+        if best.is_file():
+            _train_best(place, path, best, key)
+    if best.is_file():
+        show_command(["train", place.name(best)], "Command line that trains with the best settings")
+
+
+def _train_best(place: Place, path: Path, best: Path, key: str) -> None:
+    assert place.project is not None
+    says = f"Starts vitruve train {place.name(best)}"
+    if st.button("Train with the best settings", key=f"{key}/train", icon=":material/model_training:", help=says):
+        with submitting():
+            run = place.project.new_run(f"{path.name}_best")
+            words = ["train", place.name(best), f"hydra.run.dir={override_value(place.name(run))}"]
+            epochs = compose(str(best), quiet=True).config.training.max_epochs or 0
+            name = place.name(run)
+            submit(place, words, title=f"Train {name}", kind="train", run=name, **about_steps([Step(run, epochs)]))
+        st.rerun()
+    page_link(place, "train", "Trainings")

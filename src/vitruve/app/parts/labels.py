@@ -1,0 +1,66 @@
+"""Choosing labels of a project, or others of the workspace."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from vitruve.app.labels import LabelFile, label_files, named_labels
+from vitruve.app.parts.runs import field_key
+from vitruve.app.place import Place
+from vitruve.errors import VitruveError
+from vitruve.structures.labels import Labels
+
+
+def choose_labels(place: Place, key: str, label: str = "Labels") -> LabelFile | None:
+    """A field for a label file. What is wrong with it is said below.
+
+    Args:
+        place: Where; a project must be open.
+        key: Of the field, unique on its page.
+        label: Of the field.
+
+    Returns:
+        The file; None while there is none.
+    """
+    try:
+        known = label_files(place)
+    except VitruveError as error:
+        st.error(str(error))
+        known = {}
+    named = st.selectbox(
+        label,
+        list(known),
+        index=0 if known else None,
+        key=field_key(place, key),
+        placeholder="Type the path of a label file or a folder with labels",
+        accept_new_options=True,
+        help="Those of the project's settings, or any other label file below the folders of this app: type its path.",
+    )
+    if not named:
+        st.info("The project names no labels that are there. Type the path of a label file, or correct the settings.")
+        return None
+    try:
+        return known[named] if named in known else named_labels(place, named)
+    except VitruveError as error:
+        st.error(str(error))
+        return None
+
+
+def labels_in(file: LabelFile) -> Labels:
+    """What a label file holds, read once.
+
+    Args:
+        file: The file.
+
+    Returns:
+        The labels; not to be changed.
+
+    Raises:
+        InputError: It is not as it should be.
+    """
+    return _read(file, file.age)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the labels")
+def _read(file: LabelFile, age: int) -> Labels:
+    return file.read()

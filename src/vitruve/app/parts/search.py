@@ -1,0 +1,164 @@
+"""The form that begins a search: which settings are tried, from where to where, and how many trials there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from vitruve.app.parts.jobs import show_command, submit, submitting
+from vitruve.app.place import Place
+from vitruve.app.study import (
+    RATE,
+    Range,
+    beginnings,
+    checked_search,
+    proposed_range,
+    read_choices,
+    search_arguments,
+    settings_to_search,
+    words_of,
+)
+from vitruve.config.compose import compose
+from vitruve.config.schema import Config
+from vitruve.errors import VitruveError
+from vitruve.tuning.settings import TuneSettings
+from vitruve.tuning.space import value_at
+
+_RANGE, _VALUES = "range", "values"
+
+
+def new_search(place: Place, key: str) -> None:
+    """The form.
+
+    Args:
+        place: Where; a project must be open.
+        key: Of its fields, unique on the page.
+    """
+    assert place.project is not None
+    files = beginnings(place.project)
+    if not files:
+        st.info(
+            "A search needs the settings of one network to begin with. This project has three networks: train a stage "
+            "first, and its run's settings can be searched here.",
+            icon=":material/info:",
+        )
+        return
+    name = st.selectbox(
+        "Settings to begin with",
+        list(files),
+        key=f"{key}/file",
+        help="What is not searched stays as it is there.",
+    )
+    settings = files[name]
+    config = _config(str(settings), settings.stat().st_mtime_ns)
+    fields = settings_to_search(config)
+    chosen = st.multiselect(
+        "Settings to search",
+        list(fields),
+        default=[RATE] if RATE in fields else None,
+        key=f"{key}/keys",
+        format_func=lambda each: f"{each} = {value_at(config.model_dump(mode='json'), each)}",
+        placeholder="Choose settings",
+    )
+    ranges = [_range(each, fields[each], config, f"{key}/{name}/{each}") for each in chosen]
+    values = _values(key, config)
+    target = place.name(place.project.new_run("search"))
+    arguments = search_arguments(settings, [each for each in ranges if each is not None], target, values, place.project)
+    problem, said = _checked(settings, arguments, [each is None for each in ranges])
+    if problem:
+        st.error(problem)
+    st.caption(said)
+    trials = values["max_trials"]
+    if st.button(
+        f"Start a search of {trials} trials",
+        key=f"{key}/start",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=bool(problem),
+    ):
+        with submitting():
+            target = place.name(place.project.new_run("search"))
+            arguments = [*arguments[:-1], f"hydra.run.dir={target}"]
+            place.workspace.resolve(place.project.path / target).mkdir(parents=True, exist_ok=True)
+            submit(place, arguments, title=f"Search {target}", kind="tune", study=target)
+        st.rerun()
+    show_command(arguments)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _config(settings: str, age: int) -> Config:
+    return compose(settings, quiet=True).config
+
+
+def _range(key: str, field: FieldInfo, config: Config, field_key: str) -> Range | None:
+    """Fields for what is tried of one setting; None where they say nothing."""
+    usual = proposed_range(key, field, config)
+    with st.container(border=True):
+        name, kind, low, high, log = st.columns([4, 2, 2, 2, 1], vertical_alignment="bottom")
+        name.markdown(f"**{key}**", help=field.description)
+        if words_of(field):
+            words = low.multiselect(
+                "Values", usual.choices, default=usual.choices, format_func=str, key=f"{field_key}/words"
+            )
+            return Range(key, choices=tuple(words)) if words else None
+        how = kind.segmented_control("Try a", [_RANGE, _VALUES], default=_RANGE, key=f"{field_key}/how", required=True)
+        if how == _VALUES:
+            text = low.text_input("Values", key=f"{field_key}/values", placeholder="4, 8, 16")
+            found = read_choices(text)
+            return Range(key, choices=found) if found else None
+        least = low.text_input("From", f"{usual.low:g}", key=f"{field_key}/low")
+        most = high.text_input("To", f"{usual.high:g}", key=f"{field_key}/high")
+        logarithm = log.checkbox("log", usual.log, key=f"{field_key}/log", help="Search in the logarithm.")
+        ends = (read_choices(least), read_choices(most))
+        if not all(len(end) == 1 and isinstance(end[0], (int, float)) for end in ends):
+            return None
+        return Range(key, ends[0][0], ends[1][0], logarithm)
+
+
+def _values(key: str, config: Config) -> dict[str, Any]:
+    """Further settings of the search; those that are left as they are usual are left out."""
+    usual = TuneSettings()
+    known = {name: field.description for name, field in TuneSettings.model_fields.items()}
+    trials, epochs, processes, sampler, pruner = st.columns(5)
+    values: dict[str, Any] = {
+        "max_trials": trials.number_input(
+            "Trials", 1, 10_000, usual.max_trials, key=f"{key}/trials", help=known["max_trials"]
+        )
+    }
+    longest = config.training.max_epochs
+    given = epochs.number_input(
+        "Epochs of a trial",
+        1,
+        100_000,
+        value=None,
+        placeholder=f"{longest}, as in the settings" if longest else "as in the settings",
+        key=f"{key}/epochs",
+        help=known["epochs"],
+    )
+    at_once = processes.number_input("At a time", 1, 64, 1, key=f"{key}/processes", help=known["processes"])
+    samplers, pruners = ("auto", "gp", "tpe", "random"), ("median", "hyperband", "none")
+    by = sampler.selectbox("Proposed by", samplers, key=f"{key}/sampler", help=known["sampler"])
+    ends = pruner.selectbox("Ended early by", pruners, key=f"{key}/pruner", help=known["pruner"])
+    more = {"epochs": given, "processes": at_once, "sampler": by, "pruner": ends}
+    return values | {name: value for name, value in more.items() if value != getattr(usual, name)}
+
+
+def _checked(settings: Path, arguments: list[str], empty: list[bool]) -> tuple[str, str]:
+    """What is wrong with a search, or else what it will look for."""
+    if not empty:
+        return "Choose at least one setting to search.", ""
+    if any(empty):
+        return "Give a setting two numbers, from and to, or at least one value.", ""
+    try:
+        column, direction = _objective(str(settings), settings.stat().st_mtime_ns, tuple(arguments))
+    except VitruveError as error:
+        return str(error), ""
+    return "", f"Looks for what {direction}s {column}; each trial is a run of its own."
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _objective(settings: str, age: int, arguments: tuple[str, ...]) -> tuple[str, str]:
+    return checked_search(Path(settings), arguments)
