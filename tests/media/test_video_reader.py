@@ -220,8 +220,18 @@ def test_picture_is_not_a_video(tmp_path: Path) -> None:
 
     write_image(tmp_path / "picture.png", np.zeros((20, 30, 3), np.uint8))
     (tmp_path / "picture.png").rename(tmp_path / "picture.mp4")
-    with pytest.raises(InputError, match="no video stream"):
+    with pytest.raises(InputError, match="not a video"):
         VideoReader(tmp_path / "picture.mp4")
+
+
+def test_a_list_of_other_files_is_not_a_video(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip("other.ts")
+    made = tmp_path / "clip.mp4"
+    made.write_text(f"ffconcat version 1.0\nfile {clip.name}\n")
+    with av.open(str(made)) as followed:
+        assert followed.streams.video, "FFmpeg would follow it"
+    with pytest.raises(InputError, match="not a video"):
+        VideoReader(made)
 
 
 def test_sound_only(tmp_path: Path) -> None:

@@ -6,16 +6,27 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from functools import cached_property
+from urllib.parse import parse_qs
 
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_ELSEWHERE = ("cross-site", "same-site")
+# Streamlit's pages compile expressions of plots, and run components from text that the server has sent.
+_CONTENT = (
+    b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
+    b"connect-src 'self' data: blob:; frame-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    b"frame-ancestors 'self'"
+)
 _HEADERS = (
+    (b"content-security-policy", _CONTENT),
+    (b"cross-origin-opener-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"SAMEORIGIN"),
@@ -47,6 +58,12 @@ class Entry:
         """What the cookie says: nobody can tell the token from it."""
         return hmac.new((self.token or "").encode(), b"vitruve app", hashlib.sha256).hexdigest()
 
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        """Every ``Host`` that names this app."""
+        names = {f"[{name}]" if ":" in name else name for name in self.hosts}
+        return frozenset({f"{name}:{self.port}" for name in names} | (names if self.port == 80 else set()))
+
     def is_host(self, host: str | None) -> bool:
         """Whether a ``Host`` names this app: a page from elsewhere that lets a name of its own point here does not.
 
@@ -56,21 +73,11 @@ class Entry:
         Returns:
             True if so.
         """
-        if not host:
-            return False
-        try:
-            parts = urlsplit(f"//{host}")
-            name, port = parts.hostname, parts.port
-        except ValueError:
-            return False
-        clean = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
-        return clean and name in self.hosts and (port or 80) == self.port
+        return host is not None and host.lower() in self.addresses
 
     def is_origin(self, origin: str | None) -> bool:
         """Whether an ``Origin`` is one of this app's own pages."""
-        if not origin or "://" not in origin:
-            return False
-        scheme, _, host = origin.partition("://")
+        scheme, _, host = (origin or "").partition("://")
         return scheme in ("http", "https") and self.is_host(host)
 
     def is_token(self, given: str | None) -> bool:
@@ -113,7 +120,8 @@ class Guard:
         given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [None])[-1]
         if self._entry.token is not None and self._entry.is_token(given):
             answer = RedirectResponse("/", 303, dict(_texts(_HEADERS)))
-            answer.set_cookie(self._entry.cookie, self._entry.proof, httponly=True, samesite="strict", path="/")
+            # Not strict: who came by a link of another page would be sent back without it.
+            answer.set_cookie(self._entry.cookie, self._entry.proof, httponly=True, samesite="lax", path="/")
             await answer(scope, receive, send)
             return
         if not self._entry.is_proof(_cookie(headers, self._entry.cookie)):
@@ -124,16 +132,18 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> str:
         """Why a request is none of our own pages; empty if it is."""
-        if not self._entry.is_host(headers.get("host")):
+        names = [name.lower() for name, _ in scope["headers"]]
+        if names.count(b"host") != 1 or not self._entry.is_host(headers["host"]):
             return "This app answers under its own address only; see what 'vitruve launch' printed."
-        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        if origin is not None and not self._entry.is_origin(origin):
+        origin = headers.get("origin")
+        if names.count(b"origin") > 1 or (origin is not None and not self._entry.is_origin(origin)):
             return "Another page may not talk to this app."
-        if origin is None and scope["type"] == "websocket":
-            return "A page must say where it comes from."
-        writes = scope["type"] == "http" and scope["method"] not in _SAFE
-        if writes and site not in (None, "same-origin", "none"):
-            return "Another page may not change anything here."
+        if scope["type"] == "websocket":
+            return "" if origin is not None else "A page must say where it comes from."
+        # What browsers say of where a request comes from; a link to this app may stand anywhere.
+        followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        if headers.get("sec-fetch-site") in _ELSEWHERE and not (followed and scope["method"] in _SAFE):
+            return "Another page may neither read nor change anything here."
         return ""
 
 
@@ -152,11 +162,7 @@ def hosts_of(host: str, more: Iterable[str] = ()) -> frozenset[str]:
 
 
 def _cookie(headers: dict[str, str], name: str) -> str | None:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(name)
-    except CookieError:
-        return None
-    return None if found is None else found.value
+    return cookie_parser(headers.get("cookie", "")).get(name)
 
 
 def _adding(send: Send) -> Send:

@@ -99,6 +99,15 @@ def build(workspace: Workspace, entry: Entry, host: str = "127.0.0.1") -> Any:
         "server.fileWatcherType": "none",
         "server.runOnSave": False,
         "server.enableXsrfProtection": True,
+        # A project may bring a .streamlit/config.toml: what could open the app to others is not read from there.
+        "server.enableCORS": True,
+        "server.enableStaticServing": False,
+        "server.enableAgentApi": False,
+        "server.baseUrlPath": "",
+        "server.customComponentBaseUrlPath": "",
+        "global.developmentMode": False,
+        # Pages at Streamlit's own hosts, which are everybody's, could steer this one by messages.
+        "client.allowedOrigins": [],
         "runner.magicEnabled": False,
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
@@ -133,6 +142,8 @@ def is_loopback(host: str) -> bool:
 
 def _listening(host: str, port: int | None) -> socket.socket:
     """A socket at the address; without a port, at the first free one from :data:`PORT` on."""
+    if not host.strip():
+        raise InputError("--host: is empty; give the address to listen at, 0.0.0.0 for all of this machine's")
     wanted = range(PORT, PORT + 100) if port is None else (port,)
     for number in wanted:
         try:

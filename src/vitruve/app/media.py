@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
-from starlette.concurrency import run_in_threadpool
+import av
+import numpy as np
+import numpy.typing as npt
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from vitruve.app.workspace import Workspace
 from vitruve.errors import InputError, VitruveError
-from vitruve.media.images import encoded_image, read_image, shrunk
+from vitruve.media.decoding import video_size
+from vitruve.media.images import encoded_image, image_size, read_image, shrunk
 from vitruve.media.video import VideoReader, is_video
+
+MOST_PIXELS = 100_000_000
+"""Of an image, or of a frame, that is decoded for a page."""
 
 FILE, FRAME = "/workspace/file", "/workspace/frame"
 """Addresses of a file (``path``) and of a frame as JPEG (``path``, ``index``, ``width``)."""
@@ -29,6 +39,8 @@ _SHOWN = {
 _SANDBOX = "sandbox allow-scripts; default-src 'self' 'unsafe-inline' data: blob:"
 _WIDEST = 4096
 _OPEN_VIDEOS = 8
+# Frames that are decoded at a time: the other threads stay for pages.
+_AT_A_TIME = 4
 
 
 def file_url(workspace: Workspace, path: Path) -> str:
@@ -69,28 +81,68 @@ def routes(workspace: Workspace) -> list[Route]:
         The routes.
     """
     videos = _OpenVideos()
+    turns = CapacityLimiter(_AT_A_TIME)
 
     def file(request: Request) -> Response:
         try:
-            path = _served(workspace, request)
+            asked = request.query_params.get("path", "")
+            path = workspace.existing(asked)
+            content = workspace.open(path)
         except VitruveError:
             return _not_there()
-        kind = _SHOWN.get(path.suffix.lower())
-        headers = {"content-security-policy": _SANDBOX, "cache-control": "private, max-age=3600"}
-        if kind is None:
-            return FileResponse(path, 200, headers, "application/octet-stream", filename=path.name)
-        return FileResponse(path, 200, headers, kind)
+        return _Opened(content, path)
+
+    def drawn(path: str, index: int, width: int) -> bytes:
+        found = workspace.existing(path)
+        return videos.jpeg(workspace.open(found), found, index, min(width, _WIDEST))
 
     async def frame(request: Request) -> Response:
         try:
-            path = _served(workspace, request)
             index, width = _number(request, "index"), _number(request, "width")
-            content = await run_in_threadpool(videos.jpeg, path, index, min(width, _WIDEST))
-        except VitruveError:
+            asked = request.query_params.get("path", "")
+            content = await to_thread.run_sync(drawn, asked, index, width, limiter=turns)
+        except (VitruveError, OSError, av.FFmpegError):
             return _not_there()
         return Response(content, 200, {"cache-control": "private, max-age=3600"}, "image/jpeg")
 
     return [Route(FILE, file, methods=["GET"]), Route(FRAME, frame, methods=["GET"])]
+
+
+def check_pixels(path: Path, size: tuple[int, int]) -> None:
+    """Refuse pictures that would fill the memory.
+
+    Args:
+        path: The image or video.
+        size: ``(width, height)`` in px, as its header says.
+
+    Raises:
+        InputError: There are more than :data:`MOST_PIXELS`.
+    """
+    if size[0] * size[1] > MOST_PIXELS:
+        raise InputError(
+            f"{path.name}: {size[0]}x{size[1]} px; at most {MOST_PIXELS // 1_000_000} megapixels are taken"
+        )
+
+
+class _Opened(FileResponse):
+    """A file that is open already: what is put in its place meanwhile is not sent."""
+
+    def __init__(self, content: BinaryIO, path: Path) -> None:
+        kind = _SHOWN.get(path.suffix.lower())
+        headers = {"content-security-policy": _SANDBOX, "cache-control": "private, max-age=3600"}
+        super().__init__(
+            _pinned(content, path),
+            200,
+            headers,
+            kind or "application/octet-stream",
+            filename=None if kind else path.name,
+            stat_result=os.fstat(content.fileno()),
+        )
+        self._content = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._content:
+            await super().__call__(scope, receive, send)
 
 
 class _OpenVideos:
@@ -98,22 +150,27 @@ class _OpenVideos:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: OrderedDict[tuple[Path, int], tuple[VideoReader, threading.Lock]] = OrderedDict()
+        self._open: OrderedDict[tuple[int, ...], _OpenVideo] = OrderedDict()
 
-    def jpeg(self, path: Path, index: int, width: int) -> bytes:
-        """A frame or an image, no wider than asked for."""
-        if not is_video(path):
-            return encoded_image("frame.jpg", shrunk(read_image(path), width))
-        reader, lock = self._reader(path)
-        with lock:
-            image = reader.read([index])[0]
+    def jpeg(self, content: BinaryIO, path: Path, index: int, width: int) -> bytes:
+        """A frame of a video, or an image, no wider than asked for; the file is closed in time."""
+        if is_video(path):
+            image = self._video(content, path).read(index)
+        else:
+            with content:
+                pinned = _pinned(content, path)
+                check_pixels(path, image_size(pinned))
+                image = read_image(pinned)
         return encoded_image("frame.jpg", shrunk(image, width))
 
-    def _reader(self, path: Path) -> tuple[VideoReader, threading.Lock]:
-        key = (path, path.stat().st_mtime_ns)
+    def _video(self, content: BinaryIO, path: Path) -> _OpenVideo:
+        status = os.fstat(content.fileno())
+        key = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
         with self._lock:
-            if key not in self._open:
-                self._open[key] = (VideoReader(path), threading.Lock())
+            if key in self._open:
+                content.close()
+            else:
+                self._open[key] = _OpenVideo(content, path)
             self._open.move_to_end(key)
             while len(self._open) > _OPEN_VIDEOS:
                 # One that somebody still reads from is closed when that is done, with its last reference.
@@ -121,20 +178,30 @@ class _OpenVideos:
             return self._open[key]
 
 
-def _served(workspace: Workspace, request: Request) -> Path:
-    path = workspace.existing(request.query_params.get("path", ""))
-    if any(part.startswith(".") for root in workspace.roots if root in path.parents for part in _below(path, root)):
-        raise InputError(f"{path}: hidden")
-    return path
+class _OpenVideo:
+    """A video for several threads, one at a time."""
+
+    def __init__(self, content: BinaryIO, path: Path) -> None:
+        self._content = content
+        self._lock = threading.Lock()
+        pinned = _pinned(content, path)
+        check_pixels(path, video_size(pinned))
+        self._reader = VideoReader(pinned)
+
+    def read(self, index: int) -> npt.NDArray[np.uint8]:
+        with self._lock:
+            return self._reader.read([index])[0]
 
 
-def _below(path: Path, root: Path) -> tuple[str, ...]:
-    return path.relative_to(root).parts
+def _pinned(content: BinaryIO, path: Path) -> Path:
+    """A path that leads to an open file whatever takes its place; its own where the system has none."""
+    link = Path(f"/proc/self/fd/{content.fileno()}")
+    return link if link.exists() else path
 
 
 def _number(request: Request, name: str) -> int:
     text = request.query_params.get(name, "0")
-    if not text.isdecimal() or len(text) > 9:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 9:
         raise InputError(f"{name}: {text!r} is no number from 0 on")
     return int(text)
 

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import av
-
+from vitruve.app.media import check_pixels
 from vitruve.app.workspace import Workspace
 from vitruve.errors import InputError
+from vitruve.media.decoding import video_size
 from vitruve.media.images import IMAGE_SUFFIXES, image_size, read_image
 from vitruve.media.video import VIDEO_SUFFIXES, VideoReader
 
@@ -26,17 +26,10 @@ LARGEST_BYTES = 4 * 2**30
 MOST_FILES = 1000
 """That are sent together."""
 
-MOST_PIXELS = 100_000_000
-"""Of an image, or of a frame."""
-
 _LONGEST_NAME = 150
 _SPARE_BYTES = 2**30
 _PIECE = 2**20
 _MARK = ".upload-"
-# Containers that hold their own pictures: playlists and lists of other files would be followed wherever they point.
-_CONTAINERS = (
-    "mov,mp4,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,asf,flv,live_flv,ogg,mjpeg,mpjpeg,mjpeg_2000,smjpeg,h264,hevc"
-)
 
 
 def keep_file(workspace: Workspace, folder: Path, name: str, content: BinaryIO) -> Path:
@@ -121,25 +114,13 @@ def check_media(path: Path) -> None:
     Raises:
         InputError: It is not, or its pictures are too large.
     """
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        _check_size(path, image_size(path))
+    image = path.suffix.lower() in IMAGE_SUFFIXES
+    check_pixels(path, image_size(path) if image else video_size(path))
+    if image:
         read_image(path)
         return
-    try:
-        with av.open(str(path), options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}) as container:
-            for stream in container.streams.video:
-                _check_size(path, (stream.codec_context.width, stream.codec_context.height))
-    except (av.FFmpegError, ValueError) as error:
-        raise InputError(f"{path.name}: not a video that can be read; convert it to .mp4 with ffmpeg") from error
     with VideoReader(path) as video:
-        _check_size(path, (video.width, video.height))
-
-
-def _check_size(path: Path, size: tuple[int, int]) -> None:
-    if size[0] * size[1] > MOST_PIXELS:
-        raise InputError(
-            f"{path.name}: {size[0]}x{size[1]} px; at most {MOST_PIXELS // 1_000_000} megapixels are taken"
-        )
+        check_pixels(path, (video.width, video.height))
 
 
 @contextmanager

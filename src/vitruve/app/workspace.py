@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from vitruve.errors import InputError
 from vitruve.jobs import Jobs
@@ -55,7 +58,7 @@ class Workspace:
         return Jobs(self.home / HIDDEN / "jobs")
 
     def holds(self, path: str | Path) -> bool:
-        """Whether a path, with all links resolved, is one of the folders or below it.
+        """Whether a path, with all links resolved, is one of the folders or below it, and not hidden.
 
         Args:
             path: It need not be there.
@@ -64,10 +67,9 @@ class Workspace:
             True if so.
         """
         try:
-            resolved = Path(path).resolve()
+            return self._may(Path(path).resolve())
         except (OSError, ValueError, RuntimeError):
             return False
-        return any(resolved == root or root in resolved.parents for root in self.roots)
 
     def resolve(self, path: str | Path) -> Path:
         """A path that somebody gave, made absolute.
@@ -79,14 +81,18 @@ class Workspace:
             The path, with all links resolved.
 
         Raises:
-            InputError: It is not below the folders, or is no path at all.
+            InputError: It is not below the folders, in a hidden folder of theirs, or is no path at all.
         """
         text = str(path)
-        given = Path(text).expanduser() if text.isprintable() and text.strip() else None
-        if given is None or not self.holds(self.home / given):
+        try:
+            # Once: what a link leads to may be another place the next time.
+            found = (self.home / Path(text).expanduser()).resolve() if text.isprintable() and text.strip() else None
+        except (OSError, ValueError, RuntimeError):
+            found = None
+        if found is None or not self._may(found):
             named = ", ".join(str(root) for root in self.roots)
             raise InputError(f"{text[:200]!r}: not in the folders that this app was started for ({named})")
-        return (self.home / given).resolve()
+        return found
 
     def existing(self, path: str | Path, kind: str = "file") -> Path:
         """A path that must be there.
@@ -102,9 +108,41 @@ class Workspace:
             InputError: It is not below the folders, or not there.
         """
         found = self.resolve(path)
-        if not (found.is_file() if kind == "file" else found.is_dir()):
-            raise InputError(f"{found}: no such {kind}")
+        try:
+            there = found.is_file() if kind == "file" else found.is_dir()
+        except OSError:
+            # A name that is too long, or a folder that may not be looked into.
+            there = False
+        if not there:
+            raise InputError(f"{str(found)[:1000]}: no such {kind}")
         return found
+
+    def open(self, path: str | Path) -> BinaryIO:
+        """Open a file to read it: no link that takes the place of a folder meanwhile leads outside.
+
+        Args:
+            path: As for :meth:`resolve`.
+
+        Returns:
+            The file.
+
+        Raises:
+            InputError: It is not below the folders, not there, no file, or may not be read.
+        """
+        found = self.existing(path)
+        root = next(root for root in self.roots if root in found.parents)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            at = os.open(root, flags | os.O_DIRECTORY)
+            for name in found.relative_to(root).parts:
+                # A pipe would let us wait for ever.
+                at = _opened(name, flags | os.O_NONBLOCK, at)
+            if not stat.S_ISREG(os.fstat(at).st_mode):
+                os.close(at)
+                raise InputError(f"{found}: no such file")
+        except OSError as error:
+            raise InputError(f"{found}: cannot be read ({error.strerror})") from error
+        return os.fdopen(at, "rb")
 
     def name(self, path: Path) -> str:
         """A path as people should read it, and as :meth:`resolve` takes it.
@@ -137,18 +175,34 @@ class Workspace:
                     if count >= limit:
                         return
 
+    def _may(self, resolved: Path) -> bool:
+        below = (resolved.relative_to(root).parts for root in self.roots if resolved.is_relative_to(root))
+        return any(not any(part.startswith(".") for part in parts) for parts in below)
+
+
+def _opened(name: str, flags: int, folder: int) -> int:
+    """A file or folder of an open folder, which is closed."""
+    try:
+        return os.open(name, flags, dir_fd=folder)
+    finally:
+        os.close(folder)
+
 
 def _walked(folder: Path) -> Iterator[Path]:
     """All files below a folder; links to folders are not followed."""
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError:
-        return
-    for path in entries:
-        if path.name.startswith("."):
+    ahead = [folder]
+    while ahead:
+        try:
+            with os.scandir(ahead.pop()) as entries:
+                found = sorted((each for each in entries if not each.name.startswith(".")), key=lambda each: each.name)
+        except OSError:
             continue
-        if path.is_dir():
-            if not path.is_symlink():
-                yield from _walked(path)
-        elif path.is_file():
-            yield path
+        yield from (Path(each.path) for each in found if _is_file(each))
+        ahead += [Path(each.path) for each in reversed(found) if each.is_dir(follow_symlinks=False)]
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False

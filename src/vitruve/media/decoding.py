@@ -20,8 +20,11 @@ from av.video.stream import VideoStream
 
 from vitruve.errors import InputError
 
-# Demuxers that would make a "video" of a single picture or of plain text.
-_NOT_VIDEO_FORMATS = ("image2", "tty", "_pipe")
+# Of others, a single picture or plain text would be a "video", and a playlist whatever files and addresses it names.
+_CONTAINERS = (
+    "mov,mp4,matroska,webm,avi,mpeg,mpegts,mpegtsraw,mpegvideo,m4v,asf,asf_o,flv,live_flv,ogg,mjpeg,mpjpeg,mjpeg_2000,"
+    "smjpeg,h264,hevc,vvc,av1,obu,ivf,vc1,dv,nut,mxf,rm,gif,apng"
+)
 
 # A seek may land behind the keyframe that is wanted (containers differ in what time they seek by), so it is
 # tried again from ever further ahead, in seconds.
@@ -45,21 +48,36 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the video file is empty (0 bytes): copy it again from its source")
     try:
-        container = av.open(str(path))
+        container = av.open(
+            str(path), container_options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+        )
     except (av.FFmpegError, ValueError) as error:
         raise InputError(
             f"{path}: not a video, or cut short such that its header is lost ({path.stat().st_size} bytes): "
             "copy it again from its source, or convert it with ffmpeg"
         ) from error
-    streams = [
-        stream
-        for stream in container.streams.video
-        if stream.codec_context is not None and not container.format.name.endswith(_NOT_VIDEO_FORMATS)
-    ]
+    streams = [stream for stream in container.streams.video if stream.codec_context is not None]
     if not streams:
         container.close()
         raise InputError(f"{path}: the file holds no video stream that can be decoded; a video file is needed")
     return container, streams[0]
+
+
+def video_size(path: Path) -> tuple[int, int]:
+    """The size of the frames of a video, from its header.
+
+    Args:
+        path: The video file.
+
+    Returns:
+        ``(width, height)`` in px.
+
+    Raises:
+        InputError: As for :func:`open_video`.
+    """
+    container, stream = open_video(path)
+    with container:
+        return stream.width, stream.height
 
 
 class DecodingPass:
