@@ -11,7 +11,7 @@ import streamlit as st
 
 from vitruve.app.parts.runs import field_key
 from vitruve.app.place import Place
-from vitruve.app.sources import Kind, Source, find_sources, named_source, said_of
+from vitruve.app.sources import Kind, Source, find_sources, named_source, said_of, video_facts
 from vitruve.app.uploads import LARGEST_BYTES, keep_file, keep_folder
 from vitruve.errors import VitruveError
 from vitruve.media.images import IMAGE_SUFFIXES
@@ -160,3 +160,23 @@ def _suffixes(kinds: Collection[Kind]) -> list[str]:
     videos = VIDEO_SUFFIXES if Kind.VIDEO in kinds or Kind.VIDEOS in kinds else frozenset()
     images = IMAGE_SUFFIXES if Kind.IMAGE in kinds or Kind.IMAGES in kinds else frozenset()
     return sorted(videos | images)
+
+
+def length_of(video: Path) -> int:
+    """How many frames a video has; it is counted once.
+
+    Args:
+        video: The file.
+
+    Returns:
+        Their number.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    return _length(str(video), _age(video))
+
+
+@st.cache_data(show_spinner="Counting frames…", max_entries=200)
+def _length(video: str, age: float) -> int:
+    return video_facts(Path(video))[0]

@@ -1,0 +1,289 @@
+"""The forms that begin a prediction: of one network's poses or boxes, or of a rig's networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from vitruve.app.parts.jobs import show_command, submit
+from vitruve.app.parts.runs import choose_run, field_key, no_runs, runs_of
+from vitruve.app.parts.sources import choose_source, length_of
+from vitruve.app.place import Place
+from vitruve.app.prediction.command import ALL, PosePrediction, RigPrediction, check_frames
+from vitruve.app.projects import RunEntry
+from vitruve.app.sources import Kind, Source
+from vitruve.errors import ConfigError, InputError
+from vitruve.inference.jobs import FORMATS
+from vitruve.media.recordings import videos_of_cameras
+from vitruve.pipeline.rig_recording import find_cameras
+from vitruve.project import Project, Stage
+from vitruve.project.folder import LATEST, is_finished
+
+PREDICT = "predict"
+"""Kind of these jobs."""
+
+SPACE, IMAGE = "Points in space (3D)", "Keypoints in one video (2D)"
+_AS_SET = "as the run's settings say"
+_RUNTIMES = ("torch", "torch_bf16", "onnx", "openvino", "openvino_bf16", "auto")
+_VIDEOS = (Kind.VIDEO, Kind.VIDEOS)
+
+
+def poses_form(place: Place) -> None:
+    """Fields of a prediction with one network, and the button that begins it.
+
+    Args:
+        place: A project of kind ``poses`` must be open.
+    """
+    key = _keys(place)
+    run = choose_run(place, "predict:run", latest=True, help="The network that predicts.")
+    if run is None:
+        return
+    source = choose_source(place, "predict:source")
+    of_video = source is None or source.kind in _VIDEOS
+    start, number = _frames(key, of_video)
+    drawn = st.toggle(
+        "Draw a labelled video",
+        value=True,
+        key=key("drawn"),
+        disabled=not of_video,
+        help="A copy of the video with the keypoints in it, to look at below.",
+    )
+    with st.expander("More", icon=":material/tune:"):
+        threshold = st.number_input(
+            "Confidence from which keypoints are drawn",
+            0.0,
+            1.0,
+            value=None,
+            step=0.05,
+            placeholder=_AS_SET,
+            key=key("threshold"),
+            disabled=not drawn,
+        )
+        formats = st.multiselect(
+            "Tables", FORMATS, default=["csv"], key=key("formats"), help="CSV is always written; coco is COCO's json."
+        )
+        smooth = bool(run.files.members()) and st.toggle("Smooth over time", key=key("smooth"))
+        runtime = _runtime(key)
+        overwrite = st.toggle(
+            "Predict again what is there",
+            key=key("overwrite"),
+            help="Otherwise finished predictions stay as they are, and unfinished ones go on.",
+        )
+    if source is None:
+        st.button("Predict", type="primary", disabled=True, width="stretch", key=key("start"), help="Name a source.")
+        return
+    wanted = PosePrediction(
+        run.path,
+        source.path,
+        start,
+        number,
+        labeled_video=drawn and of_video,
+        threshold=threshold,
+        formats=tuple(dict.fromkeys(["csv", *formats])),
+        smooth=smooth,
+        runtime=runtime,
+        overwrite=overwrite,
+    )
+    what = _amount(source, start, number)
+    if _button(place, key, what):
+        tables = wanted.tables()
+        submit(
+            place,
+            wanted.arguments,
+            title=f"Predict {source.path.name}{_range(start, number)} with {run.name}",
+            kind=PREDICT,
+            run=str(run.path),
+            tables="\n".join(str(table) for table, _ in tables),
+            videos="\n".join(str(video or "") for _, video in tables),
+        )
+        st.rerun()
+    show_command(wanted.arguments)
+
+
+def rig_form(place: Place) -> None:
+    """Fields of a prediction with the networks of a rig, and the button that begins it.
+
+    Args:
+        place: A project of kind ``rig`` must be open.
+    """
+    assert place.project is not None
+    project, key = place.project.rig, _keys(place)
+    what = st.segmented_control(
+        "What", [SPACE, IMAGE], default=SPACE, required=True, key=key("what"), label_visibility="collapsed"
+    )
+    space = what != IMAGE
+    stage = Stage.HYBRID if space else Stage.KEYPOINT
+    network = _weights(place, stage, key)
+    center = _weights(place, Stage.CENTER, key)
+    if network is None or center is None:
+        no_runs(place, stage=str(stage if network is None else Stage.CENTER))
+        return
+    label = "Recording: a folder with one video a camera" if space else "Video"
+    source = choose_source(place, f"predict:source:{stage}", (Kind.VIDEOS,) if space else (Kind.VIDEO,), label=label)
+    start, number = _frames(key, True)
+    dataset, cameras = _cameras(project, source, key) if space else ("", ())
+    with st.expander("More", icon=":material/tune:"):
+        shortest = space and st.toggle(
+            "Go on to the end of the shortest video", key=key("shortest"), help="Where the videos differ in length."
+        )
+        smooth = space and st.toggle("Also write smoothed points", key=key("smooth"))
+        column = st.toggle("Begin the rows with the number of the frame", key=key("column"))
+        runtime = _runtime(key)
+    if source is None:
+        st.button("Predict", type="primary", disabled=True, width="stretch", key=key("start"), help="Name a source.")
+        return
+    wanted = RigPrediction(
+        project.path,
+        source.path,
+        space,
+        center,
+        network,
+        start,
+        number,
+        dataset,
+        cameras,
+        shortest,
+        smooth,
+        column,
+        runtime,
+    )
+    if _button(place, key, _amount(source, start, number)):
+        submit(
+            place,
+            wanted.arguments,
+            title=f"Predict {source.path.name}{_range(start, number)} in {'3D' if space else '2D'}",
+            kind=PREDICT,
+            run=str(project.run(stage, network)),
+            parent=str(wanted.parent),
+            source=str(source.path),
+            dataset=dataset,
+        )
+        st.rerun()
+    show_command(wanted.arguments)
+
+
+def calibrated(project: Project, recording: Path, dataset: str) -> list[str]:
+    """Names of the cameras that a recording can be predicted with.
+
+    Args:
+        project: The project.
+        recording: The folder of the videos.
+        dataset: Whose calibration counts; empty for the only one.
+
+    Returns:
+        Those that are calibrated and have a video.
+
+    Raises:
+        InputError: There is no calibration, or it is not as it should be.
+    """
+    cameras, _ = find_cameras(dataset or None, recording, training_set(project))
+    videos = videos_of_cameras(recording)
+    return [name for name in cameras if name in videos]
+
+
+def training_set(project: Project) -> Path | None:
+    """The training set of a project; None where it is elsewhere."""
+    try:
+        return project.dataset("3D")
+    except ConfigError:
+        return None
+
+
+def _cameras(project: Project, source: Source | None, key: Callable[[str], str]) -> tuple[str, tuple[str, ...]]:
+    """The calibration and the cameras that count; empty for the only one, and for all."""
+    home = training_set(project)
+    known = sorted(path.name for path in (home / "calib_params").glob("*/")) if home is not None else []
+    dataset = ""
+    if len(known) > 1:
+        dataset = st.selectbox("Calibration of the dataset", known, key=key("dataset"))
+    if source is None:
+        return dataset, ()
+    names = calibrated(project, source.path, dataset)
+    if len(names) < 2:
+        raise InputError(
+            f"{source.path}: {len(names)} of its videos are of calibrated cameras; two are needed. A video is named "
+            "after its camera, such as Camera_1.mp4"
+        )
+    chosen = st.multiselect("Cameras", names, default=names, key=key(f"cameras:{source.path}:{dataset}"))
+    if len(chosen) < 2:
+        raise InputError("Cameras: points in space need two or more")
+    return dataset, () if len(chosen) == len(names) else tuple(chosen)
+
+
+def _weights(place: Place, stage: Stage, key: Callable[[str], str]) -> str | None:
+    """A run of a network: ``latest``, or its name; None where there is none."""
+    runs = [run for run in runs_of(place, stage=str(stage)) if is_finished(run.path)]
+    if not runs:
+        return None
+    named = {LATEST: _newest(runs), **{run.path.name: run for run in runs}}
+
+    def said(name: str) -> str:
+        return f"{LATEST} ({named[name].path.name})" if name == LATEST else name
+
+    return str(st.selectbox(str(stage), list(named), key=key(f"weights:{stage}"), format_func=said))
+
+
+def _newest(runs: list[RunEntry]) -> RunEntry:
+    return max(runs, key=lambda run: run.path.name)
+
+
+def _frames(key: Callable[[str], str], of_video: bool) -> tuple[int, int]:
+    """The first frame and the number of frames."""
+    left, right = st.columns(2)
+    start = left.number_input("First frame", 0, value=0, step=1, key=key("start_frame"), disabled=not of_video)
+    number = right.number_input(
+        "Number of frames",
+        ALL,
+        value=ALL,
+        step=1,
+        key=key("number"),
+        disabled=not of_video,
+        help="-1 for all to the end. A few hundred give a first impression.",
+    )
+    return (int(start), int(number)) if of_video else (0, ALL)
+
+
+def _runtime(key: Callable[[str], str]) -> str | None:
+    return st.selectbox(
+        "Runtime",
+        _RUNTIMES,
+        index=None,
+        placeholder=_AS_SET,
+        key=key("runtime"),
+        help="What carries the network out on this machine.",
+    )
+
+
+def _amount(source: Source, start: int, number: int) -> str:
+    """What will be predicted, in words; it is made sure that there are such frames."""
+    if source.kind is Kind.VIDEO:
+        count = check_frames(length_of(source.path), start, number)
+        return f"{count} frames of {source.path.name}"
+    return f"{source.path.name}{_range(start, number)}" if source.kind is Kind.VIDEOS else source.path.name
+
+
+def _range(start: int, number: int) -> str:
+    if (start, number) == (0, ALL):
+        return ""
+    return f", frames {start} to {'the end' if number == ALL else start + number - 1}"
+
+
+def _button(place: Place, key: Callable[[str], str], what: str) -> bool:
+    waiting = any(job.active and job.waits for job in place.jobs.all())
+    return st.button(
+        f"{'Queue' if waiting else 'Predict'} {what}",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        key=key("start"),
+        help="It begins when what was handed in before it has ended." if waiting else None,
+    )
+
+
+def _keys(place: Place) -> Callable[[str], str]:
+    def key(name: str) -> str:
+        return field_key(place, f"predict:{name}")
+
+    return key

@@ -1,0 +1,1 @@
+"""Predictions as the app begins, watches and shows them."""
