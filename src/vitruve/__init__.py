@@ -8,8 +8,8 @@ The verbs are functions of this package: ``recommend``, ``split``, ``train``, ``
 ``accept_proposals``, ``upload_labels``, ``upload_xml``, ``change_tasks``, ``complete_tasks``, ``crop_images``,
 ``create_project``, ``list_projects``,
 ``train_project``, ``predict_3d``, ``predict_2d``, ``create_videos_3d``, ``create_videos_2d``, ``view_dataset``,
-``animate_3d``, ``analyze_validation``, ``plot_error_histogram`` and ``plot_error_per_keypoint``. They are imported
-when they are first used, so ``import vitruve`` is quick.
+``animate_3d``, ``draw_videos``, ``analyze_validation``, ``plot_error_histogram`` and ``plot_error_per_keypoint``. They
+are imported when they are first used, so ``import vitruve`` is quick.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         cvat_pull,
         cvat_push,
         cvat_set_status,
+        draw_videos,
         evaluate,
         example,
         label_next,
@@ -102,6 +103,7 @@ __all__ = [
     "cvat_pull",
     "cvat_push",
     "cvat_set_status",
+    "draw_videos",
     "evaluate",
     "example",
     "label_next",

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from vitruve.pipeline.animate_3d import animate_3d as animate_3d
     from vitruve.pipeline.compare_3d import plot_error_histogram as plot_error_histogram
     from vitruve.pipeline.compare_3d import plot_error_per_keypoint as plot_error_per_keypoint
+    from vitruve.pipeline.draw_videos import draw_videos as draw_videos
     from vitruve.pipeline.track import track as track
     from vitruve.pipeline.view_dataset import view_dataset as view_dataset
     from vitruve.project.create import create_project as create_project
@@ -72,6 +73,7 @@ _LATER = {
     "change_tasks": "vitruve.annotation.bulk_change",
     "complete_tasks": "vitruve.annotation.bulk_change",
     "crop_images": "vitruve.annotation.batch_crop",
+    "draw_videos": "vitruve.pipeline.draw_videos",
     "label_next": "vitruve.curation.label_next",
     "propose": "vitruve.annotation.proposals.propose",
     "upload_labels": "vitruve.annotation.bulk_upload",

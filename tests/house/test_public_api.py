@@ -61,6 +61,7 @@ OFFERED = {
     "train_project",
     "analyze_validation",
     "animate_3d",
+    "draw_videos",
     "plot_error_histogram",
     "plot_error_per_keypoint",
     "view_dataset",

@@ -1,4 +1,4 @@
-"""``vitruve visualize dataset2d``, ``dataset3d`` and ``animation3d``."""
+"""``vitruve visualize dataset2d``, ``dataset3d``, ``animation3d`` and ``videos``."""
 
 from __future__ import annotations
 
@@ -64,3 +64,47 @@ def animation3d(
 
     made = api.animate_3d(prediction, output, skeleton=skeleton, up=up, fps=fps, frames=frames, turn=turn)
     typer.echo(f"animation: {made}")
+
+
+@group.command("videos")
+def videos(
+    tables: Annotated[list[Path], typer.Argument(metavar="TABLE", help="Predictions of videos: CSV or HDF5.")],
+    video: Annotated[
+        list[Path], typer.Option("--video", metavar="FILE", help="The video of each table; repeat it, in their order.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder of the videos; labeled_videos beside each table."),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(metavar="CONFIDENCE", min=0.0, max=1.0, help="Draw keypoints of at least this confidence.")
+    ] = 0.3,
+    colormap: Annotated[str, typer.Option(metavar="NAME", help="Colours of the keypoints (matplotlib).")] = "cool",
+    skeleton: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="What joins keypoints: skeleton.yaml, a project's config.yaml, a run, a label set; by default the "
+            "nearest of the first three.",
+        ),
+    ] = None,
+    frame_start: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="The first frame; that of the table.")
+    ] = None,
+    number_frames: Annotated[int, typer.Option(metavar="N", help="How many frames; -1 for all of the table.")] = -1,
+) -> None:
+    """Draw predicted keypoints into copies of their videos."""
+    from vitruve import api
+
+    made = api.draw_videos(
+        tables,
+        video,
+        output,
+        threshold=threshold,
+        colormap=colormap,
+        skeleton=skeleton,
+        frame_start=frame_start,
+        number_frames=number_frames,
+    )
+    for file in made:
+        typer.echo(f"video: {file}")

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 
 from vitruve.formats.csv_table import read_csv_table
 from vitruve.formats.hdf5_table import is_hdf5, read_hdf5_table
+from vitruve.formats.keypoint_table import KeypointTable
 from vitruve.inference.layout import Found
 from vitruve.inference.overlap import overlap
 from vitruve.inference.progress import progress
@@ -93,7 +94,14 @@ class Painter:
 
 
 def draw_video(
-    source: Path, table: Path, target: Path, skeleton: Skeleton, look: Look, *, tracked: bool = False, start: int = 0
+    source: Path,
+    table: Path | KeypointTable,
+    target: Path,
+    skeleton: Skeleton,
+    look: Look,
+    *,
+    tracked: bool = False,
+    start: int = 0,
 ) -> None:
     """Draw predictions from a table into a copy of a video.
 
@@ -109,11 +117,26 @@ def draw_video(
     Raises:
         InputError: A file cannot be read or written.
     """
-    found = read_hdf5_table(table) if is_hdf5(table) else read_csv_table(table)
+    found = table if isinstance(table, KeypointTable) else read_table(table)
     likely = np.ones(found.visible.shape) if found.scores is None else found.scores
     points = np.concatenate([found.keypoints, likely[..., None]], -1)
     several = found.individuals != ("",)
     _draw(source, points, target, Painter(skeleton, look, several=several), start, several=several, tracked=tracked)
+
+
+def read_table(table: Path) -> KeypointTable:
+    """A table of predictions, whichever of both formats it has.
+
+    Args:
+        table: CSV or HDF5.
+
+    Returns:
+        The checked table.
+
+    Raises:
+        InputError: The file is not as it should be.
+    """
+    return read_hdf5_table(table) if is_hdf5(table) else read_csv_table(table)
 
 
 def draw_points(

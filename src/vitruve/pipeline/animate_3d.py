@@ -9,11 +9,8 @@ import numpy as np
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
 from vitruve.formats.coordinates_3d import FILE_NAMES, INFO, read_coordinates, read_info
-from vitruve.formats.hub import read_labels
-from vitruve.formats.skeleton_file import FILE_NAME as SKELETON_FILE
-from vitruve.formats.skeleton_file import read_skeleton, read_yaml
 from vitruve.media.video import VideoReader, VideoWriter, is_video
-from vitruve.structures.skeleton import Skeleton
+from vitruve.pipeline.bones import skeleton_for
 from vitruve.visualize.scene3d import Stage
 from vitruve.visualize.viewer_page import ShownFrame, viewer_page
 
@@ -21,7 +18,6 @@ _FPS = 25.0
 _AXES = {"x": 0, "y": 1, "z": 2}
 # A turn in twelve seconds: slow enough to follow.
 _TURN_SECONDS = 12.0
-_CONFIG, _BONES = "config.yaml", "SKELETON"
 _SIZE = (720, 720)
 
 
@@ -40,8 +36,8 @@ def animate_3d(
     Args:
         source: ``data3D.csv``, or the folder that holds it.
         output: A video (``.mp4`` and so on) or a page (``.html``); ``animation3D.mp4`` beside the source by default.
-        skeleton: What says which keypoints are joined: a skeleton YAML, a project's ``config.yaml``, or a label set.
-            By default one of the first two that lies beside the source or above it.
+        skeleton: What says which keypoints are joined: a skeleton YAML, a project's ``config.yaml``, a run, or a label
+            set. By default one of the first three that lies beside the source or above it.
         up: Which axis of the world points up: ``+z``, ``-y`` and so on.
         fps: Frames a second, 1/s; None as the recording has them, else 25.
         frames: At most so many from the first one on; None for all.
@@ -65,9 +61,9 @@ def animate_3d(
     if all(frame.instances_3d is None for frame in labels):
         raise InputError(f"{source}: holds points in the plane, not in space; give {FILE_NAMES[3]}")
     labels = labels[:frames]
-    bones = _skeleton(labels.skeleton, file, None if skeleton is None else Path(skeleton))
+    bones = skeleton_for(labels.skeleton.names, file, None if skeleton is None else Path(skeleton))
     upward = _upward(up)
-    rate = fps or _rate(file) or _FPS
+    rate = fps or recording_rate(file)
     points = np.stack([np.asarray(f.instances_3d.keypoints[0], np.float64) for f in labels if f.instances_3d])
     titles = [f"frame {frame.images[0].index}" for frame in labels]
     path = Path(output or file.with_name("animation3D.mp4"))
@@ -91,45 +87,21 @@ def _upward(text: str) -> np.ndarray:
     return np.eye(3)[_AXES[axis]] * (-1 if sign == "-" else 1)
 
 
-def _rate(file: Path) -> float | None:
-    """Frames a second of the recording, where it is still there."""
+def recording_rate(file: Path) -> float:
+    """How many frames a second a predicted recording has.
+
+    Args:
+        file: The table of points.
+
+    Returns:
+        In 1/s; 25 where the recording is not there any more.
+    """
     info = file.with_name(INFO)
     if not info.is_file():
-        return None
+        return _FPS
     place = Path(read_info(info).recording_path)
     videos = [place] if is_video(place) else sorted(filter(is_video, place.iterdir())) if place.is_dir() else []
     if not videos or not videos[0].is_file():
-        return None
+        return _FPS
     with VideoReader(videos[0]) as video:
         return float(video.fps)
-
-
-def _skeleton(found: Skeleton, file: Path, given: Path | None) -> Skeleton:
-    """The keypoints of the prediction with the bones that are known of them."""
-    names = found.names
-    if given is not None:
-        pairs = _pairs(given)
-        strange = next((name for pair in pairs for name in pair if name not in names), None)
-        if strange is not None:
-            raise InputError(f"{given}: joins '{strange}', but {file} has {', '.join(names)}")
-        return _joined(names, pairs)
-    for folder in file.resolve().parents:
-        for place in (folder / SKELETON_FILE, folder / _CONFIG):
-            if place.is_file() and (place.name == SKELETON_FILE or _BONES in read_yaml(place)):
-                return _joined(names, _pairs(place))
-    return found
-
-
-def _pairs(place: Path) -> list[tuple[str, str]]:
-    if place.suffix.lower() in (".yaml", ".yml") and _BONES in read_yaml(place):
-        listed = read_yaml(place)[_BONES]
-        if not all(isinstance(pair, list) and len(pair) == 2 for pair in listed or ()):
-            raise InputError(f"{place}: {_BONES}: must list pairs of keypoints, such as [nose, neck]")
-        return [(str(a), str(b)) for a, b in listed or ()]
-    skeleton = read_skeleton(place) if place.suffix.lower() in (".yaml", ".yml") else read_labels(place).skeleton
-    return [(skeleton.names[a], skeleton.names[b]) for a, b in skeleton.edges]
-
-
-def _joined(names: tuple[str, ...], pairs: list[tuple[str, str]]) -> Skeleton:
-    edges = [(names.index(a), names.index(b)) for a, b in pairs if a in names and b in names]
-    return Skeleton.from_names(names, edges)
