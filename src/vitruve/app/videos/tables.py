@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,9 @@ from vitruve.pipeline.after_prediction_3d import SMOOTHED
 from vitruve.pipeline.predict_3d import CALIBRATION
 
 LIKELIHOOD = "likelihood"
+
+# See vitruve.inference.jobs.part_of.
+_PART = re.compile(r"_frames_(\d+)_(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,9 @@ class VideoTable:
 
     @property
     def changed(self) -> float:
-        """When it was written, in seconds since 1970."""
-        return self.path.stat().st_mtime
+        """When it, or a table of errors beside it, was written last, in seconds since 1970."""
+        beside = (self.path.with_name(f"{self.path.stem}_{error}.csv") for error in _ERRORS)
+        return max(path.stat().st_mtime for path in (self.path, *beside) if path.is_file())
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +158,24 @@ def by_video(tables: Sequence[VideoTable]) -> dict[tuple[str, int], list[VideoTa
     for table in tables:
         groups.setdefault((table.video, table.dims), []).append(table)
     return {key: groups[key] for key in sorted(groups, key=lambda key: (natural_key(Path(key[0])), key[1]))}
+
+
+def labelled(tables: Sequence[VideoTable]) -> dict[str, VideoTable]:
+    """Tables by names that tell them apart.
+
+    Args:
+        tables: Those of one video.
+
+    Returns:
+        By who made them, with the file where that alone does not tell.
+    """
+    makers = [table.made_by for table in tables]
+    return {
+        table.made_by
+        if makers.count(table.made_by) == 1
+        else f"{table.made_by}: {table.path.parent.name}/{table.path.name}": table
+        for table in tables
+    }
 
 
 def read_traces(table: VideoTable) -> Traces:
@@ -252,7 +275,11 @@ def _of_run(run: RunEntry) -> Iterator[VideoTable]:
         inner = path.parent.relative_to(folder).as_posix()
         if not path.name.startswith(".") and _holds_keypoints(path):
             # The networks of an ensemble have subfolders of their own.
-            yield VideoTable(path, run.name if inner == "." else f"{run.name}/{inner}", path.stem, run.path)
+            made_by = run.name if inner == "." else f"{run.name}/{inner}"
+            part = _PART.search(path.stem)
+            if part is not None:
+                made_by += f" (frames {part[1]} to {part[2]})"
+            yield VideoTable(path, made_by, _PART.sub("", path.stem), run.path)
     yield from _of_folders(run.path / "predictions", run.path)
 
 
