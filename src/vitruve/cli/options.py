@@ -69,6 +69,26 @@ def settings_file(
     return files[0] if files else config_path, [item for item in arguments if item not in files]
 
 
+def locator_among(sources: Sequence[Path], locator: Path | None) -> tuple[list[Path], Path | None]:
+    """A locator that stands among the sources as ``locator=RUN``, as settings are written.
+
+    Args:
+        sources: As given.
+        locator: That of the option.
+
+    Returns:
+        The sources without it, and the locator.
+
+    Raises:
+        ConfigError: There are several.
+    """
+    named = [Path(str(item).partition("=")[2]) for item in sources if str(item).startswith("locator=")]
+    found = [*named, *([] if locator is None else [locator])]
+    if len(found) > 1:
+        raise ConfigError(f"several locators: {', '.join(map(str, found))}; name one")
+    return [item for item in sources if not str(item).startswith("locator=")], found[0] if found else None
+
+
 def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
     """The numbers of a list such as ``0.5,1``.
 

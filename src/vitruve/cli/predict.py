@@ -7,14 +7,26 @@ from typing import Annotated
 
 import typer
 
-from vitruve.cli.options import BatchSize, Flip, FrameStart, Locator, NumberFrames, Scales, listed, numbers
+from vitruve.cli.options import (
+    BatchSize,
+    Flip,
+    FrameStart,
+    Locator,
+    NumberFrames,
+    Scales,
+    listed,
+    locator_among,
+    numbers,
+)
 
 
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")],
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="SOURCE", help="Videos, images, folders of them, or label files."),
+        typer.Argument(
+            metavar="SOURCE", help="Videos, images, folders of them, or label files; locator=RUN is --locator RUN."
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -69,11 +81,12 @@ def command(
     from vitruve import api
     from vitruve.errors import Interrupted
 
+    found, locator = locator_among(sources, locator)
     wanted = tuple(name for entry in formats or ["csv"] for name in listed(entry))
     try:
         results = api.predict(
             run,
-            list(sources),
+            found,
             output=output,
             formats=wanted,
             labeled_video=labeled_video,
