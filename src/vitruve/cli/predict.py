@@ -24,9 +24,7 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")],
     sources: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="SOURCE", help="Videos, images, folders of them, or label files; locator=RUN is --locator RUN."
-        ),
+        typer.Argument(metavar="SOURCE", help="Videos, images, folders of them, or label files; or locator=RUN."),
     ],
     output: Annotated[
         Path | None,
