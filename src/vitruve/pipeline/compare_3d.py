@@ -42,7 +42,7 @@ def plot_error_histogram(
         InputError: A folder holds no analysis, or where each keypoint is drawn, other keypoints than the first.
     """
     places = _paths(folders)
-    found = _named_methods(places)
+    found = named_methods(places)
     errors = {name: report.errors[method] for name, method, report in found}
     if each_keypoint:
         figure = plots_3d.keypoint_histograms(errors, _keypoints(found), cutoff)
@@ -67,7 +67,7 @@ def plot_error_per_keypoint(folders: str | Path | Sequence[str | Path], output: 
         InputError: A folder holds no analysis, or other keypoints than the first.
     """
     places = _paths(folders)
-    found = _named_methods(places)
+    found = named_methods(places)
     keypoints = _keypoints(found)
     tables = {name: (method, report.per_keypoint) for name, method, report in found}
     means = {
@@ -95,7 +95,7 @@ def read_analysis(folder: Path) -> Report3D:
     truth = methods.pop(TRUTH)
     if not methods:
         raise InputError(f"{folder}: holds no points_<method>.csv beside that of the truth; analyze again")
-    known = _metrics(folder)
+    known = read_figures(folder)
     keypoints = known.get("keypoint_names") or [f"keypoint_{number}" for number in range(truth.shape[1])]
     if len(keypoints) != truth.shape[1]:
         raise InputError(f"{folder / METRICS}: {len(keypoints)} keypoint_names for {truth.shape[1]} keypoints")
@@ -103,7 +103,18 @@ def read_analysis(folder: Path) -> Report3D:
     return Report3D(Skeleton(tuple(keypoints)), names, truth, methods, np.zeros(truth.shape[:2], int), used=used)
 
 
-def _metrics(folder: Path) -> dict[str, Any]:
+def read_figures(folder: Path) -> dict[str, Any]:
+    """All figures that an analysis has written to ``metrics.json``.
+
+    Args:
+        folder: Of :func:`vitruve.analyze_validation`, or of JARVIS.
+
+    Returns:
+        What the file holds; nothing where there is none.
+
+    Raises:
+        InputError: It is damaged.
+    """
     file = folder / METRICS
     if not file.is_file():
         return {}
@@ -128,8 +139,18 @@ def _keypoints(found: Sequence[tuple[str, str, Report3D]]) -> tuple[str, ...]:
     return names
 
 
-def _named_methods(folders: Sequence[Path]) -> list[tuple[str, str, Report3D]]:
-    """Name in the plot, method and report of everything in some folders."""
+def named_methods(folders: Sequence[Path]) -> list[tuple[str, str, Report3D]]:
+    """Everything in some folders, by names that tell it apart in one plot.
+
+    Args:
+        folders: Of :func:`vitruve.analyze_validation`, or of JARVIS.
+
+    Returns:
+        Name, method and report of each.
+
+    Raises:
+        InputError: A folder holds no analysis, or a damaged one.
+    """
     reports = [read_analysis(folder) for folder in folders]
     places = [_place(folder, report) for folder, report in zip(folders, reports, strict=True)]
     found = []
@@ -142,5 +163,5 @@ def _named_methods(folders: Sequence[Path]) -> list[tuple[str, str, Report3D]]:
 
 
 def _place(folder: Path, report: Report3D) -> str:
-    run = Path(str(_metrics(folder).get("Run", folder))).name
+    run = Path(str(read_figures(folder).get("Run", folder))).name
     return f"{run}, {len(report.used)} cameras" if report.used else folder.name

@@ -1,0 +1,308 @@
+"""Predicted videos: what several runs say of the same frames, and where that is worst."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from vitruve.app.analysis.labelled import MEAN
+from vitruve.app.analysis.pictures import DOT, Mark, Picture, image_part
+from vitruve.app.analysis.videos import (
+    DISAGREEMENT,
+    common_keypoints,
+    disagreement,
+    joined,
+    known_traces,
+    series,
+    summary,
+    worst_frames,
+)
+from vitruve.app.figures.colors import colors_of
+from vitruve.app.figures.labelled import Kind, distribution
+from vitruve.app.figures.videos import over_time
+from vitruve.app.parts.links import page_link
+from vitruve.app.parts.pictures import nothing_to_show, pictures
+from vitruve.app.parts.runs import field_key
+from vitruve.app.place import Place
+from vitruve.app.videos.tables import (
+    LIKELIHOOD,
+    Trace,
+    Traces,
+    VideoTable,
+    by_video,
+    find_tables,
+    points_in_video,
+    read_traces,
+    videos_for,
+)
+from vitruve.errors import VitruveError
+from vitruve.structures.labels import ImageRef, Labels
+from vitruve.structures.skeleton import Skeleton
+
+SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Analysis", 1, "Videos compared", ":material/query_stats:", True
+
+_KINDS: dict[Kind, str] = {"box": "Box", "violin": "Violin", "strip": "Strip", "histogram": "Histogram"}
+_FIRST_RUNS, _FIRST_ROWS = 3, 3
+_PICTURES = (12, 24, 48)
+
+
+def show(place: Place) -> None:
+    """The page."""
+    assert place.project is not None
+    groups = by_video(find_tables(place.project))
+    if not groups:
+        st.info("No video is predicted yet: predict some, with one run or better with two.", icon=":material/movie:")
+        page_link(place, "predict", "Predict videos")
+        return
+    first, second = st.columns([1, 2])
+    video = first.selectbox(
+        "Video", list(groups), key=field_key(place, "analyze_videos:video"), format_func=lambda key: _titled(*key)
+    )
+    tables = {_label(table, groups[video]): table for table in groups[video]}
+    chosen = second.multiselect(
+        "Predicted by",
+        list(tables),
+        list(tables)[:_FIRST_RUNS],
+        key=field_key(place, f"analyze_videos:tables:{video}"),
+        placeholder="Choose one or several",
+    )
+    traces: dict[str, Traces] = {}
+    for name in chosen:
+        try:
+            traces[name] = _traces(str(tables[name].path), tables[name].dims, tables[name], _changed(tables[name]))
+        except VitruveError as error:
+            st.warning(f"{name} is left out: {error}", icon=":material/warning:")
+    if not traces:
+        st.info("Choose above whose predictions are looked at.")
+        return
+    keypoints = common_keypoints(list(traces.values()))
+    if not keypoints:
+        st.info("These predictions have no keypoint in common: choose others above.")
+        return
+    start = min(each.start for each in traces.values())
+    last = max(each.start + each.count - 1 for each in traces.values())
+    third, fourth = st.columns([1, 2])
+    keypoint = third.selectbox("Keypoint", [MEAN, *keypoints], key=field_key(place, f"analyze_videos:keypoint:{video}"))
+    frames = (start, last)
+    if last > start:
+        frames = fourth.slider("Frames", start, last, frames, key=field_key(place, f"analyze_videos:frames:{video}"))
+    _shown(place, traces, {name: tables[name] for name in traces}, keypoint, keypoints, frames)
+
+
+def _shown(
+    place: Place,
+    traces: dict[str, Traces],
+    tables: dict[str, VideoTable],
+    keypoint: str,
+    keypoints: list[str],
+    frames: tuple[int, int],
+) -> None:
+    names = ["Over time", "Distribution", "Worst frames"]
+    chosen = st.segmented_control(
+        "Show", names, default=names[0], key=field_key(place, "analyze_videos:shown"), label_visibility="collapsed"
+    )
+    kinds = {kind.name: kind for kind in known_traces(list(traces.values()))}
+    if chosen == names[1]:
+        _spread(place, traces, kinds, keypoint, keypoints, frames)
+    elif chosen == names[2]:
+        _worst(place, traces, tables, kinds, keypoint, keypoints, frames)
+    else:
+        _over_time(place, traces, kinds, keypoint, keypoints, frames)
+
+
+def _over_time(
+    place: Place,
+    traces: dict[str, Traces],
+    kinds: dict[str, Trace],
+    keypoint: str,
+    keypoints: list[str],
+    frames: tuple[int, int],
+) -> None:
+    """Lines over the frames, one plot a value."""
+    options = [*_ordered(kinds), *([DISAGREEMENT] if len(traces) > 1 else [])]
+    rows = st.multiselect(
+        "Values",
+        options,
+        options[:_FIRST_ROWS],
+        key=field_key(place, "analyze_videos:values"),
+        format_func=lambda name: "Disagreement of these runs" if name == DISAGREEMENT else kinds[name].title,
+    )
+    if not rows:
+        st.info("Choose above what is drawn.")
+        return
+    colors = colors_of(traces)
+    lines = []
+    for name in rows:
+        if name == DISAGREEMENT:
+            unit = next(iter(traces.values())).unit
+            lines.append((f"Disagreement ({unit})", {_ALL: _disagreed(traces, keypoint, keypoints)}))
+            colors |= {_ALL: "#8c979e"}
+        else:
+            found = {run: (each.start, series(each, name, keypoint)) for run, each in traces.items()}
+            lines.append(
+                (kinds[name].axis, {run: (at, values) for run, (at, values) in found.items() if values is not None})
+            )
+    st.plotly_chart(over_time(lines, colors, frames), key=field_key(place, "analyze_videos:over_time"))
+    counted = keypoints if keypoint == MEAN else [keypoint]
+    table = summary(traces, [name for name in rows if name != DISAGREEMENT], counted, frames)
+    table["value"] = [kinds[name].axis for name in table["value"]] if len(table) else []
+    st.dataframe(table, hide_index=True, column_config=_COLUMNS, key=field_key(place, "analyze_videos:summary"))
+    page_link(place, "video_traces", "See the video beside its traces")
+
+
+_ALL = "all of these runs"
+_COLUMNS: dict[str, Any] = {
+    "run": "Run",
+    "value": "Value",
+    **{
+        name: st.column_config.NumberColumn(title, format="%.2f")
+        for name, title in (("mean", "Mean"), ("median", "Median"), ("p95", "95 %"))
+    },
+    "missing": st.column_config.NumberColumn("Missing", format="%.1f %%"),
+}
+
+
+def _spread(
+    place: Place,
+    traces: dict[str, Traces],
+    kinds: dict[str, Trace],
+    keypoint: str,
+    keypoints: list[str],
+    frames: tuple[int, int],
+) -> None:
+    """How values are spread over the frames."""
+    first, second, third = st.columns([1.5, 2, 1], vertical_alignment="bottom")
+    options = [name for name in _ordered(kinds) if name not in ("x", "y", "z")] or list(kinds)
+    name = first.selectbox(
+        "Value", options, key=field_key(place, "analyze_videos:value"), format_func=lambda each: kinds[each].title
+    )
+    kind = second.segmented_control(
+        "Drawn as", _KINDS, default="box", key=field_key(place, "analyze_videos:kind"), format_func=_KINDS.__getitem__
+    )
+    log = third.toggle("Logarithmic", key=field_key(place, "analyze_videos:log"))
+    table = joined(traces, name, keypoints if keypoint == MEAN else [keypoint], frames)
+    if table.empty:
+        st.info(f"No {kinds[name].title.lower()} of these frames.")
+        return
+    figure = distribution(table, colors_of(traces), kind=kind or "box", by="keypoint", axis=kinds[name].axis, log=log)
+    st.plotly_chart(figure, key=field_key(place, "analyze_videos:distribution"))
+
+
+def _worst(
+    place: Place,
+    traces: dict[str, Traces],
+    tables: dict[str, VideoTable],
+    kinds: dict[str, Trace],
+    keypoint: str,
+    keypoints: list[str],
+    frames: tuple[int, int],
+) -> None:
+    """The worst frames as pictures."""
+    several = len(traces) > 1
+    errors = [name for name in kinds if kinds[name].error]
+    options = [*([DISAGREEMENT] if several else []), *errors, *([LIKELIHOOD] if LIKELIHOOD in kinds else [])]
+    if not options:
+        st.info("Nothing here says how good a frame is: neither confidences nor errors, and only one run.")
+        return
+    first, second, third = st.columns([1.6, 1.6, 1], vertical_alignment="bottom")
+    name = first.selectbox(
+        "Worst by",
+        options,
+        key=field_key(place, f"analyze_videos:worst:{several}"),
+        format_func=lambda each: "Disagreement of these runs" if each == DISAGREEMENT else kinds[each].title,
+    )
+    run = next(iter(traces))
+    if name != DISAGREEMENT:
+        run = second.selectbox("Of", list(traces), key=field_key(place, "analyze_videos:worst_of"))
+    count = third.selectbox("Pictures", _PICTURES, key=field_key(place, "analyze_videos:count"))
+    found = (
+        _disagreed(traces, keypoint, keypoints)
+        if name == DISAGREEMENT
+        else (traces[run].start, series(traces[run], name, keypoint))
+    )
+    start, values = found
+    if values is None:
+        st.info(f"{run} does not know this: choose another value or run.")
+        return
+    numbers = start + np.arange(len(values))
+    values = np.where((numbers >= frames[0]) & (numbers <= frames[1]), values, np.nan)
+    apart = max(5, len(values) // (4 * count))
+    worst = worst_frames(values, count, apart, rising=name == LIKELIHOOD)
+    places = videos_for(place.workspace, place.project, tables[run]) if place.project else {}
+    if not places:
+        nothing_to_show("The video is not there any more, or lies outside the folders of this app.")
+        return
+    camera = st.selectbox("Seen in", list(places), key=field_key(place, f"analyze_videos:camera:{tables[run].video}"))
+    unit = "" if name == LIKELIHOOD else traces[run].unit
+    shown = []
+    drawn = traces if name == DISAGREEMENT else {run: traces[run]}
+    points = {each: points_in_video(tables[each], drawn[each], camera) for each in drawn}
+    for index in worst.tolist():
+        frame = start + index
+        lines = (f"{values[index]:.2f} {unit}".strip(),)
+        card = _picture(place, places[camera], frame, drawn, points, keypoint, lines)
+        shown += [] if card is None else [card]
+    st.caption(f"At least {apart} frames lie between two of them. Click a picture to enlarge it.")
+    pictures(field_key(place, "analyze_videos:pictures"), shown)
+
+
+def _picture(
+    place: Place,
+    video: Path,
+    frame: int,
+    traces: dict[str, Traces],
+    points: dict[str, np.ndarray | None],
+    keypoint: str,
+    lines: tuple[str, ...],
+) -> Picture | None:
+    """A frame, with what runs predicted on it."""
+    colors = colors_of(traces)
+    marks, all_points = [], []
+    for run, each in traces.items():
+        found, row = points[run], frame - each.start
+        if found is None or not 0 <= row < each.count:
+            continue
+        for name, (x, y) in zip(each.names, found[row].tolist(), strict=True):
+            if np.isfinite((x, y)).all() and keypoint in (MEAN, name):
+                marks.append(Mark(DOT, x, y, colors[run], name, f"{name}: {run}"))
+                all_points.append((x, y))
+    labels = Labels(Skeleton(()), (), video.parent)
+    around = np.array(all_points, np.float64).reshape(-1, 2)
+    image = ImageRef(Path(video.name), frame)
+    return image_part(
+        place.workspace, labels, image, around, marks, f"Frame {frame}", lines, 0.6 if keypoint != MEAN else 0.2
+    )
+
+
+def _disagreed(traces: dict[str, Traces], keypoint: str, keypoints: list[str]) -> tuple[int, np.ndarray]:
+    start, values = disagreement(list(traces.values()), keypoints if keypoint == MEAN else [keypoint])
+    count = np.isfinite(values).sum(1)
+    return start, np.where(count > 0, np.nansum(values, 1) / np.maximum(count, 1), np.nan)
+
+
+def _ordered(kinds: dict[str, Trace]) -> list[str]:
+    """Errors first, then confidence, then coordinates."""
+    return sorted(kinds, key=lambda name: (not kinds[name].error, name != LIKELIHOOD))
+
+
+def _titled(video: str, dims: int) -> str:
+    return f"{video} (in space)" if dims == 3 else video
+
+
+def _label(table: VideoTable, others: list[VideoTable]) -> str:
+    """Who made a table; with its file where that alone does not tell."""
+    alone = sum(each.made_by == table.made_by for each in others) == 1
+    return table.made_by if alone else f"{table.made_by}: {table.path.parent.name}/{table.path.name}"
+
+
+def _changed(table: VideoTable) -> float:
+    beside = table.path.parent.glob(f"{table.path.stem}_*.csv")
+    return max([table.changed, *(path.stat().st_mtime for path in beside)])
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading predictions")
+def _traces(path: str, dims: int, _table: VideoTable, changed: float) -> Traces:
+    return read_traces(_table)
