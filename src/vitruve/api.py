@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from vitruve.annotation.cvat.verbs import cvat_push as cvat_push
     from vitruve.annotation.cvat.verbs import cvat_set_status as cvat_set_status
     from vitruve.annotation.proposals.accept import accept_proposals as accept_proposals
+    from vitruve.annotation.proposals.pending import send_review as send_review
     from vitruve.annotation.proposals.propose import propose as propose
     from vitruve.annotation.store.server import store_serve as store_serve
     from vitruve.annotation.store.verbs import store_diff as store_diff
@@ -76,6 +77,7 @@ _LATER = {
     "draw_videos": "vitruve.pipeline.draw_videos",
     "label_next": "vitruve.curation.label_next",
     "propose": "vitruve.annotation.proposals.propose",
+    "send_review": "vitruve.annotation.proposals.pending",
     "upload_labels": "vitruve.annotation.bulk_upload",
     "upload_xml": "vitruve.annotation.bulk_upload",
     "analyze_validation": "vitruve.pipeline.analyze_3d",

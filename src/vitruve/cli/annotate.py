@@ -1,4 +1,4 @@
-"""``vitruve annotate propose``, ``accept``, ``upload``, ``upload-xml``, ``change``, ``complete`` and ``crop``."""
+"""``vitruve annotate propose``, ``send``, ``accept``, ``upload``, ``upload-xml``, ``change``, ``complete``, ``crop``."""
 
 from __future__ import annotations
 
@@ -106,6 +106,23 @@ def propose(
             server=connection.open() if asked else None,
         )
     )
+
+
+@group.command("send")
+@with_connection
+def send(
+    folder: Annotated[
+        Path, typer.Argument(metavar="REVIEW", help="Folder of proposals that were looked through in the web app.")
+    ],
+    share: Share = False,
+    apply: Apply = False,
+    *,
+    connection: Connection,
+) -> None:
+    """Make a review task of proposals that people have accepted; those they refused are not proposed again."""
+    from vitruve import api
+
+    tell(api.send_review(folder, share=share, apply=apply, server=connection.open() if apply else None))
 
 
 @group.command("accept")

@@ -22,8 +22,11 @@ from vitruve.formats.hub import read_labels, write_labels
 from vitruve.formats.split_file import FILE_NAME, write_split
 from vitruve.media.images import write_image
 from vitruve.structures.labels import Labels
-from vitruve.visualize.map_page import map_dots, map_page, map_pictures
+from vitruve.visualize.map_page import map_atlas, map_dots, map_page, map_pictures
 from vitruve.visualize.plots import save_png
+
+MAP_TABLE, MAP_ATLAS = "map.csv", "map_thumbnails.jpg"
+"""A map for programs: places, clusters and images of crops, and their pictures as one."""
 
 _SPLITS = ("train", "validation", "test")
 
@@ -35,7 +38,7 @@ class SplitFiles:
     Attributes:
         split: The split.
         files: What was written, by name: ``split``, ``summary``, ``leakage``, ``pairs``, ``page``, ``dots``,
-            ``pictures`` and, where asked for, ``labels``.
+            ``pictures``, ``table``, ``atlas`` and, where asked for, ``labels``.
         lines: What there is to be said, in words.
     """
 
@@ -151,7 +154,8 @@ def write_map(drawn: Map, output: Path, title: str = "Map") -> dict[str, Path]:
         title: Above the page.
 
     Returns:
-        The files: ``page``, ``dots`` and ``pictures``.
+        The files: ``page``, ``dots``, ``pictures``, ``table`` (a row a crop, in the order of its picture in the
+        ``atlas``) and ``atlas``.
 
     Raises:
         InputError: A file cannot be written.
@@ -175,10 +179,13 @@ def write_map(drawn: Map, output: Path, title: str = "Map") -> dict[str, Path]:
         "Network": drawn.origin,
     }
     files = {"page": output / "map.html", "dots": output / "map.png", "pictures": output / "map_pictures.png"}
+    files |= {"table": output / MAP_TABLE, "atlas": output / MAP_ATLAS}
     atomic_write(files["page"], map_page(drawn.points, drawn.thumbnails, names, groups, title, about))
     by = "class" if "class" in groups else "cluster"
     save_png(map_dots(drawn.points, groups[by], f"{len(drawn.crops)} crops by {by}"), files["dots"])
     write_image(files["pictures"], map_pictures(drawn.points, drawn.thumbnails))
+    write_image(files["atlas"], map_atlas(drawn.thumbnails)[0])
+    atomic_write(files["table"], _table(drawn).to_csv(index=False))
     return files
 
 
@@ -248,6 +255,20 @@ def _said(made: Split) -> tuple[str, ...]:
             f"{100 * leak['clip_in_train']:.1f} % are of a clip that trains"
         )
     return tuple(lines)
+
+
+def _table(drawn: Map) -> pd.DataFrame:
+    """A row for each crop of a map."""
+    rows = []
+    for crop, (x, y), cluster, name in zip(drawn.crops, drawn.points, drawn.clusters, drawn.classes, strict=True):
+        frame = drawn.labels[crop.frame]
+        image = frame.images[crop.view]
+        box = crop.box or (None,) * 4
+        about = (frame.first_image.path.as_posix(), frame.first_image.index, image.path.as_posix(), image.index)
+        rows.append((*about, frame.session, frame.split, name, int(cluster), round(x, 5), round(y, 5), *box))
+    columns = ("frame", "frame_index", "image", "index", "session", "split", "class", "cluster", "x", "y")
+    table = pd.DataFrame(rows, columns=[*columns, "x1", "y1", "x2", "y2"])
+    return table.astype({"frame_index": "Int64", "index": "Int64"})
 
 
 def _place(box: tuple[float, float, float, float]) -> str:

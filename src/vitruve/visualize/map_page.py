@@ -102,14 +102,14 @@ def map_page(
         HTML.
     """
     height, width = pictures.shape[1:3]
-    columns = max(1, math.ceil(math.sqrt(len(pictures) * height / width)))
+    sheet, columns = map_atlas(pictures)
     data = {
         "points": np.round(points, 4).tolist(),
         "names": list(names),
         "tile": [width, height, columns],
         "groups": {key: list(values) for key, values in groups.items()},
         "colors": {key: group_colors(sorted(set(values), key=_order(values))) for key, values in groups.items()},
-        "atlas": jpeg_uri(_atlas(pictures, columns)),
+        "atlas": jpeg_uri(sheet),
     }
     # Within a script element nothing is escaped but its own end.
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
@@ -121,6 +121,24 @@ def map_page(
         data=text,
         script=(folder / "map.js").read_text(encoding="utf-8"),
     )
+
+
+def map_atlas(pictures: UInt8[np.ndarray, "M h w 3"]) -> tuple[UInt8[np.ndarray, "H W 3"], int]:
+    """All pictures as one, row by row.
+
+    Args:
+        pictures: RGB.
+
+    Returns:
+        RGB, and how many stand in a row.
+    """
+    count, height, width = pictures.shape[:3]
+    columns = max(1, math.ceil(math.sqrt(count * height / width)))
+    rows = -(-count // columns)
+    sheet = np.zeros((rows * columns, height, width, 3), np.uint8)
+    sheet[:count] = pictures
+    sheet = sheet.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
+    return sheet.reshape(rows * height, columns * width, 3), columns
 
 
 def group_colors(names: Sequence[str]) -> dict[str, str]:
@@ -154,12 +172,3 @@ def _named(groups: Sequence[str]) -> list[str]:
 def _order(groups: Sequence[str]) -> Callable[[str], tuple[bool, int, str]]:
     counts = Counter(groups)
     return lambda name: (name == _REST, -counts[name], name)
-
-
-def _atlas(pictures: UInt8[np.ndarray, "M h w 3"], columns: int) -> UInt8[np.ndarray, "H W 3"]:
-    """All pictures as one, row by row."""
-    count, height, width = pictures.shape[:3]
-    rows = -(-count // columns)
-    sheet = np.zeros((rows * columns, height, width, 3), np.uint8)
-    sheet[:count] = pictures
-    return sheet.reshape(rows, columns, height, width, 3).swapaxes(1, 2).reshape(rows * height, columns * width, 3)

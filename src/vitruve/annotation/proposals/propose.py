@@ -12,6 +12,7 @@ from vitruve.annotation.cvat.diff import described
 from vitruve.annotation.cvat.server import CvatServer
 from vitruve.annotation.cvat.verbs import Outcome
 from vitruve.annotation.proposals.judge import KINDS, MISSING, POSE_KINDS, Limits, judge_labels
+from vitruve.annotation.proposals.pending import keep_review
 from vitruve.annotation.proposals.report import Looked, write_crops, write_report
 from vitruve.annotation.proposals.review import Origin, Review, review_of, with_shapes
 from vitruve.annotation.proposals.sources import (
@@ -95,7 +96,8 @@ def propose(
         crops: Folder that missing objects are written to as pictures of their own, or None.
         variant: What the run is called in names of tasks; by default the name of its folder.
         name: Of the review task of a single source.
-        apply: Make the review tasks; without, only say what would be made.
+        apply: Make the review tasks; without, only say what would be made, and keep the proposals for people to look
+            through before :func:`~vitruve.annotation.proposals.pending.send_review` sends them.
         format: Of label files; found by looking inside by default.
         only: Of the tasks that label files hold, those with these names.
         suffix: Of the images in folders, such as ``png``; all of them by default.
@@ -136,6 +138,10 @@ def propose(
     made: list[int | None] = [None] * len(reviews)
     if apply and server is not None:
         made = [_send(server, each.source, review, trail, share) for each, review in reviews]
+    else:
+        for each, review in reviews:
+            if review.proposals:
+                keep_review(place, review, each.source)
     counts = Counter(finding.kind for each in looked for finding in each.findings)
     number = sum(bool(review.proposals) for _, review in reviews)
     lines = [line for (each, review), task in zip(reviews, made, strict=True) for line in _lines(each, review, task)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ class Trail:
             try:
                 if content["format"] > _FORMAT:
                     raise InputError(f"{self.file}: was written by a newer program; update Vitruve")
-                self._items = {row["id"]: _proposal(row) for row in content["proposals"]}
+                self._items = {row["id"]: proposal_of(row) for row in content["proposals"]}
             except (KeyError, TypeError) as error:
                 raise InputError(f"{self.file}: no trail of proposals ({error}); move it away") from error
 
@@ -201,7 +201,18 @@ def counted(proposals: Sequence[Proposal]) -> str:
     return ", ".join(f"{number} {state}" for state, number in parts.items() if number) or "no proposal"
 
 
-def _proposal(row: dict[str, Any]) -> Proposal:
+def proposal_of(row: Mapping[str, Any]) -> Proposal:
+    """A proposal as a file has it.
+
+    Args:
+        row: Its values by names; those of newer programs are left out.
+
+    Returns:
+        The proposal.
+
+    Raises:
+        TypeError: One is missing.
+    """
     known = {item.name for item in fields(Proposal)}
     item = Proposal(**{name: value for name, value in row.items() if name in known})
     a, b, c, d = item.box

@@ -1,0 +1,308 @@
+"""Proposals on disk, before they go to a server: people accept, reject and correct them first."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from vitruve.annotation.cvat.server import CvatServer
+from vitruve.annotation.cvat.verbs import Outcome
+from vitruve.annotation.proposals.review import ATTRIBUTE, CORRECTS, Review, with_shapes
+from vitruve.annotation.proposals.sources import Source
+from vitruve.annotation.proposals.trail import ACCEPTED, CHANGED, REJECTED, Proposal, Trail, counted, proposal_of
+from vitruve.atomic import atomic_json
+from vitruve.errors import InputError
+from vitruve.formats.cvat_xml import read_task
+from vitruve.formats.cvat_xml_writer import FILE_NAME, write_task
+from vitruve.formats.json_file import read_json
+from vitruve.structures.annotation import AnnotationTask, Shape
+
+FOLDER = "review"
+"""Takes a folder for each source of which something is proposed."""
+
+_ABOUT, _DECISIONS, _SENT = "review.json", "decisions", "sent.json"
+_FORMAT = 1
+_NO_TASK = 0
+_ID = re.compile(r"[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What somebody makes of a proposal.
+
+    Attributes:
+        state: ``accepted`` or ``rejected``.
+        box: Corners ``x1 y1 x2 y2`` as the server counts pixels, where they were moved; None as proposed.
+        parts: Where keypoints were moved to, by name; None for one that is taken away. Others stay.
+    """
+
+    state: str
+    box: tuple[float, float, float, float] | None = None
+    parts: Mapping[str, tuple[float, float] | None] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pending:
+    """Proposals of one source, with what people make of them so far.
+
+    Attributes:
+        folder: Where they are kept.
+        task: What goes to the server, as proposed.
+        proposals: One for each thing proposed.
+        root: The folder that names of images start from.
+        decisions: By names of proposals.
+        sent: Number of the review task that was made; 0 where none was needed; None before.
+    """
+
+    folder: Path
+    task: AnnotationTask
+    proposals: tuple[Proposal, ...]
+    root: Path
+    decisions: Mapping[str, Decision]
+    sent: int | None
+
+    @property
+    def open(self) -> list[Proposal]:
+        """Those of which nothing was decided yet."""
+        return [item for item in self.proposals if item.id not in self.decisions]
+
+    def shapes(self, proposal: str) -> list[Shape]:
+        """What is drawn for a proposal, as it was corrected.
+
+        Args:
+            proposal: Its name.
+
+        Returns:
+            A pose, a box, or both.
+        """
+        decision = self.decisions.get(proposal)
+        own = [shape for shape in self.task.shapes if _of(shape) == proposal]
+        return own if decision is None else [corrected(shape, decision) for shape in own]
+
+
+def keep_review(place: Path, review: Review, source: Source) -> Path:
+    """Keep the proposals of a source for people to look through.
+
+    Args:
+        place: Folder of the report.
+        review: The review task that was not made.
+        source: What was looked through.
+
+    Returns:
+        The folder of these proposals.
+    """
+    folder = place / FOLDER / (re.sub(r"[^\w.-]+", "_", source.name).strip(".") or "source")
+    write_task(review.task, folder / FILE_NAME)
+    about = {"format": _FORMAT, "name": review.task.name, "root": str(source.labels.root.resolve())}
+    atomic_json(folder / _ABOUT, about | {"proposals": [asdict(item) for item in review.proposals]})
+    return folder
+
+
+def pending_folders(output: Path) -> list[Path]:
+    """The folders of proposals that were kept.
+
+    Args:
+        output: Of :func:`~vitruve.annotation.proposals.propose.propose`.
+
+    Returns:
+        The newest first.
+    """
+    return sorted(
+        (file.parent for file in output.glob(f"*/*/{FOLDER}/*/{_ABOUT}")), key=lambda p: p.parts[-3:], reverse=True
+    )
+
+
+def open_pending(folder: Path) -> Pending:
+    """Proposals that were kept, with what people make of them.
+
+    Args:
+        folder: As :func:`keep_review` gives it.
+
+    Returns:
+        The proposals.
+
+    Raises:
+        InputError: A file is missing or damaged.
+    """
+    file = folder / _ABOUT
+    if not file.is_file():
+        raise InputError(f"{folder}: holds no proposals; vitruve annotate propose makes them")
+    about = read_json(file)
+    try:
+        if about["format"] > _FORMAT:
+            raise InputError(f"{file}: was written by a newer program; update Vitruve")
+        proposals = tuple(proposal_of(row) for row in about["proposals"])
+        root, name = Path(about["root"]), str(about["name"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{file}: no proposals ({error!r}); make them again: vitruve annotate propose") from error
+    decisions = {}
+    for item in proposals:
+        said = folder / _DECISIONS / f"{item.id}.json"
+        if said.is_file():
+            decisions[item.id] = _decision(said)
+    sent = read_json(folder / _SENT)["task"] if (folder / _SENT).is_file() else None
+    return Pending(folder, replace(read_task(folder / FILE_NAME), name=name), proposals, root, decisions, sent)
+
+
+def decide(pending: Pending, proposal: str, decision: Decision | None) -> None:
+    """Keep what somebody makes of a proposal; each has a file of its own, so that two people do not undo one another's.
+
+    Args:
+        pending: The proposals.
+        proposal: Name of one of them.
+        decision: What is made of it; None to leave it open again.
+
+    Raises:
+        InputError: There is no such proposal, they were sent already, or a point is none.
+    """
+    if not _ID.fullmatch(proposal) or all(item.id != proposal for item in pending.proposals):
+        raise InputError(f"{pending.folder}: no proposal '{proposal}'; look at them again")
+    if (pending.folder / _SENT).is_file():
+        raise InputError(f"{pending.folder}: these proposals were sent already; change them on the server")
+    file = pending.folder / _DECISIONS / f"{proposal}.json"
+    if decision is None:
+        file.unlink(missing_ok=True)
+        return
+    if decision.state not in (ACCEPTED, REJECTED):
+        raise InputError(f"{decision.state}: proposals are {ACCEPTED} or {REJECTED}")
+    own = [shape for shape in pending.task.shapes if _of(shape) == proposal]
+    known = {part.label for shape in own for part in shape.parts}
+    values = [*(decision.box or ()), *(v for point in (decision.parts or {}).values() for v in point or ())]
+    if not all(math.isfinite(value) for value in values) or not set(decision.parts or {}) <= known:
+        raise InputError(f"proposal {proposal}: a point is no number, or of no keypoint it has")
+    frame = pending.task.frames[own[0].frame]
+    atomic_json(file, _inside(decision, frame.width, frame.height))
+
+
+def corrected(shape: Shape, decision: Decision) -> Shape:
+    """A shape as somebody has moved it.
+
+    Args:
+        shape: As it was proposed.
+        decision: What was moved.
+
+    Returns:
+        The shape.
+    """
+    if shape.kind == "rectangle" and decision.box is not None:
+        return replace(shape, points=decision.box)
+    if not shape.parts or not decision.parts:
+        return shape
+    moved = decision.parts
+    return replace(shape, parts=tuple(_moved(p, moved[p.label]) if p.label in moved else p for p in shape.parts))
+
+
+def send_review(
+    folder: str | Path, *, share: bool = False, apply: bool = False, server: CvatServer | None = None
+) -> Outcome:
+    """Make a review task of the proposals that people have accepted; those they refused are not proposed again.
+
+    Args:
+        folder: As :func:`keep_review` gives it, four folders below the one that ``proposals.json`` lies in.
+        share: The server has the images on its share, under the same names.
+        apply: Change the server; without, only say what would be done.
+        server: The server; by default that of the environment, which is asked only where something is sent.
+
+    Returns:
+        What was done, or would be.
+
+    Raises:
+        InputError: Some of the proposals are not decided yet, or they were sent already.
+        ServerError: The server failed; doing the same again goes on.
+    """
+    pending = open_pending(Path(folder))
+    if pending.sent is not None:
+        raise InputError(f"{folder}: sent already, as task {pending.sent or 'none: all were refused'}")
+    if pending.open:
+        raise InputError(f"{folder}: {len(pending.open)} of {len(pending.proposals)} proposals are not decided yet")
+    accepted = [item for item in pending.proposals if pending.decisions[item.id].state == ACCEPTED]
+    refused = [replace(item, state=REJECTED) for item in pending.proposals if item not in accepted]
+    said = f"{len(accepted)} accepted, {len(refused)} refused"
+    if not apply:
+        return Outcome((f"+ task ({pending.task.name}): {said}",), int(bool(accepted)), False, None)
+    trail, number = Trail(pending.folder.parents[3]), _NO_TASK
+    if accepted:
+        server = server or CvatServer.connect()
+        # In the trail before, so that what breaks off goes on under the same name.
+        trail.put(accepted)
+        number = server.create(accepted_task(pending), None if share else pending.root)
+        trail.put(with_shapes(accepted, server.read(number)))
+    trail.put(replace(item, review_task=number) for item in refused)
+    atomic_json(pending.folder / _SENT, {"task": number})
+    line = f"+ task {number} ({pending.task.name}): {said}" if accepted else f"= no task: {said}"
+    return Outcome((line, f"  {counted([*accepted, *refused])}"), int(bool(accepted)), True, number or None)
+
+
+def accepted_task(pending: Pending) -> AnnotationTask:
+    """The review task with what was accepted, as it was corrected, and only the images of that.
+
+    Args:
+        pending: The proposals.
+
+    Returns:
+        The task.
+    """
+    kept = {name for name, decision in pending.decisions.items() if decision.state == ACCEPTED}
+    shapes = [(shape, name) for shape in pending.task.shapes if (name := _of(shape)) in kept]
+    places = {frame: number for number, frame in enumerate(sorted({shape.frame for shape, _ in shapes}))}
+    made = []
+    for shape, name in shapes:
+        moved, place = corrected(shape, pending.decisions[name]), places[shape.frame]
+        made.append(replace(moved, frame=place, parts=tuple(replace(part, frame=place) for part in moved.parts)))
+    frames = tuple(pending.task.frames[frame] for frame in places)
+    return replace(pending.task, frames=frames, shapes=tuple(made))
+
+
+def state_of(decision: Decision | None) -> str:
+    """What a decision is called: ``open``, ``accepted``, ``changed`` or ``rejected``.
+
+    Args:
+        decision: The decision, or None.
+
+    Returns:
+        The word.
+    """
+    if decision is None:
+        return "open"
+    moved = decision.state == ACCEPTED and (decision.box is not None or bool(decision.parts))
+    return CHANGED if moved else decision.state
+
+
+def _of(shape: Shape) -> str:
+    return dict(shape.attributes).get(ATTRIBUTE, "").partition(CORRECTS)[0]
+
+
+def _moved(part: Shape, point: tuple[float, float] | None) -> Shape:
+    if point is None:
+        return replace(part, outside=True)
+    return replace(part, points=point, outside=False)
+
+
+def _inside(decision: Decision, width: int, height: int) -> dict[str, object]:
+    """A decision as it is kept, its points within the image."""
+
+    def clipped(values: Sequence[float]) -> list[float]:
+        limits = (width, height) * (len(values) // 2)
+        return [round(min(max(float(value), 0.0), limit), 2) for value, limit in zip(values, limits, strict=True)]
+
+    box = None
+    if decision.box is not None:
+        a, b, c, d = clipped(decision.box)
+        box = [min(a, c), min(b, d), max(a, c), max(b, d)]
+    parts = {name: None if point is None else clipped(point) for name, point in (decision.parts or {}).items()}
+    return {"format": _FORMAT, "state": decision.state, "box": box, "parts": parts}
+
+
+def _decision(file: Path) -> Decision:
+    row = read_json(file)
+    try:
+        box = None if row["box"] is None else tuple(float(value) for value in row["box"])
+        parts = {str(k): None if v is None else (float(v[0]), float(v[1])) for k, v in row["parts"].items()}
+        if row["state"] not in (ACCEPTED, REJECTED) or (box is not None and len(box) != 4):
+            raise ValueError("state or box")
+        return Decision(row["state"], box, parts)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(f"{file}: no decision ({error!r}); remove it, and decide again") from error

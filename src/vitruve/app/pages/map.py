@@ -1,0 +1,215 @@
+"""A map of the labelled images: what looks alike lies together; what a lasso holds becomes a split or a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from vitruve.app.maps import (
+    FOLDER,
+    SPLITS,
+    DrawnMap,
+    find_maps,
+    frame_numbers,
+    parted_sessions,
+    picked_splits,
+    read_map,
+    write_picked_split,
+    write_picked_task,
+)
+from vitruve.app.media import file_url
+from vitruve.app.parts.component import component
+from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
+from vitruve.app.parts.labels import choose_labels, labels_in
+from vitruve.app.parts.runs import field_key, runs_of
+from vitruve.app.place import Place
+from vitruve.curation.files import MAP_TABLE
+from vitruve.errors import VitruveError
+from vitruve.structures.labels import Labels
+
+SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Data", 1, "Map", ":material/scatter_plot:", True
+
+_AS_THEY_ARE = "as they are"
+_RANDOM, _PUBLISHED = "random weights", "published weights"
+_METHODS = ("clusters", "group", "random", "every-nth")
+
+
+def show(place: Place) -> None:
+    """The page."""
+    assert place.project is not None
+    maps = {place.name(path): path for path in find_maps(place.project)}
+    shown, new = st.tabs(["Maps", "New map"], key=field_key(place, "map/tab"), on_change="rerun")
+    with shown:
+        for job in [job for job in jobs_of(place, "map") if job.state != "done"][:2]:
+            show_job(place, job, "map")
+        if maps:
+            _chosen(place, maps)
+        else:
+            st.info(
+                "No map has been made yet. A map places each labelled animal, object or image near those that look "
+                "like it; make one under **New map**.",
+                icon=":material/scatter_plot:",
+            )
+    with new:
+        _new(place)
+
+
+def _chosen(place: Place, maps: dict[str, Path]) -> None:
+    field = field_key(place, "map/chosen")
+    if st.session_state.get(field) not in maps:
+        asked = st.query_params.get("map")
+        st.session_state[field] = asked if asked in maps else next(iter(maps))
+    name = st.selectbox("Map", list(maps), key=field)
+    st.query_params["map"] = name
+    drawn = _read(str(maps[name]), (maps[name] / MAP_TABLE).stat().st_mtime_ns)
+    key = field_key(place, f"map/{name}")
+    picked = st.session_state.get(f"{key}/picked", [])
+    component("map")(
+        key=f"{key}/drawn",
+        data=drawn.data() | {"atlas": file_url(place.workspace, drawn.atlas), "picked": picked},
+        on_picked_change=lambda: _picked(key, len(drawn.table)),
+    )
+    picked = st.session_state.get(f"{key}/picked", [])
+    if not picked:
+        st.caption("Drag a lasso around points to pick them (with shift, more of them); the wheel zooms.")
+        return
+    _use(place, drawn, picked, key)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the map")
+def _read(path: str, age: int) -> DrawnMap:
+    return read_map(Path(path))
+
+
+def _picked(key: str, count: int) -> None:
+    """Rows that the browser says were picked: those that there are."""
+    said: Any = st.session_state[f"{key}/drawn"].get("picked")
+    rows = said[1:] if isinstance(said, list) else []
+    st.session_state[f"{key}/picked"] = [row for row in rows if isinstance(row, int) and 0 <= row < count]
+
+
+def _use(place: Place, drawn: DrawnMap, picked: list[int], key: str) -> None:
+    """What becomes of what was picked."""
+    frames = drawn.frames(picked)
+    st.subheader(f"{len(picked)} picked, of {len(frames)} frames")
+    file = choose_labels(place, f"{key}/labels", "Labels that the map was made of")
+    if file is None:
+        return
+    labels = labels_in(file)
+    numbers = frame_numbers(labels, frames)
+    split, task = st.tabs(["A split", "A task for CVAT"])
+    with split:
+        _split(place, labels, numbers, key)
+    with task:
+        _task(place, labels, numbers, key)
+    with st.expander(f"The {len(frames)} frames"):
+        st.dataframe([{"image": name, "frame": index} for name, index in frames], hide_index=True)
+
+
+def _split(place: Place, labels: Labels, numbers: list[int], key: str) -> None:
+    assert place.project is not None
+    one, rest, name = st.columns(3, vertical_alignment="bottom")
+    split = one.selectbox("The picked ones are for", SPLITS, 1, key=f"{key}/split")
+    drawn = any(frame.split for frame in labels)
+    options = [*([_AS_THEY_ARE] if drawn else []), *SPLITS]
+    others = rest.selectbox("All others", options, 0, key=f"{key}/others")
+    called = name.text_input("Name", "picked", key=f"{key}/split/name")
+    splits = picked_splits(labels, numbers, split, others)
+    counts = ", ".join(f"{splits.count(each)} {each}" for each in SPLITS if each in splits)
+    st.caption(f"That makes {counts}.")
+    parted = parted_sessions(labels, splits)
+    if parted:
+        few = ", ".join(name or "without a name" for name in parted[:4]) + (", ..." if len(parted) > 4 else "")
+        st.warning(
+            f"{len(parted)} sessions are parted ({few}): frames that validate have neighbours of the same recording "
+            "that train, so errors will look smaller than on new recordings.",
+            icon=":material/warning:",
+        )
+    folder = place.workspace.resolve(place.project.path / "splits" / _plain(called))
+    if st.button(f"Write {place.name(folder)}/split.csv", key=f"{key}/split/write", icon=":material/save:"):
+        try:
+            made = write_picked_split(labels, splits, folder)
+        except VitruveError as error:
+            st.error(str(error))
+            return
+        st.success(f"Written: {place.name(made)}. To train with it, set these two under Settings:")
+        st.code(f"training.split.method: file\ntraining.split.file: {made}", language="yaml")
+
+
+def _task(place: Place, labels: Labels, numbers: list[int], key: str) -> None:
+    assert place.project is not None
+    called = st.text_input("Name of the task", "picked", key=f"{key}/task/name")
+    file = place.workspace.resolve(place.project.path / "tasks" / f"{_plain(called)}.xml")
+    arguments = ["annotate", "upload", str(file), "--from", "cvat_xml", "--images", str(labels.root), "--apply"]
+    st.caption(
+        "The frames go to the CVAT server with what is labelled. Its address and the access token are those of the "
+        "environment of 'vitruve launch' (VITRUVE_CVAT_URL, CVAT_ACCESS_TOKEN)."
+    )
+    write, send = st.columns(2)
+    written = write.button(f"Only write {place.name(file)}", key=f"{key}/task/write", icon=":material/save:")
+    sent = send.button(f"Make a task of {len(numbers)} frames", key=f"{key}/task/send", icon=":material/cloud_upload:")
+    if written or sent:
+        try:
+            write_picked_task(labels, numbers, file)
+            if sent:
+                submit(place, arguments, title=f"Task {file.stem}", kind="cvat", waits=False)
+        except VitruveError as error:
+            st.error(str(error))
+        else:
+            st.success(f"Written: {place.name(file)}, a file that CVAT imports.")
+    for job in jobs_of(place, "cvat")[:1]:
+        show_job(place, job, f"{key}/task")
+    show_command(arguments)
+
+
+def _new(place: Place) -> None:
+    assert place.project is not None
+    file = choose_labels(place, "map/new/labels")
+    if file is None:
+        return
+    key = field_key(place, "map/new")
+    runs = {run.name: run for run in runs_of(place, finished=True)}
+    by, most, method, share, name = st.columns(5, vertical_alignment="bottom")
+    network = by.selectbox(
+        "What looks alike, by",
+        [*runs, _PUBLISHED, _RANDOM],
+        key=f"{key}/network",
+        help="The network of a run that was trained on such images, or a ResNet-18 that has learned from photographs. "
+        "Random weights tell colours and textures apart.",
+    )
+    count = most.number_input("Crops at most", 10, 20_000, 3000, 100, key=f"{key}/most")
+    how = method.selectbox(
+        "Split proposed by",
+        _METHODS,
+        key=f"{key}/method",
+        help="A map comes with a split: by clusters, each in its share; by whole groups; at random; every n-th.",
+    )
+    part = share.number_input("Validating share", 0.01, 0.9, 0.1, 0.05, key=f"{key}/share")
+    called = name.text_input("Name", "map", key=f"{key}/name")
+    more = ["--random"] if network == _RANDOM else [] if network == _PUBLISHED else ["--run", str(runs[network].path)]
+    target = _free(place, _plain(called))
+    words = ["split", *file.arguments, "--output", place.name(target), "--method", how, "--validation", str(part)]
+    arguments = [*words, "--most", str(count), *more]
+    if st.button(f"Make the map {place.name(target)}", type="primary", key=f"{key}/make", icon=":material/play_arrow:"):
+        with submitting():
+            target.mkdir(parents=True)
+            submit(place, arguments, title=f"Map {target.name}", kind="map", waits=False)
+        st.rerun()
+    show_command(arguments)
+
+
+def _free(place: Place, name: str) -> Path:
+    assert place.project is not None
+    folder = place.workspace.resolve(place.project.path / FOLDER)
+    path, number = folder / name, 2
+    while path.exists():
+        path, number = folder / f"{name}_{number}", number + 1
+    return path
+
+
+def _plain(name: str) -> str:
+    """A name as a folder may have it."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_ " else "_" for letter in name).strip()
+    return kept[:80] or "picked"
