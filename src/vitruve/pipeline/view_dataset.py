@@ -83,7 +83,10 @@ def view_dataset(
     lost = {image.path for image in absent}
     labels = checked(_sized(labels, lost), without_images=True)
     cache = ImageCache(0)
-    shown = [_shown(labels, frame, cache, side, in_space, lost) for frame in labels]
+    shown = []
+    for frame in labels:
+        pictures = tuple(_picture(labels, image, cache, side, lost) for image in frame.images)
+        shown.append(shown_frame(labels, frame, pictures, in_space=in_space))
     up = upright(labels.cameras[labels[0].session]) if calibrated else np.array([0.0, 0.0, 1.0])
     views = labels.view_names or ("",)
     page = Path(output or _FILES[in_space])
@@ -121,11 +124,57 @@ def reprojected(labels: Labels) -> Float[np.ndarray, "F V K 2"]:
     return np.stack(found)
 
 
+def furthest_first(labels: Labels) -> list[int]:
+    """Frames by how far a label lies from where its camera sees the point in space.
+
+    Args:
+        labels: Of one animal, with points in space and cameras.
+
+    Returns:
+        Numbers of all frames, that with the largest distance first.
+    """
+    away = np.linalg.norm(reprojected(labels) - labels.keypoints()[:, :, 0], axis=-1).reshape(len(labels), -1)
+    return [int(number) for number in np.argsort(-np.nan_to_num(away).max(1), kind="stable")]
+
+
+def shown_frame(
+    labels: Labels, frame: Frame, images: tuple[Picture | str | None, ...], *, in_space: bool = False
+) -> ShownFrame:
+    """What is labelled in a frame, for :func:`vitruve.visualize.viewer_page.viewer_data`.
+
+    Args:
+        labels: Where its skeleton, cameras and classes stand.
+        frame: The frame.
+        images: Pictures of its views, or their addresses.
+        in_space: With points in space, where the frame has some.
+
+    Returns:
+        Everything but the part of the images that is shown.
+    """
+    seen = points = None
+    if frame.instances_3d is not None and len(labels.cameras.get(frame.session, ())) == len(frame.images):
+        seen = reprojected(replace(labels, frames=(frame,)))[0]
+        points = frame.instances_3d.keypoints[0] if in_space else None
+    sizes = None
+    if all(image.size is not None for image in frame.images):
+        sizes = np.array([image.size for image in frame.images], np.float64)
+    every = _labelled(frame.instances)
+    return ShownFrame(
+        frameset_name(frame) if len(frame.images) > 1 else frame.name,
+        images,
+        sizes,
+        every[:, 0] if every.shape[1] else np.full((len(images), len(labels.skeleton), 2), np.nan),
+        seen,
+        points,
+        f"{frame.split} split" if frame.split else "",
+        tuple(every[:, 1:]),
+        _boxes(labels, frame),
+    )
+
+
 def _chosen(labels: Labels, count: int, worst: bool) -> list[int]:
     if worst:
-        away = np.linalg.norm(reprojected(labels) - labels.keypoints()[:, :, 0], axis=-1).reshape(len(labels), -1)
-        order = np.argsort(-np.nan_to_num(away).max(1), kind="stable")
-        return [int(number) for number in order[:count]]
+        return furthest_first(labels)[:count]
     return [int(n) for n in np.unique(np.linspace(0, len(labels) - 1, min(count, len(labels))).round())]
 
 
@@ -157,31 +206,25 @@ def _picture(labels: Labels, image: ImageRef, cache: ImageCache, side: int, lost
     return shrunk(np.full((*image.size[::-1], 3), _GREY, np.uint8), side)
 
 
-def _shown(
-    labels: Labels, frame: Frame, cache: ImageCache, side: int, in_space: bool, lost: Collection[Path]
-) -> ShownFrame:
-    one = labels[[0]]
-    one = replace(one, frames=(frame,))
-    seen = points = None
-    if frame.instances_3d is not None and len(labels.cameras.get(frame.session, ())) == len(frame.images):
-        seen = reprojected(one)[0]
-        points = frame.instances_3d.keypoints[0] if in_space else None
-    images = tuple(_picture(labels, image, cache, side, lost) for image in frame.images)
-    return ShownFrame(
-        frameset_name(frame) if len(frame.images) > 1 else frame.name,
-        images,
-        np.array([image.size for image in frame.images], np.float64),
-        _first(frame.instances),
-        seen,
-        points,
-        f"{frame.split} split" if frame.split else "",
-    )
+def _labelled(instances: Instances) -> Float[np.ndarray, "V N K 2"]:
+    """Keypoints that are labelled, NaN elsewhere; instances without any are left out."""
+    points = np.where((instances.visible > 0)[..., None], instances.keypoints, np.nan).astype(np.float64)
+    return points[:, np.isfinite(points).any((0, 2, 3))]
 
 
-def _first(instances: Instances) -> Float[np.ndarray, "V K 2"]:
-    """The keypoints of the first instance of each view that is labelled."""
-    views, count, joints = instances.visible.shape
-    if not count:
-        return np.full((views, joints, 2), np.nan)
-    labelled = np.where((instances.visible > 0)[..., None], instances.keypoints, np.nan)
-    return np.asarray(labelled[:, 0], np.float64)
+def _boxes(labels: Labels, frame: Frame) -> tuple[tuple[tuple[Float[np.ndarray, " 4"], str], ...], ...]:
+    """What stands in each box of each view; its class where there are several."""
+    boxes, classes = frame.instances.boxes, frame.instances.categories
+    if boxes is None:
+        return ()
+    named = len(labels.categories) > 1 and classes is not None
+    views = []
+    for view in range(len(boxes)):
+        there = np.flatnonzero(np.isfinite(boxes[view]).all(-1))
+        views.append(
+            tuple(
+                (boxes[view, n].astype(np.float64), labels.categories[int(classes[view, n])] if named else "")  # type: ignore[index]
+                for n in there
+            )
+        )
+    return tuple(views)

@@ -73,7 +73,7 @@ def frames_sheet(
 def _view(frame: ShownFrame, view: int, name: str, skeleton: Skeleton, tile: int) -> np.ndarray:
     cell = np.full((tile + _CAPTION, tile, 3), _DARK, np.uint8)
     image = frame.images[view]
-    if image is None or frame.sizes is None:
+    if image is None or isinstance(image, str) or frame.sizes is None:
         _write(cell, f"{name}: no image", tile + 14)
         return cell
     labels = _of(frame.labels, view, skeleton)

@@ -1,0 +1,96 @@
+"""Labels in their images: both splits, whole images or what a network is given of them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from vitruve.app.labels import LabelFile
+from vitruve.app.parts.labels import choose_labels, labels_in
+from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.viewer import choose_part, part_length, show_frames
+from vitruve.app.place import Place
+from vitruve.app.view.labels import chosen, looked_at, looks, shown_labels, split_counts, unseen, with_drawn_splits
+from vitruve.structures.labels import Labels
+
+SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Visualization", 0, "Labels 2D", ":material/image_search:", True
+
+_ALL = "all"
+
+
+def show(place: Place) -> None:
+    """The page."""
+    first, second, third = st.columns([2, 1, 2])
+    with first:
+        file = choose_labels(place, "labels_2d_file")
+    if file is None:
+        return
+    labels = _labels(place, file)
+    if not len(labels):
+        st.info("These labels hold no frame. Label some, or choose others.")
+        return
+    counts = split_counts(labels)
+    key = f"{file.path}:{file.age}"
+    with second:
+        split = st.selectbox(
+            "Split",
+            [_ALL, *counts],
+            key=field_key(place, f"labels_2d_split:{key}"),
+            format_func=lambda name: f"{name} ({len(labels) if name == _ALL else counts[name]})",
+            help="What is trained on and what measures the training, as the label file says or the settings draw it.",
+        )
+    with third:
+        assert place.project is not None
+        ways = [way for way in looks(place.project) if len(labels.skeleton) or not (way.crop or way.center)]
+        look = st.selectbox(
+            "Show",
+            ways,
+            key=field_key(place, "labels_2d_look"),
+            format_func=lambda way: way.name,
+            help="Whole images, or what a network of this project is given.",
+        )
+    session, views = _filters(place, labels, key)
+    part = chosen(labels, None if split == _ALL else split, session)
+    if not len(part) or look is None:
+        st.info("No image of this recording is in this split: choose another one.")
+        return
+    seen = looked_at(part if views is None else part.views(views), look)
+    if hint := unseen(place, seen):
+        st.warning(hint)
+    length = part_length(len(seen.skeleton), len(seen[0].images))
+    numbers = choose_part(field_key(place, f"labels_2d_part:{key}"), len(seen), length, "Images")
+    frames = shown_labels(place, seen, numbers, look=look)
+    show_frames(field_key(place, "labels_2d_viewer"), frames, seen.skeleton, views=seen.view_names or ("",))
+    if len(seen.skeleton):
+        st.caption(
+            "Left and right arrow keys go through the images, ten at a time with shift; the space bar plays them."
+        )
+
+
+def _labels(place: Place, file: LabelFile) -> Labels:
+    assert place.project is not None
+    return _with_splits(place, file, file.age, place.project.config.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the labels")
+def _with_splits(_place: Place, file: LabelFile, age: int, settings: int) -> Labels:
+    assert _place.project is not None
+    return with_drawn_splits(_place.project, file.path, labels_in(file))
+
+
+def _filters(place: Place, labels: Labels, key: str) -> tuple[str | None, list[int] | None]:
+    """One recording of several, and some of several cameras."""
+    sessions = sorted({frame.session for frame in labels if frame.session})
+    session, views = None, None
+    left, right = st.columns([2, 3]) if len(sessions) > 1 or len(labels.view_names) > 1 else (st, st)
+    if len(sessions) > 1:
+        named = left.selectbox("Recording", [_ALL, *sessions], key=field_key(place, f"labels_2d_session:{key}"))
+        session = None if named == _ALL else named
+    if len(labels.view_names) > 1:
+        names = right.multiselect(
+            "Cameras",
+            labels.view_names,
+            key=field_key(place, f"labels_2d_views:{key}"),
+            placeholder="All cameras",
+        )
+        views = [labels.view_names.index(name) for name in names] or None
+    return session, views

@@ -1,0 +1,1 @@
+"""What the pages show of labels and of predictions in space, without widgets."""
