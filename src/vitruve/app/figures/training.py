@@ -10,6 +10,7 @@ from vitruve.app.figures.colors import colors_of
 from vitruve.app.training.curves import ERRORS, LOSS, TRAIN_LOSS, Curves, column_name, is_share
 
 _HEIGHT = 300
+_FEW = 8
 _MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
 _TRAINING, _VALIDATION = "#8c979e", "#1f8fd0"
 
@@ -80,7 +81,7 @@ def compared_figure(runs: Sequence[Curves], column: str, log: bool = False, shar
     units = {each.unit for each in runs}
     figure = _laid_out(figure, column_name(column, "/".join(sorted(units))), log)
     figure.update_layout(height=460, legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0})
-    return figure.update_xaxes(title="percent of the epochs done") if share else figure
+    return figure.update_xaxes(title="percent of the epochs done", dtick=None) if share else figure
 
 
 def _line(
@@ -113,6 +114,8 @@ def _laid_out(figure: go.Figure, title: str, log: bool = False) -> go.Figure:
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )
-    figure.update_xaxes(title="epochs done", rangemode="tozero", tickformat="d")
+    last = max((max(line.x) for line in figure.data), default=0)
+    # Plotly would put ticks between the first few epochs, and round what it writes there.
+    figure.update_xaxes(title="epochs done", rangemode="tozero", dtick=1 if last <= _FEW else None)
     figure.update_yaxes(title=title, type="log" if log else "linear")
     return figure

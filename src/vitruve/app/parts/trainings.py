@@ -10,6 +10,7 @@ import streamlit as st
 from vitruve.app.figures.training import error_figure, loss_figure
 from vitruve.app.parts.jobs import command_line, jobs_of, show_job, show_progress, submit, submitting
 from vitruve.app.parts.live import live
+from vitruve.app.parts.runs import runs_of
 from vitruve.app.place import Place
 from vitruve.app.projects import RunEntry
 from vitruve.app.training.command import go_on_with
@@ -35,11 +36,7 @@ def show_trainings(place: Place) -> None:
     ended = [job for job in jobs if not job.active]
     elsewhere = _elsewhere(place, jobs)
     if not jobs and not elsewhere:
-        st.info(
-            "Nothing has been trained here yet. Begin a training on the left; its curves appear here, and it goes on "
-            "when this page is closed.",
-            icon=":material/show_chart:",
-        )
+        _nothing_at_hand(place)
     for job in sorted(active, key=lambda job: (job.started is None, job.id)):
         show_job(place, job, "train")
         if job.started is not None:
@@ -52,6 +49,19 @@ def show_trainings(place: Place) -> None:
         show_job(place, job, "train")
         if place_in_list == 0 and not any(job.started for job in active):
             _watch_curves(place, job)
+
+
+def _nothing_at_hand(place: Place) -> None:
+    """The newest run, where there is one from before."""
+    st.info(
+        "Nothing is trained now. Begin a training on the left; its curves appear here, and it goes on when this page "
+        "is closed.",
+        icon=":material/show_chart:",
+    )
+    newest = next(iter(runs_of(place)), None)
+    if newest is not None:
+        st.subheader(f"Newest run: {newest.name}")
+        show_curves(newest.path, f"train:{newest.name}")
 
 
 def _watch_curves(place: Place, job: Job) -> None:
