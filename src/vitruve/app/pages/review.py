@@ -1,0 +1,173 @@
+"""What networks propose, before it goes to CVAT: accept, refuse, and correct by dragging."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from vitruve.annotation.proposals.judge import KINDS
+from vitruve.annotation.proposals.pending import Decision, Pending, decide, open_pending, state_of
+from vitruve.annotation.proposals.propose import OUTPUT
+from vitruve.annotation.proposals.trail import ACCEPTED, REJECTED, Proposal
+from vitruve.app.parts.component import component
+from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit
+from vitruve.app.parts.labels import choose_labels
+from vitruve.app.parts.runs import choose_run, field_key
+from vitruve.app.parts.stepper import jump, stepper
+from vitruve.app.place import Place
+from vitruve.app.reviews import OPEN, STATES, decision_of, drawing, find_reviews, table
+from vitruve.errors import VitruveError
+
+SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Data", 3, "Review proposals", ":material/rate_review:", True
+
+
+def show(place: Place) -> None:
+    """The page."""
+    assert place.project is not None
+    reviews = {_called(path): path for path in find_reviews(place.project)}
+    waiting, new = st.tabs(
+        ["Proposals", "Let a network propose"], key=field_key(place, "review/tab"), on_change="rerun"
+    )
+    with waiting:
+        for job in [job for job in jobs_of(place, "propose", "send") if job.state != "done"][:2]:
+            show_job(place, job, "review")
+        if reviews:
+            _chosen(place, reviews)
+        else:
+            st.info(
+                "Nothing waits for a review. A network can look through labels, or through images without any, and "
+                "propose what lacks or is wrong; start that under **Let a network propose**.",
+                icon=":material/rate_review:",
+            )
+    with new:
+        _new(place)
+
+
+def _called(path: Path) -> str:
+    """Variant, date and source of proposals."""
+    return f"{path.parents[2].name} {path.parents[1].name}: {path.name}"
+
+
+def _chosen(place: Place, reviews: dict[str, Path]) -> None:
+    name = st.selectbox("Proposals", list(reviews), key=field_key(place, "review/chosen"))
+    pending = open_pending(reviews[name])
+    if not pending.proposals:
+        st.info("Nothing was proposed.")
+        return
+    key = field_key(place, f"review/{name}")
+    _summary(place, pending, key)
+    wanted = st.segmented_control(
+        "Show", ["all", *STATES], default="all", key=f"{key}/filter", required=True, label_visibility="collapsed"
+    )
+    found = [p for p in pending.proposals if wanted in ("all", state_of(pending.decisions.get(p.id)))]
+    if not found:
+        st.info(f"None is {wanted}.")
+    else:
+        _one(place, pending, found, key, str(wanted))
+    with st.expander("All proposals as a table"):
+        st.dataframe(table(pending), hide_index=True)
+
+
+def _summary(place: Place, pending: Pending, key: str) -> None:
+    states = [state_of(pending.decisions.get(item.id)) for item in pending.proposals]
+    for cell, state in zip(st.columns(len(STATES)), STATES, strict=True):
+        cell.metric(state.capitalize(), states.count(state), border=True)
+    if pending.sent is not None:
+        said = f"These went to CVAT as task {pending.sent}." if pending.sent else "All were refused; no task was made."
+        st.success(said, icon=":material/task_alt:")
+        return
+    arguments = ["annotate", "send", place.name(pending.folder), "--apply"]
+    left = states.count(OPEN)
+    with st.container(horizontal=True):
+        if left:
+            for state, label in ((ACCEPTED, f"Accept the {left} open"), (REJECTED, f"Refuse the {left} open")):
+                if st.button(label, key=f"{key}/all/{state}"):
+                    for item in pending.open:
+                        decide(pending, item.id, Decision(state))
+                    st.rerun()
+        sends = len(states) - left - states.count(REJECTED)
+        sending = any(job.active for job in jobs_of(place, "send"))
+        if st.button(
+            f"Send {sends} to CVAT" if sends else "Close: all refused",
+            key=f"{key}/send",
+            type="primary",
+            icon=":material/cloud_upload:",
+            disabled=bool(left) or sending,
+            help="Once all are decided. The address of the server and the access token are those of the environment "
+            "of 'vitruve launch' (VITRUVE_CVAT_URL, CVAT_ACCESS_TOKEN).",
+        ):
+            submit(place, arguments, title=f"Send {pending.folder.name}", kind="send", waits=False)
+            st.rerun()
+    show_command(arguments)
+
+
+def _one(place: Place, pending: Pending, found: list[Proposal], key: str, wanted: str) -> None:
+    """One proposal on its image; a decision leads to the next."""
+    steps = f"{key}/{wanted}/place"
+    number = stepper(steps, len(found), label="Proposal", first=1)
+    item = found[number]
+    facts = [
+        item.kind,
+        item.category,
+        f"score {item.score:.2f}",
+        *(["keypoints " + ", ".join(item.keypoints)] if item.keypoints else []),
+    ]
+    st.markdown(f"**{'; '.join(facts)}**")
+    st.caption(item.image if item.index is None else f"{item.image}, frame {item.index}")
+    problem = st.session_state.pop(f"{key}/problem", None)
+    if problem:
+        st.error(problem)
+    inner = f"{key}/drawn"
+    try:
+        data = drawing(place.workspace, pending, item)
+    except VitruveError as error:
+        st.error(str(error))
+        return
+    following = (steps, number, len(found) if wanted == "all" else 0)
+    component("review")(
+        key=inner, data=data, on_decided_change=lambda: _decided(pending.folder, inner, f"{key}/problem", following)
+    )
+    decided = item.id in pending.decisions and pending.sent is None
+    if decided and st.button("Leave it open again", key=f"{key}/open", icon=":material/undo:"):
+        decide(pending, item.id, None)
+        st.rerun()
+
+
+def _decided(folder: Path, inner: str, problem: str, following: tuple[str, int, int]) -> None:
+    said: Any = st.session_state[inner].get("decided")
+    try:
+        if isinstance(said, dict):
+            pending, proposal = open_pending(folder), str(said.get("id"))
+            decide(pending, proposal, decision_of(pending, proposal, said))
+            steps, number, count = following
+            if number + 1 < count:
+                jump(steps, number + 1)
+    except VitruveError as error:
+        st.session_state[problem] = str(error)
+
+
+def _new(place: Place) -> None:
+    run = choose_run(place, "review/run", label="Network", address=False)
+    if run is None:
+        return
+    file = choose_labels(place, "review/labels", "Labels, or a folder of images, to look through")
+    if file is None:
+        return
+    key = field_key(place, "review/new")
+    one, other, kinds = st.columns([1, 1, 3])
+    score = one.slider("Least score", 0.0, 1.0, 0.5, 0.05, key=f"{key}/score", help="Of predictions that count.")
+    keypoint = other.slider("Least keypoint score", 0.0, 1.0, 0.5, 0.05, key=f"{key}/keypoint")
+    usual = "missing objects, and all that speaks of keypoints"
+    wanted = kinds.multiselect("What is proposed", KINDS, key=f"{key}/kinds", placeholder=usual)
+    limits = ["--threshold", f"{score:g}", "--keypoint-threshold", f"{keypoint:g}", "--output", OUTPUT]
+    format = [] if file.format is None else ["--from", file.format]
+    root = [] if file.root is None else ["--images", str(file.root)]
+    chosen = [word for kind in wanted for word in ("--kind", kind)]
+    arguments = ["annotate", "propose", str(run.path), str(file.path), *limits, *format, *root, *chosen]
+    if st.button("Propose", type="primary", key=f"{key}/start", icon=":material/play_arrow:"):
+        submit(place, arguments, title=f"Propose with {run.name}", kind="propose", waits=False)
+        st.rerun()
+    st.caption("Nothing is sent: what is proposed waits here for your decision.")
+    show_command(arguments)
