@@ -6,6 +6,7 @@ import importlib
 import logging
 import pkgutil
 from functools import cache, partial
+from pathlib import Path
 from types import ModuleType
 
 import streamlit as st
@@ -21,6 +22,8 @@ SECTIONS = ("Project", "Training", "Prediction", "Visualization", "Analysis", "D
 PROJECT = "project"
 """Names the project in the address and in the session."""
 
+# Of ours: browsers would be sent elsewhere for one of Streamlit's.
+_ICON = Path(__file__).with_name("assets") / "icon.svg"
 _LOG = logging.getLogger("vitruve.app")
 
 
@@ -33,7 +36,7 @@ def modules() -> tuple[ModuleType, ...]:
 
 def main() -> None:
     """Show the app."""
-    st.set_page_config("Vitruve", ":material/polyline:", layout="wide", initial_sidebar_state="expanded")
+    st.set_page_config("Vitruve", _ICON, layout="wide", initial_sidebar_state="expanded")
     try:
         project = _chosen()
         place = Place(served(), project)
