@@ -27,7 +27,6 @@ function make(root) {
   };
   own.observer = new ResizeObserver(() => look(own, true));
   own.observer.observe(own.field);
-  own.image.onload = own.draw;
   own.accept.onclick = () => tell(own, "accepted");
   own.reject.onclick = () => tell(own, "rejected");
   own.reset.onclick = () => { start(own); own.draw(); };
@@ -70,7 +69,7 @@ function look(own, near) {
   let [x1, y1, x2, y2] = [0, 0, ...own.data.size];
   if (near) {
     const points = handles(own), [xs, ys] = [points.map((p) => p.x), points.map((p) => p.y)];
-    const reach = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys), 24) * 0.85;
+    const reach = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys), 24) * 1.1;
     const middle = [(Math.max(...xs) + Math.min(...xs)) / 2, (Math.max(...ys) + Math.min(...ys)) / 2];
     [x1, y1, x2, y2] = [middle[0] - reach, middle[1] - reach, middle[0] + reach, middle[1] + reach];
   }
@@ -206,7 +205,11 @@ export default function ({ data, parentElement, setStateValue }) {
   if (another) {
     own.held = own.hot = null;
     start(own);
-    if (own.shown !== data.image) own.image.src = own.shown = data.image;
+    if (own.shown !== data.image) {
+      // The image before must not stand behind another proposal until this one is there.
+      own.image = Object.assign(new Image(), { onload: own.draw, src: data.image });
+      own.shown = data.image;
+    }
     look(own, true);
   }
   own.draw();
