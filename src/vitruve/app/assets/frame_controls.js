@@ -1,4 +1,5 @@
-// Slider, buttons, number and keys that choose a frame. `send` is told [frame, serial]; the next one when `waits` is 0 again.
+// Slider, buttons, number and keys that choose a frame. `moved` hears of each choice; `send` is told [frame, serial], and the
+// next one when `waits` is 0 again.
 const SHAPES = {
   back: "M15 4 L5 10 L15 16 Z", next: "M5 4 L15 10 L5 16 Z", play: "M5 3 L17 10 L5 17 Z", pause: "M5 3 H8 V17 H5 Z M12 3 H15 V17 H12 Z",
 };
@@ -48,6 +49,7 @@ function frameControls(root) {
   own.go = (frame) => {
     own.frame = Math.max(0, Math.min(own.data.count - 1, Math.round(frame)));
     own.draw();
+    own.moved?.(own.frame);
     own.tell();
   };
   own.stop = () => {

@@ -25,6 +25,7 @@ function make(root) {
   };
   own.image.setAttribute("role", "img");
   own.controls = frameControls(root);
+  own.controls.moved = (frame) => point(own, frame);
   own.bar.append(own.controls.box);
   own.speed = element("select", "speed", own.bar);
   own.speed.title = own.speed.ariaLabel = "Speed of playing";
@@ -101,12 +102,16 @@ function frameAt(own, x) {
   return Math.min(Math.max(frame, own.whole[0]), own.whole[1]);
 }
 
-// One image is asked for at a time; where the wish changes meanwhile, the last one is asked for next.
-function show(own, frame) {
+function point(own, frame) {
   own.frame = frame;
   follow(own);
   drawCursor(own);
   drawValues(own);
+}
+
+// One image is asked for at a time; where the wish changes meanwhile, the last one is asked for next.
+function show(own, frame) {
+  point(own, frame);
   own.tellPython();
   if (!own.data.video) { answered(own); return; }
   own.wanted = frame;
@@ -162,7 +167,7 @@ function drawMarks(own) {
     const dot = shape("g", {}, own.marks);
     shape("circle", { ...style, r: size, stroke: "#000", "stroke-width": 4, opacity: 0.6 }, dot);
     shape("circle", { ...style, r: size, stroke: one.color, "stroke-width": 2.2, "stroke-dasharray": one.dash.join(" ") }, dot);
-    titled(dot, one.name);
+    titled(dot, called(one));
   });
 }
 
@@ -201,6 +206,7 @@ function fitted(own, canvas) {
   return paint;
 }
 
+const called = (one) => one.table ? `${one.name}, ${one.table}` : one.name;
 const value = (own, panel, s, at) => own.traces[(panel * own.data.series.length + s) * own.data.count + at];
 
 function rangeOf(own, panel, from, to) {
@@ -349,7 +355,8 @@ function makeValues(own) {
     const swatch = shape("svg", { class: "swatch", viewBox: "0 0 22 8" }, name);
     shape("line", { x1: 0, y1: 4, x2: 22, y2: 4, stroke: one.color, "stroke-width": 3, "stroke-dasharray": one.dash.join(" ") }, swatch);
     name.append(one.name);
-    name.title = one.name;
+    if (one.table) element("div", "table", name).textContent = one.table;
+    name.title = called(one);
     return panels.map(() => element("td", "", row));
   });
 }

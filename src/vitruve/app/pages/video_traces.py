@@ -9,6 +9,7 @@ import streamlit as st
 
 from vitruve.app.figures.colors import colors_of
 from vitruve.app.parts.links import page_link
+from vitruve.app.parts.live import live
 from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.traces import choose_video, jump, traces_of, video_with_traces
 from vitruve.app.place import Place
@@ -49,20 +50,7 @@ def show(place: Place) -> None:
         )
         return
     kinds = kinds_of(list(traces.values()))
-    plots = st.pills(
-        "Plots",
-        [kind.name for kind in kinds],
-        selection_mode="multi",
-        default=[kind.name for kind in kinds],
-        format_func=lambda name: next(kind.axis for kind in kinds if kind.name == name),
-        key=field_key(place, f"video_traces:plots:{'-'.join(kind.name for kind in kinds)}"),
-    )
-    if not plots:
-        st.info("Choose above what is plotted.")
-        return
-    st.fragment(_shown)(
-        place, {name: tables[name] for name in traces}, traces, named, [kind for kind in kinds if kind.name in plots]
-    )
+    live(_shown, place, {name: tables[name] for name in traces}, traces, named, kinds, key="video_traces", every=None)
 
 
 def _shown(
@@ -70,11 +58,24 @@ def _shown(
     tables: dict[str, VideoTable],
     traces: dict[str, Traces],
     keypoints: list[str],
-    kinds: list[Trace],
+    known: list[Trace],
 ) -> None:
-    assert place.project is not None
     one = next(iter(tables.values()))
     key = field_key(place, f"video_traces:shown:{one.video}:{one.dims}")
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        plots = st.pills(
+            "Plots",
+            [kind.name for kind in known],
+            selection_mode="multi",
+            default=[kind.name for kind in known],
+            format_func=lambda name: next(kind.axis for kind in known if kind.name == name),
+            key=field_key(place, f"video_traces:plots:{'-'.join(kind.name for kind in known)}"),
+        )
+        kinds = [kind for kind in known if kind.name in plots]
+        _worst(place, key, traces, keypoints, kinds)
+    if not kinds:
+        st.info("Choose above what is plotted.")
+        return
     source = _source(place, list(tables.values()), one)
     points: dict[str, np.ndarray | None] = {}
     if source is not None:
@@ -83,7 +84,6 @@ def _shown(
     lines = drawn(series_of(list(traces), keypoints, palette), kinds, traces, points)
     asked = st.query_params.get(_FRAME, "")
     frame = int(asked) if asked.isdecimal() and len(asked) < 10 else lines["start"]
-    worst = st.container()
     shown = video_with_traces(
         place, key, lines, None if source is None else source[1], frame, f"{one.video}:{one.dims}"
     )
@@ -92,8 +92,6 @@ def _shown(
         "Click into the traces for that frame, drag to look at a part, double click for all. Left and right step, with "
         "shift by ten; space plays; the wheel with ctrl changes how much is seen, with shift which part."
     )
-    with worst:
-        _worst(place, key, traces, keypoints, kinds)
     page_link(place, "create_video", "Draw these predictions into a copy of the video")
 
 

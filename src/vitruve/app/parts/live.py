@@ -8,9 +8,11 @@ from typing import Any
 import streamlit as st
 
 # What is drawn anew would be shown pale meanwhile, which here is all the time.
-_STYLE = (
-    "<style>[class*='st-key-live-'] [data-stale='true'] { opacity: 1 !important; transition: none !important; }</style>"
-)
+_STYLE = """<style>
+[class*='st-key-live-'] [data-stale='true'], [class*='st-key-live-'] [data-testid='stExpander'] {
+  opacity: 1 !important; transition: none !important;
+}
+</style>"""
 
 
 def live(function: Callable[..., None], *args: Any, key: str, every: float | None) -> None:
@@ -23,6 +25,5 @@ def live(function: Callable[..., None], *args: Any, key: str, every: float | Non
         every: Seconds between two times; None to draw it once.
     """
     with st.container(key=f"live-{key}"):
-        if every is not None:
-            st.html(_STYLE)
+        st.html(_STYLE)
         st.fragment(function, run_every=every)(*args)

@@ -82,8 +82,7 @@ def choose_video(place: Place, key: str) -> list[VideoTable]:
     Returns:
         All tables of that video, the newest first; none where there is no video.
     """
-    assert place.project is not None
-    groups = by_video(_tables(place, str(place.project.path)))
+    groups = by_video(video_tables(place))
     if not groups:
         st.info("No video is predicted yet.", icon=":material/movie:")
         page_link(place, "predict", "Predict videos")
@@ -96,6 +95,19 @@ def choose_video(place: Place, key: str) -> list[VideoTable]:
     chosen = st.selectbox("Video", list(named), key=field)
     st.query_params["video"] = chosen
     return groups[named[chosen]]
+
+
+def video_tables(place: Place) -> list[VideoTable]:
+    """All tables of predicted videos of the open project; looked for again after seconds.
+
+    Args:
+        place: Where; a project must be open.
+
+    Returns:
+        The tables, those of the newest run first.
+    """
+    assert place.project is not None
+    return _tables(place, str(place.project.path))
 
 
 def traces_of(table: VideoTable) -> Traces:

@@ -21,7 +21,7 @@ MOST_VALUES = 12_000_000
 _DASHES = ((), (7, 4), (2, 3), (9, 3, 2, 3))
 _SHORT = {LIKELIHOOD: "conf.", TEMPORAL_NORM: "motion", "pca_singleview_error": "PCA", "pca_multiview_error": "mv. PCA"}
 _HEIGHTS = {1: 320, 2: 200, 3: 150}
-_HEIGHT = 124
+_HEIGHT = 112
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ def drawn(
         "panels": [_panel(kind) for kind in kinds],
         "series": [
             {
-                "name": f"{one.keypoint}, {one.table}" if several else one.keypoint,
+                "name": one.keypoint,
+                "table": one.table if several else "",
                 "color": one.color,
                 "dash": list(one.dash),
             }

@@ -1,0 +1,180 @@
+"""Predictions drawn into copies of their videos, also of chosen cameras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
+from vitruve.app.parts.links import page_link
+from vitruve.app.parts.player import player
+from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.traces import traces_of, video_tables
+from vitruve.app.place import Place
+from vitruve.app.projects import AppProject
+from vitruve.app.videos.creation import ALL, Drawing, drawn_videos, new_folder, of_cameras, of_videos
+from vitruve.app.videos.tables import Traces, VideoTable, videos_for
+from vitruve.errors import InputError, VitruveError
+
+SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Visualization", 3, "Create video", ":material/movie_edit:", True
+
+KIND = "create_video"
+"""Of the jobs."""
+
+_COLORMAPS = ("jet", "cool", "viridis", "plasma", "turbo", "rainbow", "hsv", "tab10", "spring", "autumn")
+_OLDER = 5
+
+
+def show(place: Place) -> None:
+    """The page."""
+    assert place.project is not None
+    form, made = st.columns([2, 3], gap="large")
+    with form:
+        st.subheader("New video")
+        tables = video_tables(place)
+        if tables:
+            _form(place, place.project, tables)
+        else:
+            st.info("No video is predicted yet.", icon=":material/movie:")
+            page_link(place, "predict", "Predict videos")
+    with made:
+        _made(place)
+
+
+def _form(place: Place, project: AppProject, tables: list[VideoTable]) -> None:
+    """What is drawn and how, and the button that starts it."""
+    makers = list(dict.fromkeys((table.made_by, table.dims) for table in tables))
+    maker: tuple[str, int] = st.selectbox(
+        "Predicted by",
+        makers,
+        key=field_key(place, "create_video:by"),
+        format_func=lambda each: f"{each[0]} (in space)" if each[1] == 3 else each[0],
+    )
+    own = [table for table in tables if (table.made_by, table.dims) == maker]
+    try:
+        videos, cameras = (
+            ({}, _cameras(place, project, own[0])) if maker[1] == 3 else (_videos(place, project, own), [])
+        )
+        drawing = _drawing(place, [traces_of(table) for table in (videos or own[:1])])
+    except VitruveError as error:
+        st.error(str(error))
+        return
+    with submitting():
+        output = new_folder(project, maker[1])
+        try:
+            if maker[1] == 3:
+                verb = of_cameras(project, own[0], cameras, drawing, output)
+            else:
+                verb = of_videos(project, videos, drawing, output)
+        except InputError as error:
+            st.info(str(error))
+            return
+        count = len(cameras) or len(videos)
+        what = f"{count} videos" if count > 1 else "the video"
+        if st.button(
+            f"Draw {what}", type="primary", icon=":material/movie_edit:", key=field_key(place, "create_video:go")
+        ):
+            title = f"Video of {maker[0]}: {', '.join(cameras or [table.video for table in videos])}"
+            submit(place, verb, title=title, kind=KIND, output=str(output))
+            st.rerun()
+    st.caption(f"Into {place.name(output)}")
+    show_command(verb)
+
+
+def _videos(place: Place, project: AppProject, tables: list[VideoTable]) -> dict[VideoTable, Path]:
+    """The chosen tables with their videos."""
+    named = {table.video: table for table in tables}
+    chosen = st.multiselect(
+        "Videos",
+        list(named),
+        list(named),
+        key=field_key(place, f"create_video:videos:{tables[0].made_by}"),
+        help="One a camera, where several cameras have seen the same.",
+    )
+    found: dict[VideoTable, Path] = {}
+    for name in chosen:
+        files = videos_for(place.workspace, project, named[name])
+        if not files:
+            raise InputError(
+                f"The video {name} is not in the folders of this app any more: leave it out, or put it back."
+            )
+        file = next(iter(files))
+        if len(files) > 1:
+            file = st.selectbox(f"File of {name}", list(files), key=field_key(place, f"create_video:file:{name}"))
+        found[named[name]] = files[file]
+    return found
+
+
+def _cameras(place: Place, project: AppProject, table: VideoTable) -> list[str]:
+    files = videos_for(place.workspace, project, table)
+    if not files:
+        raise InputError(f"The recording {table.video} is not in the folders of this app any more: put it back.")
+    key = field_key(place, f"create_video:cameras:{table.path}")
+    return st.multiselect("Cameras", list(files), list(files), key=key)
+
+
+def _drawing(place: Place, traces: list[Traces]) -> Drawing:
+    first = min(each.start for each in traces)
+    last = max(each.start + each.count for each in traces) - 1
+    left, right = st.columns(2)
+    threshold = left.slider(
+        "Confidence",
+        0.0,
+        1.0,
+        0.3,
+        0.05,
+        key=field_key(place, "create_video:threshold"),
+        help="Keypoints of at least this confidence are drawn.",
+    )
+    colormap = right.selectbox(
+        "Colours",
+        _COLORMAPS,
+        key=field_key(place, "create_video:colormap"),
+        accept_new_options=True,
+        help="A colormap of matplotlib.",
+    )
+    start = left.number_input(
+        "First frame", first, last, first, key=field_key(place, f"create_video:start:{first}:{last}")
+    )
+    number = right.number_input(
+        "Number of frames",
+        ALL,
+        last - first + 1,
+        ALL,
+        key=field_key(place, f"create_video:number:{first}:{last}"),
+        help=f"-1 for all to the end. Frames {first} to {last} are predicted.",
+    )
+    if number == 0:
+        raise InputError("Number of frames: give 1 or more, or -1 for all.")
+    if number > last - int(start) + 1:
+        raise InputError(f"Number of frames: from frame {start} on there are {last - int(start) + 1}.")
+    return Drawing(threshold, colormap or "jet", None if start == first else int(start), int(number))
+
+
+def _made(place: Place) -> None:
+    """What is being drawn, and what has been."""
+    assert place.project is not None
+    jobs = jobs_of(place, KIND)
+    active = [job for job in jobs if job.active]
+    shown = active or jobs[:1]
+    if shown:
+        st.subheader("At work" if active else "Last one")
+        for job in shown:
+            show_job(place, job, "create_video")
+    st.subheader("Videos")
+    videos = {place.name(path): path for path in drawn_videos(place.project)}
+    if not videos:
+        st.caption("None yet. They appear here, also those that the command line made.")
+        return
+    field = field_key(place, "create_video:shown")
+    if st.session_state.get(field) not in videos:
+        st.session_state[field] = next(iter(videos))
+    name = st.selectbox("Video", list(videos), key=field, label_visibility="collapsed")
+    player(place, videos[name])
+    older = [job for job in jobs if job not in shown]
+    if older:
+        with st.expander(f"Others: {len(older)}", icon=":material/history:"):
+            for job in older[:_OLDER]:
+                show_job(place, job, "create_video", log=False)
+            page_link(place, "queue", "All that was started")

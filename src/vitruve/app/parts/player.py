@@ -1,0 +1,26 @@
+"""A video as the browser plays it."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from vitruve.app.media import file_url
+from vitruve.app.place import Place
+
+
+def player(place: Place, video: Path) -> None:
+    """Show a video with the browser's own buttons, and a link to save it.
+
+    Args:
+        place: Where.
+        video: Below the folders of the workspace.
+    """
+    address = escape(file_url(place.workspace, video))
+    st.html(
+        f'<video src="{address}" controls loop muted playsinline '
+        'style="max-width:100%;max-height:70vh;border-radius:0.5rem;display:block"></video>'
+        f'<a href="{address}" download="{escape(video.name)}">Download {escape(video.name)}</a>'
+    )
