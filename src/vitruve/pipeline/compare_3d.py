@@ -42,7 +42,7 @@ def plot_error_histogram(
         InputError: A folder holds no analysis, or where each keypoint is drawn, other keypoints than the first.
     """
     places = _paths(folders)
-    found = named_methods(places)
+    found = _named_methods(places)
     errors = {name: report.errors[method] for name, method, report in found}
     if each_keypoint:
         figure = plots_3d.keypoint_histograms(errors, _keypoints(found), cutoff)
@@ -67,7 +67,7 @@ def plot_error_per_keypoint(folders: str | Path | Sequence[str | Path], output: 
         InputError: A folder holds no analysis, or other keypoints than the first.
     """
     places = _paths(folders)
-    found = named_methods(places)
+    found = _named_methods(places)
     keypoints = _keypoints(found)
     tables = {name: (method, report.per_keypoint) for name, method, report in found}
     means = {
@@ -139,18 +139,8 @@ def _keypoints(found: Sequence[tuple[str, str, Report3D]]) -> tuple[str, ...]:
     return names
 
 
-def named_methods(folders: Sequence[Path]) -> list[tuple[str, str, Report3D]]:
-    """Everything in some folders, by names that tell it apart in one plot.
-
-    Args:
-        folders: Of :func:`vitruve.analyze_validation`, or of JARVIS.
-
-    Returns:
-        Name, method and report of each.
-
-    Raises:
-        InputError: A folder holds no analysis, or a damaged one.
-    """
+def _named_methods(folders: Sequence[Path]) -> list[tuple[str, str, Report3D]]:
+    """Name in the plot, method and report of everything in some folders."""
     reports = [read_analysis(folder) for folder in folders]
     places = [_place(folder, report) for folder, report in zip(folders, reports, strict=True)]
     found = []

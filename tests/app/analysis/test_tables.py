@@ -165,8 +165,9 @@ def test_analyses_are_found_named_apart_and_their_worst_framesets_come_first(tmp
         analysis(tmp_path / "analysis" / name, away)
     found = space.find_analyses(AppProject(tmp_path, RIG))
     assert {folder.name for folder in found} == {"Validation_Predictions_1", "Validation_Predictions_2"}
-    one, two = space.methods_of(sorted(found))
-    assert one.name != two.name and one.folder != two.folder and one.method == two.method == "HybridNet"
+    one, two = space.methods_of({folder.name[-1]: folder for folder in sorted(found)})
+    assert (one.name, two.name) == ("1: HybridNet", "2: HybridNet") and one.folder != two.folder
+    assert space.methods_of({"1": found[0]})[0].name == one.method == "HybridNet"
     assert space.figures([one, two])["mpjpe_mm"].tolist() == pytest.approx([18 / 5, 36 / 5])
     assert space.figures([one], ("keypoint_0",))[["keypoints", "missed"]].to_numpy().tolist() == [[3, 0]]
     worst = space.worst_framesets(one, 5)

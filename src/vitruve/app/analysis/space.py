@@ -16,7 +16,7 @@ from vitruve.app.workspace import Workspace
 from vitruve.evaluation.metrics_3d import figures_3d
 from vitruve.evaluation.report_3d import Report3D
 from vitruve.formats.analysis_points import TRUTH, frameset_name
-from vitruve.pipeline.compare_3d import named_methods
+from vitruve.pipeline.compare_3d import read_analysis
 from vitruve.project.folder import timestamp
 from vitruve.structures.labels import Frame, Labels
 
@@ -68,11 +68,11 @@ def find_analyses(project: AppProject) -> list[Path]:
     return sorted(found, key=lambda folder: (folder / f"points_{TRUTH}.csv").stat().st_mtime, reverse=True)
 
 
-def methods_of(folders: Sequence[Path]) -> list[Method]:
+def methods_of(folders: Mapping[str, Path]) -> list[Method]:
     """Everything that some analyses compare with the truth.
 
     Args:
-        folders: The analyses.
+        folders: The analyses, by what they are called.
 
     Returns:
         The methods, the first analysis first.
@@ -80,16 +80,12 @@ def methods_of(folders: Sequence[Path]) -> list[Method]:
     Raises:
         InputError: A folder holds no analysis, or a damaged one.
     """
-    named = iter(named_methods(folders))
-    found: list[Method] = []
-    place = -1
-    last: Report3D | None = None
-    for name, method, report in named:
-        # Methods of one analysis share their report.
-        place += report is not last
-        last = report
-        found.append(Method(name, method, folders[place], report))
-    return found
+    reports = {title: read_analysis(folder) for title, folder in folders.items()}
+    return [
+        Method(f"{title}: {method}" if len(reports) > 1 else method, method, folders[title], report)
+        for title, report in reports.items()
+        for method in report.methods
+    ]
 
 
 def analysis_arguments(

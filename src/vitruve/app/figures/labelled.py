@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -19,7 +20,11 @@ _HOVER = "%{customdata[0]}<br>%{customdata[1]}, %{customdata[2]}: %{y:.3g}"
 _SEED = 0
 _SPREAD = 0.35
 _BINS = 40
+# More areas over one another cannot be told apart; outlines can.
+_FILLED = 2
 _NEARLY_ALL = 98
+# Of letters, symbols and lines of a legend, and of the narrowest figure, in pixels.
+_LETTER, _SYMBOL, _LINE, _WIDE = 7, 60, 22, 700
 
 
 def distribution(
@@ -104,13 +109,14 @@ def _histogram(table: pd.DataFrame, colors: Mapping[str, str], axis: str, log: b
         own = values[(table["run"] == run).to_numpy()]
         if not own.size:
             continue
+        filled = len(colors) <= _FILLED
         shares = 100 * np.histogram(own.clip(max=np.nextafter(edges[-1], edges[0])), edges)[0] / own.size
         shown = 10**edges if log else edges
         figure.add_scatter(
             x=shown,
             y=np.append(shares, shares[-1]),
             line={"shape": "hv", "color": color, "width": 2},
-            fill="tozeroy",
+            fill="tozeroy" if filled else None,
             name=run,
             hovertemplate="from %{x:.3g}: %{y:.1f} %<extra>" + run + "</extra>",
         )
@@ -119,18 +125,23 @@ def _histogram(table: pd.DataFrame, colors: Mapping[str, str], axis: str, log: b
     return laid_out(figure)
 
 
-def laid_out(figure: go.Figure, height: int = 460) -> go.Figure:
-    """Give a figure its size, and a legend above it.
+def laid_out(figure: go.Figure, height: int = 460, above: int = 0) -> go.Figure:
+    """Give a figure its size, and a legend above it for which there is room.
 
     Args:
         figure: It is changed.
         height: In pixels.
+        above: What titles of plots take below the legend, in pixels.
 
     Returns:
         The figure.
     """
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    return figure.update_layout(height=height, margin={"l": 0, "r": 0, "t": 8, "b": 0}, legend=legend, showlegend=True)
+    named = [len(trace.name or "") for trace in figure.data if trace.showlegend is not False]
+    lines = max(1, math.ceil(sum(_LETTER * count + _SYMBOL for count in named) / _WIDE))
+    top = _LINE * lines + 8
+    legend = {"orientation": "h", "y": 1 + above / max(height - top - above, 1), "yanchor": "bottom", "x": 0}
+    margin = {"l": 0, "r": 0, "t": top + above, "b": 0}
+    return figure.update_layout(height=height, margin=margin, legend=legend, showlegend=True)
 
 
 def _beside(places: np.ndarray, number: int, count: int) -> np.ndarray:

@@ -18,6 +18,8 @@ _BINS = 40
 _FEW_BINS = 20
 _COLUMNS = 3
 _NEARLY_ALL = 98
+# More areas over one another cannot be told apart; outlines can.
+_FILLED = 2
 
 
 def error_end(errors: Mapping[str, Float[np.ndarray, "*any"]], cutoff: float | None) -> float:
@@ -57,7 +59,8 @@ def histogram(
         if not known.size:
             continue
         median = f"median {np.median(found):.2f} mm" if found.size else "nothing found"
-        _outline(figure, known, edges, f"{name}: {median}", colors[name], name, row=1, col=1)
+        filled = len(errors) <= _FILLED
+        _outline(figure, known, edges, f"{name}: {median}", colors[name], name, row=1, col=1, filled=filled)
         low, first, middle, third, high = (
             np.minimum(np.percentile(found, (5, 25, 50, 75, 95)), end) if found.size else [0] * 5
         )
@@ -127,8 +130,7 @@ def keypoint_histograms(
         figure.update_xaxes(title=_axis(errors, end) if col == 0 else "Error (mm)", row=rows, col=col + 1)
     figure.update_yaxes(rangemode="tozero")
     figure.update_annotations(font_size=13)
-    laid_out(figure, 120 + 150 * rows)
-    return figure.update_layout(margin={"t": 40}, legend={"y": 1 + 44 / (120 + 150 * rows)})
+    return laid_out(figure, 120 + 150 * rows, above=24)
 
 
 def keypoint_bars(
@@ -278,13 +280,14 @@ def _outline(
     row: int,
     col: int,
     shown: bool = True,
+    filled: bool = False,
 ) -> None:
     shares = 100 * np.histogram(np.minimum(known, np.nextafter(edges[-1], 0)), edges)[0] / known.size
     figure.add_scatter(
         x=edges,
         y=np.append(shares, shares[-1]),
         line={"shape": "hv", "color": color, "width": 2},
-        fill="tozeroy",
+        fill="tozeroy" if filled else None,
         name=label,
         legendgroup=group,
         showlegend=shown,

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from plotly.subplots import make_subplots
 
 from vitruve.app.analysis.videos import outline
+from vitruve.app.figures.labelled import laid_out
 
 _POINTS = 3000
 _ROW = 170
@@ -55,11 +56,5 @@ def over_time(
         figure.update_yaxes(title={"text": title, "font": {"size": 11}}, row=place, col=1)
     figure.update_xaxes(title="Frame", row=max(count, 1), col=1)
     figure.update_xaxes(range=[frames[0] - 0.5, frames[1] + 0.5])
-    figure.update_layout(
-        height=80 + _ROW * count,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        hovermode="x unified",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        showlegend=True,
-    )
-    return figure
+    figure.update_layout(hovermode="x unified")
+    return laid_out(figure, 80 + _ROW * count)

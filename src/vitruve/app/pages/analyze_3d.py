@@ -82,7 +82,7 @@ def show(place: Place) -> None:
     if not folders:
         st.info("Choose above which analyses are compared.")
         return
-    methods = methods_of([names[name] for name in folders])
+    methods = methods_of({_short(name): names[name] for name in folders})
     known = list(dict.fromkeys(name for each in methods for name in each.report.skeleton.names))
     keypoints = second.multiselect(
         "Keypoints", known, key=field_key(place, "analyze_3d:keypoints"), placeholder="All keypoints"
@@ -238,7 +238,7 @@ def _worst(place: Place, methods: list[Method], keypoints: list[str], colors: di
             shown = view_pictures(place.workspace, labels, frame, compared, colors, keypoints)
         if shown:
             st.caption("Rings are labels, dots the points as the camera sees them. Click a picture to enlarge it.")
-            pictures(field_key(place, "analyze_3d:views"), shown)
+            pictures(field_key(place, "analyze_3d:views"), shown, least=180)
         else:
             nothing_to_show(
                 "The images of this frameset are not there any more, or lie outside the folders of this app."

@@ -207,17 +207,20 @@ def _worst(
     if not options:
         st.info("Nothing here says how good a frame is: neither confidences nor errors, and only one run.")
         return
-    first, second, third = st.columns([1.6, 1.6, 1], vertical_alignment="bottom")
+    first, second, third, fourth = st.columns([1.6, 1.4, 1.6, 0.8], vertical_alignment="bottom")
     name = first.selectbox(
         "Worst by",
         options,
         key=field_key(place, f"analyze_videos:worst:{several}"),
         format_func=lambda each: "Disagreement of these runs" if each == DISAGREEMENT else kinds[each].title,
     )
-    run = next(iter(traces))
-    if name != DISAGREEMENT:
-        run = second.selectbox("Of", list(traces), key=field_key(place, "analyze_videos:worst_of"))
-    count = third.selectbox("Pictures", _PICTURES, key=field_key(place, "analyze_videos:count"))
+    all_runs = name == DISAGREEMENT
+    runs = [_ALL] if all_runs else list(traces)
+    picked = second.selectbox(
+        "Of", runs, key=field_key(place, f"analyze_videos:worst_of:{all_runs}"), disabled=all_runs
+    )
+    run = next(iter(traces)) if all_runs else picked
+    count = fourth.selectbox("Pictures", _PICTURES, key=field_key(place, "analyze_videos:count"))
     found = (
         _disagreed(traces, keypoint, keypoints)
         if name == DISAGREEMENT
@@ -235,7 +238,9 @@ def _worst(
     if not places:
         nothing_to_show("The video is not there any more, or lies outside the folders of this app.")
         return
-    camera = st.selectbox("Seen in", list(places), key=field_key(place, f"analyze_videos:camera:{tables[run].video}"))
+    camera = third.selectbox(
+        "Seen in", list(places), key=field_key(place, f"analyze_videos:camera:{tables[run].video}")
+    )
     unit = "" if name == LIKELIHOOD else traces[run].unit
     shown = []
     drawn = traces if name == DISAGREEMENT else {run: traces[run]}
@@ -245,7 +250,7 @@ def _worst(
         lines = (f"{values[index]:.2f} {unit}".strip(),)
         card = _picture(place, places[camera], frame, drawn, points, keypoint, lines)
         shown += [] if card is None else [card]
-    st.caption(f"At least {apart} frames lie between two of them. Click a picture to enlarge it.")
+    st.caption(f"The worst first; two of them are at least {apart} frames apart. Click a picture to enlarge it.")
     pictures(field_key(place, "analyze_videos:pictures"), shown)
 
 
