@@ -106,7 +106,7 @@ def _video(place: Place, result: Result) -> None:
         address = file_url(place.workspace, videos[name])
         st.html(
             f'<video src="{address}" controls loop muted playsinline '
-            'style="max-width:100%;max-height:70vh;border-radius:0.5rem;display:block"></video>'
+            'style="width:100%;max-width:60rem;max-height:75vh;border-radius:0.5rem;display:block"></video>'
         )
     page_link(place, "video_traces", "Video beside its traces")
 

@@ -69,12 +69,18 @@ def choose_source(
     if not named:
         return None
     try:
-        source = named_source(place.workspace, str(named), kinds)
+        source = named_source(place.workspace, _meant(str(named), options), kinds)
         st.caption(f"{source.kind.capitalize()}: {_facts(source, _age(source.path))}")
     except VitruveError as error:
         st.error(str(error))
         return None
     return source
+
+
+def _meant(typed: str, options: list[str]) -> str:
+    """Of what was typed without choosing from the list: the only one of the list that it is a part of."""
+    found = [option for option in options if typed != option and typed.lower() in option.lower()]
+    return found[0] if len(found) == 1 else typed
 
 
 def _said(place: Place, source: Source) -> str:
