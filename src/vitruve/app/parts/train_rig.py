@@ -51,16 +51,18 @@ def rig_form(place: Place) -> None:
         default=ALL,
         required=True,
         key=key("what"),
-        format_func=lambda name: "All" if name == ALL else str(Stage.named(name)),
+        format_func=_short,
+        wrap=True,
         help="All trains the networks in order, each on what the one before has learned. That is how to begin.",
     )
     what = what or ALL
     chosen = stages if what == ALL else [Stage.named(what)]
     epochs = {}
+    st.caption("Epochs")
     for column, stage in zip(st.columns(len(chosen)), chosen, strict=True):
         planned = getattr(config, stage.section).NUM_EPOCHS
         epochs[stage.short] = column.number_input(
-            f"Epochs of {stage}", min_value=1, max_value=1_000_000, value=planned, key=key(f"epochs:{stage}")
+            _short(stage.short), min_value=1, max_value=1_000_000, value=planned, key=key(f"epochs:{stage}")
         )
     training = RigTraining(project.path, _name(place, project), what, epochs)
     training = _weights(place, project, training, key)
@@ -230,6 +232,11 @@ def _same(moment: datetime.datetime) -> datetime.datetime:
 
 def _in_space(project: Project) -> bool:
     return project.config.DATASET.DATASET_3D is not None
+
+
+def _short(name: str) -> str:
+    """The name of a network where there is little room."""
+    return "HybridNet" if name == Stage.HYBRID.short else name.capitalize()
 
 
 def _capital(text: str) -> str:
