@@ -18,7 +18,7 @@ KINDS = {POSES: "poses or boxes", RIG: "cameras → mm"}
 
 EXAMPLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "mouse": ("One mouse in an arena: trains in minutes", ("frames=80", "video_frames=100")),
-    "rig": ("A rodent between four calibrated cameras: becomes a project from its training set", ()),
+    "rig": ("A rodent between calibrated cameras: a training set to make a project of; takes minutes", ()),
     "crowd": ("People who walk about, any number an image", ()),
     "field": ("Plants of eight classes, for detectors", ()),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -357,9 +358,14 @@ def _make_absolute(values: dict[str, Any], key: str, folders: Sequence[Path]) ->
     value = holder.get(name)
     if not isinstance(value, str) or value == "???":
         return
-    candidates = [folder / Path(value).expanduser() for folder in folders]
+    candidates = [_below(folder, Path(value).expanduser()) for folder in folders]
     found = next((path for path in candidates if path.exists()), candidates[0])
     holder[name] = str(found.absolute())
+
+
+def _below(folder: Path, path: Path) -> Path:
+    """A path from a folder on; one that is yet to be made holds no links, so that ``..`` can be taken away."""
+    return folder / path if folder.is_dir() else Path(os.path.normpath(folder / path))
 
 
 def _selected(composed: DictConfig, key: str) -> Any:

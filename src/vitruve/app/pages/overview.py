@@ -27,6 +27,7 @@ SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Project", 0, "Overview", ":materia
 
 _EXAMPLE = "example"
 _SHOWN_RUNS = 8
+_SHOWN_STEPS = 4
 
 
 def show(place: Place) -> None:
@@ -57,25 +58,23 @@ def _project(place: Place, project: AppProject) -> None:
     runs = project.runs()
     st.subheader(project.name)
     st.caption(f"`{project.path}`")
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        columns = st.columns(3)
-        for number, (name, value) in enumerate(facts(project)):
-            columns[number % 3].markdown(f":gray[{name}]  \n{_plain(value)}")
-        st.markdown("**Runs**")
-        if runs:
-            st.dataframe(_rows(tuple(runs[:_SHOWN_RUNS]), _age(project)), hide_index=True, height="content")
-            if len(runs) > _SHOWN_RUNS:
-                st.caption(f"and {len(runs) - _SHOWN_RUNS} older ones")
-        else:
-            st.caption("None yet.")
-    with right:
-        st.markdown("**What next**")
-        active = sum(job.active for job in place.jobs.all() if job.about.get("project") == str(project.path))
-        for step in next_steps(project, runs, active):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                page_link(place, step.page, step.label)
-                st.caption(step.why)
+    rows = facts(project)
+    for column, (name, value) in zip(st.columns(len(rows)), rows, strict=True):
+        column.markdown(f":gray[{name}]  \n{_plain(value)}")
+    st.markdown("**What next**")
+    active = sum(job.active for job in place.jobs.all() if job.about.get("project") == str(project.path))
+    steps = next_steps(project, runs, active)[:_SHOWN_STEPS]
+    for column, step in zip(st.columns(len(steps), border=True), steps, strict=True):
+        with column:
+            page_link(place, step.page, step.label)
+            st.caption(step.why)
+    st.markdown("**Runs**")
+    if not runs:
+        st.caption("None yet.")
+        return
+    st.dataframe(_rows(tuple(runs[:_SHOWN_RUNS]), _age(project)), hide_index=True, height="content")
+    if len(runs) > _SHOWN_RUNS:
+        st.caption(f"and {len(runs) - _SHOWN_RUNS} older ones")
 
 
 def _projects(place: Place, projects: list[AppProject]) -> None:

@@ -159,9 +159,9 @@ def _field(form: Form, name: str, info: FieldInfo, key: str, changed: Callable[[
 def _draw(control: Control, label: str, key: str, help: str, told: Callable[[], None]) -> None:
     match control.look:
         case Look.SWITCH:
-            # As high as the label of its neighbours.
-            st.space("small")
-            st.toggle(label, key=key, help=help, on_change=told)
+            st.segmented_control(
+                label, [True, False], key=key, help=help, on_change=told, format_func=_word, required=True
+            )
         case Look.CHOICE:
             options = list(control.options)
             current = st.session_state[key]
@@ -170,7 +170,7 @@ def _draw(control: Control, label: str, key: str, help: str, told: Callable[[], 
             st.selectbox(
                 label,
                 options,
-                index=None,
+                index=None if control.empty else 0,
                 key=key,
                 help=help,
                 on_change=told,
@@ -201,10 +201,10 @@ def _word(option: Any) -> str:
 
 
 def _label(form: Form, name: str, info: FieldInfo) -> str:
-    label = _escaped(name.rpartition(".")[2])
+    label = name.rpartition(".")[2]
     if form.unsaved(name, info) and form.saved:
         label += " :orange-badge[not saved]"
-    elif form.differs(name, info) and not info.is_required():
+    elif form.differs(name, info) and not info.is_required() and name not in form.reasons:
         label += f" :gray-badge[default {_escaped(_short(default_of(info)))}]"
     return label
 
