@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from vitruve.app.study import reached, short_names
 
-COLORS = [[0.0, "#00307a"], [0.3, "#0072b2"], [0.6, "#56b4aa"], [0.8, "#c8c86e"], [1.0, "#e69f00"]]
+COLORS = [[0.0, "#2f6fe0"], [0.3, "#1f8fd0"], [0.6, "#56b4aa"], [0.8, "#c8c86e"], [1.0, "#e69f00"]]
 """From good to bad."""
 
 _AGAIN = "again"
@@ -65,7 +65,8 @@ def parallel_coordinates(state: Mapping[str, Any], *, dark: bool = False) -> go.
     low, high = _limits(values)
     axes = [_axis(each, names[each["key"]], trials) for each in state["space"]]
     axes.append({"label": state["objective"], "values": np.clip(values, low, high), "range": [low, high]})
-    ink = "#e8eded" if dark else "#1f2933"
+    # Streamlit's theme does not reach what these are drawn with.
+    ink, paper = ("#e8eded", "#12181b") if dark else ("#1f2933", "#ffffff")
     figure = go.Figure(
         go.Parcoords(
             dimensions=axes,
@@ -82,7 +83,7 @@ def parallel_coordinates(state: Mapping[str, Any], *, dark: bool = False) -> go.
             rangefont={"size": 11, "color": "rgba(0,0,0,0)"},
         )
     )
-    figure.update_layout(margin={"l": 72, "r": 72, "t": 56, "b": 24}, height=360)
+    figure.update_layout(paper_bgcolor=paper, margin={"l": 72, "r": 72, "t": 56, "b": 24}, height=360)
     return figure
 
 

@@ -170,22 +170,22 @@ def _stop(place: Place, path: Path, state: dict[str, Any]) -> None:
         for trial in now:
             number = trial["number"]
             label = f"Trial {number} ends" if trial["stopping"] else f"Stop trial {number}"
-            if st.button(
+            st.button(
                 label,
                 key=f"{_key(place)}/stop/{path}/{number}",
                 icon=":material/stop:",
                 disabled=trial["stopping"],
                 help="It ends after the batch at hand, and the search goes on with the next one.",
-            ):
-                shared.stop(number)
-                st.rerun(scope="fragment")
+                on_click=shared.stop,
+                args=(number,),
+            )
         if st.button(
             "Stop the search",
             key=f"{_key(place)}/halt/{path}",
             icon=":material/stop_circle:",
             help="All its processes end, on other machines too; it can be gone on with.",
+            on_click=shared.halt,
         ):
-            shared.halt()
             st.toast("The search ends after the batch at hand.", icon=":material/stop_circle:")
 
 

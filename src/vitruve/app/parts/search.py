@@ -97,13 +97,13 @@ def _range(key: str, field: FieldInfo, config: Config, field_key: str) -> Range 
     """Fields for what is tried of one setting; None where they say nothing."""
     usual = proposed_range(key, field, config)
     with st.container(border=True):
-        name, kind, low, high, log = st.columns([4, 2, 2, 2, 1], vertical_alignment="bottom")
-        name.markdown(f"**{key}**", help=field.description)
+        st.markdown(f"**{key}**", help=field.description)
         if words_of(field):
-            words = low.multiselect(
+            words = st.multiselect(
                 "Values", usual.choices, default=usual.choices, format_func=str, key=f"{field_key}/words"
             )
             return Range(key, choices=tuple(words)) if words else None
+        kind, low, high, log = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
         how = kind.segmented_control("Try a", [_RANGE, _VALUES], default=_RANGE, key=f"{field_key}/how", required=True)
         if how == _VALUES:
             text = low.text_input("Values", key=f"{field_key}/values", placeholder="4, 8, 16")
@@ -134,7 +134,7 @@ def _values(key: str, config: Config) -> dict[str, Any]:
         1,
         100_000,
         value=None,
-        placeholder=f"{longest}, as in the settings" if longest else "as in the settings",
+        placeholder=str(longest or "as set"),
         key=f"{key}/epochs",
         help=known["epochs"],
     )
