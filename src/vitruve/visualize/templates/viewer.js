@@ -191,7 +191,7 @@ function viewer(root, data, begin = 0) {
       const tall = Math.max(2, (height - 2) * Math.sqrt(value / most));
       pen.fillRect(n * each, height - tall, Math.max(1, each - 1), tall);
     });
-    pen.strokeStyle = "#1f2933"; pen.lineWidth = 2;
+    pen.strokeStyle = color("--ink", "#1f2933"); pen.lineWidth = 2;
     pen.strokeRect(now * each + 1, 1, Math.max(2, each - 2), height - 2);
   }
   function drawTable(frame) {
