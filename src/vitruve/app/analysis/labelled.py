@@ -135,7 +135,8 @@ def measure(run: Path, stem: str = OWN) -> Measured:
     config = Config.load(files.config)
     needs = registry.get(config.model.model_type).needs
     if needs.boxes or needs.classes:
-        raise InputError(f"{run}: a {config.model.model_type} gives no keypoints; look at it on the page of detectors")
+        where = "the page of detectors measures it" if needs.boxes else f"its report is {files.evaluation}"
+        raise InputError(f"{run}: a {config.model.model_type} gives no keypoints; {where}")
     labels = own_labels(config, files)
     if stem != OWN:
         labels = _unseen(config, labels, stem, run)

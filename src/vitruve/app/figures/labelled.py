@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -34,6 +34,7 @@ def distribution(
     kind: Kind,
     by: str,
     axis: str,
+    order: Sequence[str] = (),
     log: bool = False,
     threshold: float | None = None,
 ) -> go.Figure:
@@ -45,6 +46,7 @@ def distribution(
         kind: How each group is drawn.
         by: What stands beside one another: ``keypoint``, ``split`` or ``run``.
         axis: Title of the vertical axis, with the unit.
+        order: In which order groups stand beside one another; by default as they come.
         log: Whether that axis is logarithmic.
         threshold: A line at this value.
 
@@ -55,7 +57,8 @@ def distribution(
         return _histogram(table, colors, axis, log)
     figure = go.Figure()
     where = table["image"] if "image" in table else "frame " + table["frame"].astype(str)
-    places = list(dict.fromkeys(table[by]))
+    there = list(dict.fromkeys(table[by]))
+    places = [*(name for name in order if name in there), *(name for name in there if name not in order)]
     values = table["value"].clip(lower=FLOOR) if log else table["value"]
     drawn = table.assign(value=values, where=where)
     runs = [run for run in colors if run in set(table["run"])]
@@ -89,6 +92,7 @@ def distribution(
     if kind == "strip":
         figure.update_xaxes(tickvals=list(range(len(places))), ticktext=places, range=[-0.6, len(places) - 0.4])
     else:
+        figure.update_xaxes(categoryorder="array", categoryarray=places)
         apart = "overlay" if by == "run" else "group"
         figure.update_layout(boxmode=apart, violinmode=apart)
     if threshold is not None:

@@ -116,19 +116,22 @@ def keypoint_histograms(
     )
     edges = np.linspace(0, end, _FEW_BINS + 1)
     named = set()
+    highest = 0.0
     for number in range(len(keypoints)):
         row, col = divmod(number, _COLUMNS)
         for name, values in errors.items():
             known = values[:, number][~np.isnan(values[:, number])]
             if known.size:
-                _outline(
-                    figure, known, edges, name, colors[name], name, row=row + 1, col=col + 1, shown=name not in named
+                shown = name not in named
+                tallest = _outline(
+                    figure, known, edges, name, colors[name], name, row=row + 1, col=col + 1, shown=shown
                 )
                 named.add(name)
+                highest = max(highest, tallest)
     figure.update_xaxes(range=[0, 1.01 * end])
     for col in range(_COLUMNS):
         figure.update_xaxes(title=_axis(errors, end) if col == 0 else "Error (mm)", row=rows, col=col + 1)
-    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(range=[0, 1.05 * highest or 1])
     figure.update_annotations(font_size=13)
     return laid_out(figure, 120 + 150 * rows, above=24)
 
@@ -281,7 +284,8 @@ def _outline(
     col: int,
     shown: bool = True,
     filled: bool = False,
-) -> None:
+) -> float:
+    """Draw one, and say how high it is."""
     shares = 100 * np.histogram(np.minimum(known, np.nextafter(edges[-1], 0)), edges)[0] / known.size
     figure.add_scatter(
         x=edges,
@@ -295,6 +299,7 @@ def _outline(
         row=row,
         col=col,
     )
+    return float(shares.max())
 
 
 def _axis(errors: Mapping[str, np.ndarray], end: float) -> str:

@@ -44,7 +44,7 @@ _TRUTH = "truth"
 _OPEN = 2
 _PICTURES = 12
 _COLUMNS: dict[str, Any] = {
-    "method": st.column_config.TextColumn("Method", width="large"),
+    "method": "Method",
     "framesets": "Framesets",
     "keypoints": "Keypoints",
     "missed": "Missed",

@@ -25,6 +25,7 @@ from vitruve.app.analysis.labelled import (
 from vitruve.app.analysis.pictures import Picture, image_part, pose_marks
 from vitruve.app.figures.colors import colors_of, split_colors
 from vitruve.app.figures.labelled import Kind, distribution
+from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import Point, nothing_to_show, pictures, scatter
 from vitruve.app.parts.runs import choose_runs, field_key
 from vitruve.app.place import Place
@@ -56,6 +57,7 @@ def show(place: Place) -> None:
         except VitruveError as error:
             st.warning(f"{run.name} is left out: {error}", icon=":material/warning:")
     if not measured:
+        page_link(place, "detectors", "Detectors")
         return
     metrics = known_metrics([each.table for each in measured.values()])
     if not metrics:
@@ -97,34 +99,58 @@ def _tabs(place: Place, metric: Metric, measured: dict[str, Measured], table: pd
     elif chosen == names[2]:
         _worst(place, metric, measured, table, colors)
     else:
-        _spread(place, metric, table, colors)
+        keypoints = [name for each in measured.values() for name in each.report.keypoints]
+        _spread(place, metric, table, colors, [*keypoints, *ordered(table["split"]), *measured])
+        _people(measured)
 
 
-def _spread(place: Place, metric: Metric, table: pd.DataFrame, colors: dict[str, str]) -> None:
+def _people(measured: dict[str, Measured]) -> None:
+    """How well people were found, for runs that find any number of them."""
+    found = {name: each.report.people.average_precision for name, each in measured.items() if each.report.people}
+    if found:
+        st.markdown("**How many are found** (average precision by object keypoint similarity, in percent)")
+        tables = [table.assign(run=name) for name, table in found.items()]
+        table = pd.concat(tables, ignore_index=True)
+        st.dataframe(table[["run", *(name for name in table if name != "run")]], hide_index=True)
+
+
+def _spread(place: Place, metric: Metric, table: pd.DataFrame, colors: dict[str, str], order: list[str]) -> None:
     """Distributions, and what they amount to."""
-    first, second, third, fourth = st.columns([1.3, 1.5, 1, 1.4], vertical_alignment="bottom")
-    kind = first.segmented_control(
-        "Drawn as", _KINDS, default="box", key=field_key(place, "analyze_frames:kind"), format_func=_KINDS.__getitem__
-    )
-    by = second.segmented_control(
-        "Beside one another",
-        _BESIDE,
-        default="keypoint",
-        key=field_key(place, "analyze_frames:by"),
-        format_func=_BESIDE.__getitem__,
-    )
-    log = third.toggle("Logarithmic", key=field_key(place, "analyze_frames:log"))
-    threshold = fourth.number_input(
-        f"Threshold{' (px)' if metric.unit else ''}",
-        0.0,
-        None if metric.unit else 1.0,
-        None,
-        key=field_key(place, f"analyze_frames:threshold:{metric.name}"),
-        placeholder="None",
-        help="Draws a line, and counts the share of keypoints on the better side of it.",
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        kind = st.segmented_control(
+            "Drawn as",
+            _KINDS,
+            default="box",
+            key=field_key(place, "analyze_frames:kind"),
+            format_func=_KINDS.__getitem__,
+        )
+        by = st.segmented_control(
+            "Beside one another",
+            _BESIDE,
+            default="keypoint",
+            key=field_key(place, "analyze_frames:by"),
+            format_func=_BESIDE.__getitem__,
+        )
+        threshold = st.number_input(
+            f"Threshold{' (px)' if metric.unit else ''}",
+            0.0,
+            None if metric.unit else 1.0,
+            None,
+            key=field_key(place, f"analyze_frames:threshold:{metric.name}"),
+            placeholder="None",
+            help="Draws a line, and counts the share of keypoints on the better side of it.",
+            width=180,
+        )
+        log = st.toggle("Logarithmic", key=field_key(place, "analyze_frames:log"))
     figure = distribution(
-        table, colors, kind=kind or "box", by=by or "keypoint", axis=metric.axis, log=log, threshold=threshold
+        table,
+        colors,
+        kind=kind or "box",
+        by=by or "keypoint",
+        axis=metric.axis,
+        order=order,
+        log=log,
+        threshold=threshold,
     )
     st.plotly_chart(figure, key=field_key(place, "analyze_frames:distribution"))
     st.dataframe(

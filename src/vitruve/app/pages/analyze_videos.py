@@ -174,7 +174,7 @@ def _spread(
     frames: tuple[int, int],
 ) -> None:
     """How values are spread over the frames."""
-    first, second, third = st.columns([1.5, 2, 1], vertical_alignment="bottom")
+    first, second, third = st.columns([1.5, 2.2, 1], vertical_alignment="bottom")
     options = [name for name in _ordered(kinds) if name not in ("x", "y", "z")] or list(kinds)
     name = first.selectbox(
         "Value", options, key=field_key(place, "analyze_videos:value"), format_func=lambda each: kinds[each].title
@@ -187,7 +187,9 @@ def _spread(
     if table.empty:
         st.info(f"No {kinds[name].title.lower()} of these frames.")
         return
-    figure = distribution(table, colors_of(traces), kind=kind or "box", by="keypoint", axis=kinds[name].axis, log=log)
+    figure = distribution(
+        table, colors_of(traces), kind=kind or "box", by="keypoint", axis=kinds[name].axis, order=keypoints, log=log
+    )
     st.plotly_chart(figure, key=field_key(place, "analyze_videos:distribution"))
 
 
