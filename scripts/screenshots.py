@@ -22,7 +22,7 @@ from vitruve.app.main import modules
 
 WIDTHS = {1280: 800, 1920: 1080}
 _SECONDS = 120
-_BUSY = "[data-testid=stSkeleton], [data-testid=stSpinner], [data-testid=stStatusWidget]"
+_BUSY = "[data-testid=stSkeleton], [data-testid=stSpinner], [data-test-script-state=running]"
 
 
 def main() -> None:
@@ -89,12 +89,15 @@ def _watch(url: str, address: str, faults: list[str]) -> None:
 
 
 def _settle(page: Any) -> None:
-    """Wait until nothing is being computed; live pages never rest for long, and are taken as they are."""
+    """Wait until nothing is computed and nothing changes; live pages never rest, and are taken as they are."""
+    before, still = "", 0
     for _ in range(_SECONDS):
         page.wait_for_timeout(1000)
-        if not page.locator(_BUSY).count():
-            break
-    page.wait_for_timeout(1000)
+        now = page.locator("body").inner_text()
+        still = still + 1 if now == before and not page.locator(_BUSY).count() else 0
+        before = now
+        if still == 3:
+            return
 
 
 def _save(page: Any, path: Path) -> None:
