@@ -1,0 +1,103 @@
+"""Proposals on their page: what the browser is given, what it says back, and what is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.conftest import shown
+from vitruve.annotation.proposals.pending import Decision, decide, keep_review, open_pending
+from vitruve.annotation.proposals.review import ATTRIBUTE, Review
+from vitruve.annotation.proposals.sources import Source
+from vitruve.annotation.proposals.trail import Proposal
+from vitruve.app.labels import label_files
+from vitruve.app.pages import review as page
+from vitruve.app.place import Place
+from vitruve.app.reviews import decision_of, drawing, find_reviews, table
+from vitruve.errors import InputError
+from vitruve.jobs import Job, Jobs
+from vitruve.structures.annotation import AnnotationTask, AttributeSpec, LabelSpec, Shape, TaskFrame
+
+NAME = "0123456789ab"
+
+
+@pytest.fixture
+def folder(place: Place) -> Path:
+    """One pose is proposed on the first image of the mouse."""
+    assert place.project is not None
+    labels = label_files(place)["CollectedData.csv"].read()
+    image = labels[0].first_image.path.as_posix()
+    parts = (LabelSpec("nose", "points"), LabelSpec("tail", "points"))
+    spec = LabelSpec(
+        "mouse", "skeleton", attributes=(AttributeSpec(ATTRIBUTE),), parts=parts, edges=(("nose", "tail"),)
+    )
+    drawn = (Shape("points", "nose", 0, (10.0, 20.0)), Shape("points", "tail", 0, (30.0, 40.0), outside=True))
+    shape = Shape("skeleton", "mouse", 0, parts=drawn, attributes=((ATTRIBUTE, NAME),), source="auto")
+    task = AnnotationTask("review", (spec,), (TaskFrame(image, 224, 192),), (shape,))
+    box = (10.0, 20.0, 30.0, 40.0)
+    made = Proposal(NAME, "missing", "run", "id", "now", "clip", None, image, None, "mouse", 0.5, 0.0, box, ("nose",))
+    place_of = place.project.path / "auto_annotation" / "net" / "2026"
+    return keep_review(place_of, Review(task, (made,), 0), Source("clip", labels))
+
+
+def test_the_browser_gets_the_pose_and_its_image(place: Place, folder: Path) -> None:
+    assert place.project is not None
+    assert find_reviews(place.project) == [folder]
+    pending = open_pending(folder)
+    data = drawing(place.workspace, pending, pending.proposals[0])
+    assert data["image"].startswith("/workspace/frame?path=mouse/labeled-data/")
+    assert data["proposed"]["parts"] == [
+        {"name": "nose", "x": 10.0, "y": 20.0, "outside": False},
+        {"name": "tail", "x": 30.0, "y": 40.0, "outside": True},
+    ]
+    assert (data["edges"], data["size"], data["locked"]) == ([["nose", "tail"]], [224, 192], False)
+
+
+def test_an_image_outside_the_workspace_is_not_shown(place: Place, folder: Path, tmp_path: Path) -> None:
+    about = folder / "review.json"
+    about.write_text(about.read_text().replace(str(place.workspace.home), str(tmp_path / "elsewhere")))
+    pending = open_pending(folder)
+    with pytest.raises(InputError, match="not in the folders"):
+        drawing(place.workspace, pending, pending.proposals[0])
+
+
+def test_corrections_add_up_and_what_is_no_point_is_refused(folder: Path) -> None:
+    pending = open_pending(folder)
+    decide(pending, NAME, decision_of(pending, NAME, {"action": "accepted", "parts": {"nose": [1, 2]}}))
+    pending = open_pending(folder)
+    again = decision_of(pending, NAME, {"action": "accepted", "parts": {"tail": None}, "box": None})
+    assert again == Decision("accepted", None, {"nose": (1.0, 2.0), "tail": None})
+    for wrong in (
+        {"action": "sent"},
+        {"action": "accepted", "parts": {"nose": [1, "2"]}},
+        {"action": "accepted", "parts": {"nose": [1, float("inf")]}},
+        {"action": "accepted", "parts": 5},
+        {"action": "accepted", "box": [1, 2, 3]},
+    ):
+        with pytest.raises(InputError):
+            decision_of(pending, NAME, wrong)
+
+
+def test_all_are_accepted_and_sent_by_a_job(place: Place, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Any] = []
+
+    def submit(jobs: Jobs, arguments: Any, where: Path, **more: Any) -> Job:
+        found.append(tuple(arguments))
+        return Job(jobs.folder / "job-000001", tuple(arguments), where)
+
+    monkeypatch.setattr(Jobs, "submit", submit)
+    test = shown(page, place)
+    assert [each.value for each in test.metric] == ["1", "0", "0", "0"]
+    assert next(button for button in test.button if button.label.startswith("Close")).disabled
+    next(button for button in test.button if button.label == "Accept the 1 open").click().run()
+    assert table(open_pending(folder))[0]["state"] == "accepted"
+    next(button for button in test.button if button.label == "Send 1 to CVAT").click().run()
+    assert found == [("annotate", "send", "auto_annotation/net/2026/review/clip", "--apply")]
+
+
+def test_without_proposals_the_page_says_how_to_get_some(place: Place) -> None:
+    test = shown(page, place)
+    assert "Let a network propose" in test.info[0].value
+    assert any(button.label == "Propose" for button in test.button)
