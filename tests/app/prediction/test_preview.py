@@ -91,8 +91,6 @@ def test_the_very_frame_is_drawn(tmp_path: Path) -> None:
 def test_points_in_space_are_drawn_where_the_camera_sees_them(tmp_path: Path) -> None:
     lens = np.array([[100.0, 0, 48], [0, 100, 32], [0, 0, 1]])
     camera = Camera(lens, np.eye(3), np.zeros(3), np.zeros(8), np.array([96.0, 64.0]))
-        np.array([[100.0, 0, 48], [0, 100, 32], [0, 0, 1]]), np.zeros(5), np.eye(3), np.zeros(3), np.array([96.0, 64.0])
-    )
     points = np.array([[[0.0, 0.0, 100.0, 0.9], [np.nan] * 4]])
     picture = drawn(_video(tmp_path / "v.mp4"), LastRow(0, points), TWO, camera=camera).astype(int)
     assert picture[32, 48].max() > 60

@@ -24,7 +24,7 @@ from vitruve.project.folder import LATEST, is_finished
 PREDICT = "predict"
 """Kind of these jobs."""
 
-SPACE, IMAGE = "Points in space (3D)", "Keypoints in one video (2D)"
+SPACE, IMAGE = "3D: a recording", "2D: one video"
 _AS_SET = "as the run's settings say"
 _RUNTIMES = ("torch", "torch_bf16", "onnx", "openvino", "openvino_bf16", "auto")
 _VIDEOS = (Kind.VIDEO, Kind.VIDEOS)
