@@ -97,7 +97,7 @@ class Jobs:
             RunError: There is none.
         """
         path = self.folder / number
-        if path.parent != self.folder or not (path / "job.json").is_file():
+        if path not in self.folder.glob("job-*") or not (path / "job.json").is_file():
             raise RunError(f"no job '{number}' in {self.folder}")
         return Job.load(path)
 
