@@ -102,8 +102,14 @@ function frameAt(own, x) {
   return Math.min(Math.max(frame, own.whole[0]), own.whole[1]);
 }
 
+function say(own, text, late = false) {
+  own.note.textContent = text;
+  own.note.classList.toggle("late", late);
+}
+
 function point(own, frame) {
   own.frame = frame;
+  if (own.data.video && own.shown !== frame) say(own, `Frame ${frame} is on its way.`, true);
   follow(own);
   drawCursor(own);
   drawValues(own);
@@ -141,7 +147,7 @@ function answered(own) {
 function drawImage(own, frame, failed) {
   const { width, height, name } = own.data.video;
   own.shown = failed ? null : frame;
-  own.note.textContent = failed ? `Frame ${frame} is not in ${name}.` : "";
+  if (failed || frame === own.frame) say(own, failed ? `Frame ${frame} is not in ${name}.` : "");
   own.image.dataset.frame = failed ? "" : frame;
   own.image.setAttribute("aria-label", `Frame ${frame} of ${name}`);
   const paint = own.image.getContext("2d");
