@@ -178,7 +178,7 @@ def _forget() -> None:
 
 def _done(place: Place) -> None:
     assert place.project is not None
-    st.success(f"Created {place.project.name} in {place.workspace.name(place.project.path)}.", icon=":material/check:")
+    st.success(f"Created {place.project.name}: {place.project.path}", icon=":material/check:")
     st.markdown("**Next**")
     page_link(place, "train", "Train it")
     page_link(place, "settings", "Change its settings")

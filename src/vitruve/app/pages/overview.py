@@ -20,7 +20,6 @@ from vitruve.app.parts.links import page_link
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, AppProject, find_projects, open_project
 from vitruve.errors import VitruveError
-from vitruve.jobs import Job
 from vitruve.jobs.job import DONE
 
 SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Project", 0, "Overview", ":material/home:", False
@@ -137,11 +136,7 @@ def _examples(place: Place) -> None:
             st.rerun()
         show_command(arguments)
     if job is not None and (job.active or job.state != DONE):
-        _watch(place, job)
-
-
-def _watch(place: Place, job: Job) -> None:
-    show_job(place, job, "overview/job")
+        show_job(place, job, "overview/job")
 
 
 def _example_there(place: Place, target: Path) -> None:
