@@ -1,4 +1,4 @@
-"""``vitruve annotate propose``, ``send``, ``accept``, ``upload``, ``upload-xml``, ``change``, ``complete``, ``crop``."""
+"""``vitruve annotate propose``, ``send``, ``accept``, ``upload``, ``upload-xml``, ``change``, ``complete``, and ``crop``."""
 
 from __future__ import annotations
 
