@@ -181,5 +181,5 @@ def _listed(array: np.ndarray | None) -> Any:
         return None if np.isnan(values).any() else values.tolist()
     if array.ndim > 2:
         return [_listed(part) for part in values]
-    missing: list[bool] = np.isnan(values).any(-1).tolist()
+    missing = np.asarray(np.isnan(values).any(-1))
     return [None if gone else row for gone, row in zip(missing, values.tolist(), strict=True)]

@@ -22,10 +22,11 @@ def test_keys_step_and_another_look_stays_at_the_frame(rig_home: Path, start: St
         ("End", FRAMES),
         ("ArrowLeft", FRAMES - 1),
         ("Home", 1),
-        ("Shift+ArrowRight", 5),
+        ("Shift+ArrowRight", FRAMES),
     ):
         page.keyboard.press(key)
         assert count.inner_text() == f"{now} / {FRAMES}"
+    page.keyboard.press("ArrowLeft")
     name = page.locator("#said b").inner_text()
     page.locator("[data-testid=stSelectbox]", has_text="Show").locator("input").click()
     page.get_by_text("KeypointDetect: crops", exact=False).last.click()

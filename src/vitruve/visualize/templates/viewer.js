@@ -280,7 +280,8 @@ function viewer(root, data, begin = 0) {
     const far = e.shiftKey ? 10 : 1;
     const steps = { ArrowLeft: now - far, ArrowRight: now + far, PageUp: now - 10, PageDown: now + 10 };
     const ends = { Home: 0, End: frames.length - 1 };
-    if (e.key in steps) { e.preventDefault(); step(steps[e.key]); }
+    // One step goes around from an end to the other, ten do not.
+    if (e.key in steps) { e.preventDefault(); stop(); (Math.abs(steps[e.key] - now) > 1 ? show : turn)(steps[e.key]); }
     if (e.key in ends) { e.preventDefault(); stop(); show(ends[e.key]); }
     if (e.key === " " && !(from instanceof HTMLElement && from.matches("button, input[type=checkbox]"))) { e.preventDefault(); play(); }
   });
