@@ -21,6 +21,6 @@ def player(place: Place, video: Path) -> None:
     address = escape(file_url(place.workspace, video))
     st.html(
         f'<video src="{address}" controls loop muted playsinline '
-        'style="max-width:100%;max-height:70vh;border-radius:0.5rem;display:block"></video>'
-        f'<a href="{address}" download="{escape(video.name)}">Download {escape(video.name)}</a>'
+        'style="width:100%;max-height:60vh;background:#000;border-radius:0.5rem;display:block"></video>'
+        f'<a href="{address}" download="{escape(video.name)}" style="color:inherit">Download {escape(video.name)}</a>'
     )
