@@ -74,7 +74,7 @@ CASES = {
         detect.FIELD | {"new": 0},
         "labels.json",
         detect.MODEL,
-        detect.TRAINING | {"max_epochs": 8},
+        detect.TRAINING | {"max_epochs": 20},
         detect.SIZE,
         "missing",
         0.3,
@@ -148,7 +148,9 @@ def learn(case: Case, root: Path, run: Path) -> float:
 def review(server: CvatServer, number: int, gone: Labels, folder: Path, joints: bool) -> tuple[int, int, int]:
     """Take what is wrong out of a review task, and complete it; how many were proposed, are right, are there at all."""
     task = server.read(number)
-    truth = {frame.first_image.path.as_posix(): frame.instances[0] for frame in gone}
+    named = {item.image for item in Trail(folder).of_review(number)}
+    whole = {frame.first_image.path.as_posix(): frame.instances[0] for frame in gone}
+    truth = {key: one for key, one in whole.items() if any(f"/{key}".endswith(f"/{name}") for name in named)}
     review_one = _review_keypoints if joints else _review_objects
     result = review_one(server, task, truth, gone, folder)
     server.set_status(number, "completed")
@@ -217,7 +219,8 @@ def _area(parts: tuple[Any, ...]) -> float:
 
 
 def _name(path: Path, truth: dict[str, Instances]) -> str:
-    return next(key for key in truth if key.endswith(path.as_posix()))
+    (name,) = [key for key in truth if f"/{key}".endswith(f"/{path.as_posix()}")]
+    return name
 
 
 def measured(case: Case, run: Path, root: Path, output: Path, threshold: float, seed: int) -> dict[str, Any]:
@@ -244,7 +247,8 @@ def measured(case: Case, run: Path, root: Path, output: Path, threshold: float, 
         back: dict[str, Any] = {"output": output, "apply": True, "server": server}
         names = ("", "auto_annotation")
         first = accept_proposals(*names, **back).changes if done.tasks else 0
-        labelled = sum(len(server.read(number).shapes) for number in tasks)
+        after = [server.read(number) for number in tasks]
+        labelled = sum(len(task.shapes) + sum(len(track.shapes) for track in task.tracks) for task in after)
         before = len(standin.changes())
         again = accept_proposals(*names, **back).changes if done.tasks else 0
         twice = propose(run, apply=True, server=server, **options).changes

@@ -27,7 +27,7 @@ def test_the_promised_verbs_are_there() -> None:
     assert set(verbs()) == {
         path.stem.replace("_", "-")
         for path in (PACKAGE / "cli").glob("*.py")
-        if path.stem not in ("__init__", "main", "options") and not path.stem.startswith("project_")
+        if path.stem not in ("__init__", "connection", "main", "options") and not path.stem.startswith("project_")
     }
 
 

@@ -1,4 +1,4 @@
-"""``vitruve annotate propose``, ``send``, ``accept``, ``upload``, ``upload-xml``, ``change``, ``complete``, and ``crop``."""
+"""``vitruve annotate`` and its verbs: what labels lack, on the way to people and back; bulk changes."""
 
 from __future__ import annotations
 

@@ -176,8 +176,8 @@ def _stop(place: Place, path: Path, state: dict[str, Any]) -> None:
                 icon=":material/stop:",
                 disabled=trial["stopping"],
                 help="It ends after the batch at hand, and the search goes on with the next one.",
-                on_click=shared.stop,
-                args=(number,),
+                on_click=_stop,
+                args=(shared, number),
             )
         if st.button(
             "Stop the search",
@@ -187,6 +187,10 @@ def _stop(place: Place, path: Path, state: dict[str, Any]) -> None:
             on_click=shared.halt,
         ):
             st.toast("The search ends after the batch at hand.", icon=":material/stop_circle:")
+
+
+def _stop(shared: SharedStudy, number: int) -> None:
+    shared.stop(number)
 
 
 def _go_on(place: Place, name: str, path: Path, state: dict[str, Any], goes_on: bool) -> None:
