@@ -47,7 +47,7 @@ def show(place: Place) -> None:
     with own:
         st.markdown("**Your own data**")
         st.caption("Labelled images of any known format, or a training set of calibrated cameras.")
-        page_link(place, "new_project", "New project")
+        page_link(place, "create_project", "New project")
     with example:
         _examples(place)
 
@@ -153,7 +153,7 @@ def _example_there(place: Place, target: Path) -> None:
             st.rerun()
     elif (target / "TrainingSet").is_dir():
         data = place.workspace.name(target / "TrainingSet")
-        page_link(place, "new_project", "Make a project of it", kind=RIG, data=data)
+        page_link(place, "create_project", "Make a project of it", kind=RIG, data=data)
 
 
 @st.cache_data(show_spinner=False, max_entries=20)

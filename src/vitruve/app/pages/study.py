@@ -176,7 +176,7 @@ def _stop(place: Place, path: Path, state: dict[str, Any]) -> None:
                 icon=":material/stop:",
                 disabled=trial["stopping"],
                 help="It ends after the batch at hand, and the search goes on with the next one.",
-                on_click=_stop,
+                on_click=_stop_trial,
                 args=(shared, number),
             )
         if st.button(
@@ -189,7 +189,7 @@ def _stop(place: Place, path: Path, state: dict[str, Any]) -> None:
             st.toast("The search ends after the batch at hand.", icon=":material/stop_circle:")
 
 
-def _stop(shared: SharedStudy, number: int) -> None:
+def _stop_trial(shared: SharedStudy, number: int) -> None:
     shared.stop(number)
 
 

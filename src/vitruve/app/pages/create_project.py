@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from vitruve.app.main import choose
-from vitruve.app.new_project import Plan, find_data, plan_poses, plan_rig, project_folder
+from vitruve.app.create_project import Plan, find_data, plan_poses, plan_rig, project_folder
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.settings_editor import Draft, settings_editor
 from vitruve.app.place import Place
@@ -15,7 +15,7 @@ from vitruve.errors import VitruveError
 
 SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Project", 1, "New project", ":material/add_circle:", False
 
-_KEY = "new_project"
+_KEY = "create_project"
 _PLAN, _DRAFT, _MADE = f"{_KEY}/plan", f"{_KEY}/draft", f"{_KEY}/made"
 _KINDS = {
     POSES: "Images → poses or boxes (one network)",

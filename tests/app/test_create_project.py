@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from app.conftest import shown
 from project.rigs import training_set
-from vitruve.app.new_project import find_data, plan_poses, plan_rig, project_folder
-from vitruve.app.pages import new_project
+from vitruve.app.create_project import find_data, plan_poses, plan_rig, project_folder
+from vitruve.app.pages import create_project
 from vitruve.app.place import Place
 from vitruve.app.projects import POSES, RIG, find_projects, open_project
 from vitruve.app.settings_file import check
@@ -32,7 +32,7 @@ def button(test: AppTest, label: str) -> Any:
 
 
 def test_a_project_of_images_is_derived_changed_and_made(place: Place) -> None:
-    test = shown(new_project, place)
+    test = shown(create_project, place)
     assert button(test, "Derive").disabled
     test = field(test, "Name").set_value("second").run()
     data = field(test, "Label")
@@ -62,7 +62,7 @@ def test_a_project_of_images_is_derived_changed_and_made(place: Place) -> None:
 def test_a_project_of_cameras_is_derived_changed_and_made(tmp_path: Path) -> None:
     labels = training_set(tmp_path / "home" / "rig")
     place = Place(Workspace.of([tmp_path / "home"]), None)
-    test = shown(new_project, place, kind=RIG, data="rig")
+    test = shown(create_project, place, kind=RIG, data="rig")
     assert field(test, "What").value == RIG and test.selectbox[0].value == "rig"
     test = field(test, "Name").set_value("hands").run()
     test = button(test, "Derive").click().run()
