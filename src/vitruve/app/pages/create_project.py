@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from vitruve.app.main import choose
 from vitruve.app.create_project import Plan, find_data, plan_poses, plan_rig, project_folder
+from vitruve.app.main import choose
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.settings_editor import Draft, settings_editor
 from vitruve.app.place import Place
