@@ -77,7 +77,7 @@ CASES = {
         detect.TRAINING | {"max_epochs": 20},
         detect.SIZE,
         "missing",
-        0.3,
+        0.5,
     ),
     "keypoints": Case(
         "mouse",
