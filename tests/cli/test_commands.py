@@ -137,6 +137,8 @@ def test_predict(monkeypatch: pytest.MonkeyPatch, formats: list[str]) -> None:
         "locator": None,
         "boxes": None,
         "smooth": False,
+        "frame_start": 0,
+        "number_frames": -1,
     }
 
 

@@ -141,7 +141,8 @@ def test_the_command_writes_what_training_takes(labels: Labels, tmp_path: Path) 
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert page.count("data:image/jpeg;base64,") == 1
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("split.csv", "split.json", "leakage.csv", "leakage.png", "map.html", "map.png", "map_pictures.png")
+        *("split.csv", "split.json", "leakage.csv", "leakage.png"),
+        *("map.csv", "map.html", "map.png", "map_pictures.png", "map_thumbnails.jpg"),
     }
 
 
