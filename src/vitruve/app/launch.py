@@ -7,6 +7,7 @@ import logging
 import secrets
 import socket
 import threading
+import traceback
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -168,6 +169,6 @@ def _failed(error: Exception) -> bool:
     """What no page has caught is said in the log, and not in the browser."""
     import streamlit as st
 
-    _LOG.error("the app failed", exc_info=error)
+    _LOG.error("the app failed\n%s", "".join(traceback.format_exception(error)))
     st.error("Something failed, and nothing was changed by it. The terminal of 'vitruve launch' says what happened.")
     return True

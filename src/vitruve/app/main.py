@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
+import traceback
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
@@ -102,7 +103,7 @@ def _show(page: ModuleType, place: Place) -> None:
         st.error(str(error))
     except Exception:
         # Streamlit's own way to end or begin a run anew are no Exceptions; anything else is a fault of ours.
-        _LOG.exception("page %s", page.__name__)
+        _LOG.error("page %s failed\n%s", page.__name__, traceback.format_exc())
         st.error(
             "This page failed, and nothing was changed by it. The terminal of 'vitruve launch' says what happened."
         )
