@@ -25,7 +25,7 @@ SMALL = {"frames": 16, "videos": 1, "video_frames": 12, "seed": 3}
 """Of the mouse that tests are made with."""
 QUICK = {
     "data": {"image_resize_dims": {"height": 64, "width": 64}},
-    "model": {"model_type": "heatmap", "backbone": "resnet10t"},
+    "model": {"model_type": "heatmap", "backbone": "mobilenetv3_small_050"},
     "training": {"max_epochs": 2, "train_batch_size": 4, "backbone_pretrained": False, "device": "cpu"},
 }
 """Settings with which a training is over in seconds."""
