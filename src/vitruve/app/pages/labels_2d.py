@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from vitruve.app.labels import LabelFile
-from vitruve.app.parts.labels import choose_labels, labels_in
+from vitruve.app.parts.labels import ALL, choose_labels, choose_split, labels_in
 from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.viewer import choose_part, part_length, show_frames
 from vitruve.app.place import Place
@@ -13,8 +13,6 @@ from vitruve.app.view.labels import chosen, looked_at, looks, shown_labels, spli
 from vitruve.structures.labels import Labels
 
 SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Visualization", 0, "Labels 2D", ":material/image_search:", True
-
-_ALL = "all"
 
 
 def show(place: Place) -> None:
@@ -31,12 +29,11 @@ def show(place: Place) -> None:
     counts = split_counts(labels)
     key = f"{file.path}:{file.age}"
     with second:
-        split = st.selectbox(
-            "Split",
-            [_ALL, *counts],
-            key=field_key(place, f"labels_2d_split:{key}"),
-            format_func=lambda name: f"{name} ({len(labels) if name == _ALL else counts[name]})",
-            help="What is trained on and what measures the training, as the label file says or the settings draw it.",
+        split = choose_split(
+            place,
+            f"labels_2d_split:{key}",
+            counts,
+            "What is trained on and what measures the training, as the label file says or the settings draw it.",
         )
     with third:
         assert place.project is not None
@@ -49,7 +46,7 @@ def show(place: Place) -> None:
             help="Whole images, or what a network of this project is given.",
         )
     session, views = _filters(place, labels, key)
-    part = chosen(labels, None if split == _ALL else split, session)
+    part = chosen(labels, split, session)
     if not len(part) or look is None:
         st.info("No image of this recording is in this split: choose another one.")
         return
@@ -83,8 +80,8 @@ def _filters(place: Place, labels: Labels, key: str) -> tuple[str | None, list[i
     session, views = None, None
     left, right = st.columns([2, 3]) if len(sessions) > 1 or len(labels.view_names) > 1 else (st, st)
     if len(sessions) > 1:
-        named = left.selectbox("Recording", [_ALL, *sessions], key=field_key(place, f"labels_2d_session:{key}"))
-        session = None if named == _ALL else named
+        named = left.selectbox("Recording", [ALL, *sessions], key=field_key(place, f"labels_2d_session:{key}"))
+        session = None if named == ALL else named
     if len(labels.view_names) > 1:
         names = right.multiselect(
             "Cameras",

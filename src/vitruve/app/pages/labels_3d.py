@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from vitruve.app.labels import LabelFile
-from vitruve.app.parts.labels import choose_labels, labels_in
+from vitruve.app.parts.labels import choose_labels, choose_split, labels_in
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.viewer import choose_part, part_length, show_frames
@@ -16,7 +16,7 @@ from vitruve.visualize.scene3d import upright
 
 SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Visualization", 1, "Labels 3D", ":material/3d_rotation:", True
 
-_ALL, _IN_ORDER, _WORST = "all", "as recorded", "worst first"
+_IN_ORDER, _WORST = "as recorded", "worst first"
 
 
 def show(place: Place) -> None:
@@ -37,12 +37,7 @@ def show(place: Place) -> None:
     counts = split_counts(labels)
     key = f"{file.path}:{file.age}"
     with second:
-        split = st.selectbox(
-            "Split",
-            [_ALL, *counts],
-            key=field_key(place, f"labels_3d_split:{key}"),
-            format_func=lambda name: f"{name} ({len(labels) if name == _ALL else counts[name]})",
-        )
+        split = choose_split(place, f"labels_3d_split:{key}", counts)
     with third:
         order = st.selectbox(
             "Order",
@@ -53,7 +48,7 @@ def show(place: Place) -> None:
         )
     solid, worst = _solid(file, file.age)
     numbers = worst if order == _WORST else list(range(len(solid)))
-    numbers = [n for n in numbers if split in (_ALL, solid[n].split or NO_SPLIT)]
+    numbers = [n for n in numbers if split in (None, solid[n].split or NO_SPLIT)]
     if hint := unseen(place, solid):
         st.warning(hint)
     views = len(solid.view_names)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from vitruve.app.labels import LabelFile, label_files, named_labels
@@ -9,6 +11,9 @@ from vitruve.app.parts.runs import field_key
 from vitruve.app.place import Place
 from vitruve.errors import VitruveError
 from vitruve.structures.labels import Labels
+
+ALL = "all"
+"""What stands in a field for no choice among several."""
 
 
 def choose_labels(place: Place, key: str, label: str = "Labels") -> LabelFile | None:
@@ -44,6 +49,25 @@ def choose_labels(place: Place, key: str, label: str = "Labels") -> LabelFile | 
     except VitruveError as error:
         st.error(str(error))
         return None
+
+
+def choose_split(place: Place, key: str, counts: Mapping[str, int], help: str | None = None) -> str | None:
+    """A field for a split of labels.
+
+    Args:
+        place: Where.
+        key: Of the field, unique on its page.
+        counts: How many frames each split has.
+        help: What it is for.
+
+    Returns:
+        Its name; None for all.
+    """
+    every = {ALL: sum(counts.values()), **counts}
+    named = st.selectbox(
+        "Split", list(every), key=field_key(place, key), format_func=lambda name: f"{name} ({every[name]})", help=help
+    )
+    return None if named == ALL else named
 
 
 def labels_in(file: LabelFile) -> Labels:
