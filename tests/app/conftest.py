@@ -23,9 +23,11 @@ from vitruve.app.workspace import Workspace
 
 SMALL = {"frames": 16, "videos": 1, "video_frames": 12, "seed": 3}
 """Of the mouse that tests are made with."""
+BACKBONE = "mobilenetv3_small_050"
+"""Of the run in :func:`mouse`: small on disk too."""
 QUICK = {
     "data": {"image_resize_dims": {"height": 64, "width": 64}},
-    "model": {"model_type": "heatmap", "backbone": "mobilenetv3_small_050"},
+    "model": {"model_type": "heatmap", "backbone": BACKBONE},
     "training": {"max_epochs": 2, "train_batch_size": 4, "backbone_pretrained": False, "device": "cpu"},
 }
 """Settings with which a training is over in seconds."""

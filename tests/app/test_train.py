@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.conftest import shown
+from app.conftest import BACKBONE, shown
 from vitruve.app.pages import compare_runs, queue, train
 from vitruve.app.parts.jobs import go_on
 from vitruve.app.parts.runs import run_label, runs_of
@@ -194,12 +194,14 @@ def test_runs_are_compared_by_their_best_values_and_the_settings_that_differ(pla
     shutil.copytree(outputs / "first", outputs / "other")
     RunFiles(outputs / "other").write_metrics([{"epoch": e, "val_pixel_error": 30 - e} for e in range(3)])
     config = outputs / "other" / "config.yaml"
-    config.write_text(config.read_text().replace("backbone: resnet10t", "backbone: resnet18"))
+    text = config.read_text()
+    assert f"backbone: {BACKBONE}" in text
+    config.write_text(text.replace(f"backbone: {BACKBONE}", "backbone: resnet18"))
     test = shown(compare_runs, place)
     summary, settings = (table.value for table in test.dataframe)
     row = summary.set_index("run").loc["outputs/other"]
     assert (row["epochs"], row["best validation"], row["unit"], row["in epoch"]) == (3, 28.0, "px", 3)
-    assert settings.loc["model.backbone"].to_dict() == {"outputs/first": "resnet10t", "outputs/other": "resnet18"}
+    assert settings.loc["model.backbone"].to_dict() == {"outputs/first": BACKBONE, "outputs/other": "resnet18"}
     assert list(settings.index) == ["model.backbone"]
 
 
