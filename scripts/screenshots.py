@@ -18,7 +18,7 @@ from typing import IO, Any
 from PIL import Image
 from playwright.sync_api import Error, sync_playwright
 
-from vitruve.app.main import modules
+from vitruve.app.pages import PAGES
 
 WIDTHS = {1280: 800, 1920: 1080}
 _SECONDS = 120
@@ -61,14 +61,14 @@ def _walk(address: str, given: argparse.Namespace) -> list[str]:
         for scheme in ("light", "dark") if given.dark else ("light",):
             page = browser.new_page(color_scheme=scheme)
             page.on("request", lambda request: _watch(request.url, address, faults))
-            for module in modules():
-                name = module.__name__.rpartition(".")[2]
+            for listed in PAGES:
+                name = listed.name
                 if given.pages and name not in given.pages:
                     continue
                 query = f"?project={given.project}" if given.project else ""
                 try:
                     page.goto(f"{address}{name}{query}")
-                    page.get_by_role("heading", name=module.TITLE, exact=True).first.wait_for(timeout=_SECONDS * 1000)
+                    page.get_by_role("heading", name=listed.title, exact=True).first.wait_for(timeout=_SECONDS * 1000)
                 except Error as error:
                     faults.append(f"{name}: {str(error).splitlines()[0]}")
                     continue

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-import pkgutil
+import threading
 import traceback
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from types import ModuleType
 
 import streamlit as st
 
-from vitruve.app import pages
+from vitruve.app.pages import PAGES, Page
 from vitruve.app.place import Place, served
 from vitruve.app.projects import AppProject, find_projects, open_project
 from vitruve.errors import VitruveError
-
-SECTIONS = ("Project", "Training", "Prediction", "Visualization", "Analysis", "Data")
-"""The parts of the navigation, in order."""
 
 PROJECT = "project"
 """Names the project in the address and in the session."""
@@ -28,34 +24,34 @@ _ICON = Path(__file__).with_name("assets") / "icon.svg"
 _LOG = logging.getLogger("vitruve.app")
 
 
-@cache
-def modules() -> tuple[ModuleType, ...]:
-    """All pages, in the order in which they are listed."""
-    found = [importlib.import_module(f"{pages.__name__}.{item.name}") for item in pkgutil.iter_modules(pages.__path__)]
-    return tuple(sorted(found, key=lambda page: (SECTIONS.index(page.SECTION), page.ORDER)))
-
-
 def main() -> None:
     """Show the app."""
     st.set_page_config("Vitruve", _ICON, layout="wide", initial_sidebar_state="expanded")
-    try:
-        project = _chosen()
-        place = Place(served(), project)
-    except VitruveError as error:
-        st.error(str(error))
-        place = Place(served(), None)
+    place = Place(served(), _chosen())
     listed: dict[str, list[st.Page]] = {}
-    for page in modules():
-        if page.NEEDS_PROJECT and place.project is None:
+    for page in PAGES:
+        if page.needs_project and place.project is None:
             continue
-        address = page.__name__.rpartition(".")[2]
-        entry = st.Page(partial(_show, page, place), title=page.TITLE, icon=page.ICON, url_path=address)
-        listed.setdefault(page.SECTION, []).append(entry)
+        listed.setdefault(page.section, []).append(_entry(page, place, first=page is PAGES[0]))
+    # The first page stands at the root and nowhere else; people and links look for it under its name as well.
+    listed[PAGES[0].section].append(_entry(PAGES[0], place, hidden=True))
     current = st.navigation(listed, expanded=True)
     if place.project is not None:
         # A link leads back to the same project.
         st.query_params[PROJECT] = place.workspace.name(place.project.path)
     current.run()
+    _load_the_others()
+
+
+def _entry(page: Page, place: Place, *, first: bool = False, hidden: bool = False) -> st.Page:
+    return st.Page(
+        partial(_show, page, place),
+        title=page.title,
+        icon=page.icon,
+        url_path="start" if first else page.name,
+        default=first,
+        visibility="hidden" if hidden else "visible",
+    )
 
 
 def choose(project: AppProject) -> None:
@@ -72,11 +68,19 @@ def _chosen() -> AppProject | None:
     workspace = served()
     known = find_projects(workspace)
     asked = st.session_state.get(PROJECT) or st.query_params.get(PROJECT)
-    current = open_project(workspace, asked) if asked else known[0] if len(known) == 1 else None
-    if not known:
-        return current
+    current = known[0] if len(known) == 1 and not asked else None
+    if asked:
+        try:
+            current = open_project(workspace, asked)
+        except VitruveError as error:
+            # It was removed, or a link was mistyped; the others stay to be chosen.
+            st.session_state.pop(PROJECT, None)
+            st.query_params.pop(PROJECT, None)
+            st.error(str(error))
     if current is not None and current not in known:
         known.append(current)
+    if not known:
+        return None
     # Two projects may have one name: the folder is what is chosen.
     picked = st.sidebar.selectbox(
         "Project",
@@ -94,16 +98,29 @@ def _alone(project: AppProject, known: list[AppProject]) -> bool:
     return sum(other.name == project.name for other in known) == 1
 
 
-def _show(page: ModuleType, place: Place) -> None:
+def _show(page: Page, place: Place) -> None:
     """A page; what goes wrong on it is said in one line, and in the server's log in full."""
-    st.title(page.TITLE)
+    st.title(page.title)
     try:
-        page.show(place)
+        page.load()(place)
     except VitruveError as error:
         st.error(str(error))
     except Exception:
         # Streamlit's own way to end or begin a run anew are no Exceptions; anything else is a fault of ours.
-        _LOG.error("page %s failed\n%s", page.__name__, traceback.format_exc())
+        _LOG.error("page %s failed\n%s", page.name, traceback.format_exc())
         st.error(
             "This page failed, and nothing was changed by it. The terminal of 'vitruve launch' says what happened."
         )
+
+
+@cache
+def _load_the_others() -> None:
+    """Import all pages while somebody looks at the first: what they stand on takes seconds to load."""
+
+    def load() -> None:
+        for page in PAGES:
+            # A page that cannot be loaded says so when it is opened.
+            with suppress(Exception):
+                page.load()
+
+    threading.Thread(target=load, name="pages", daemon=True).start()

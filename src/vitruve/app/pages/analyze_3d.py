@@ -37,8 +37,6 @@ from vitruve.project import Stage
 from vitruve.structures.labels import Labels
 from vitruve.visualize.scene3d import upright
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Analysis", 2, "Points in space", ":material/deployed_code:", True
-
 _KIND = "analyze"
 _TRUTH = "truth"
 _OPEN = 2

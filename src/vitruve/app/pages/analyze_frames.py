@@ -32,8 +32,6 @@ from vitruve.app.place import Place
 from vitruve.errors import VitruveError
 from vitruve.evaluation.report import ordered
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Analysis", 0, "Labelled frames", ":material/analytics:", True
-
 _STEMS = {OWN: "Training labels", f"{OWN}_new": "New labels", f"{OWN}_test": "Test labels"}
 _KINDS: dict[Kind, str] = {"box": "Box", "violin": "Violin", "strip": "Strip", "histogram": "Histogram"}
 _BESIDE = {"keypoint": "Keypoints", "split": "Splits", "run": "Runs"}

@@ -42,8 +42,6 @@ from vitruve.errors import VitruveError
 from vitruve.structures.labels import ImageRef, Labels
 from vitruve.structures.skeleton import Skeleton
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Analysis", 1, "Videos compared", ":material/query_stats:", True
-
 _KINDS: dict[Kind, str] = {"box": "Box", "violin": "Violin", "strip": "Strip", "histogram": "Histogram"}
 _FIRST_RUNS, _FIRST_ROWS = 3, 3
 _PICTURES = (12, 24, 48)

@@ -16,8 +16,6 @@ from vitruve.app.training.curves import LOSS, Curves, column_name, columns_among
 from vitruve.app.training.units import error_unit
 from vitruve.project import Stage
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Training", 1, "Compare runs", ":material/stacked_line_chart:", True
-
 _EVERY = 3.0
 
 

@@ -13,8 +13,6 @@ from vitruve.app.projects import POSES, RIG, open_project
 from vitruve.app.settings_file import create_settings
 from vitruve.errors import VitruveError
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Project", 1, "New project", ":material/add_circle:", False
-
 _KEY = "create_project"
 _PLAN, _DRAFT, _MADE = f"{_KEY}/plan", f"{_KEY}/draft", f"{_KEY}/made"
 _KINDS = {

@@ -17,8 +17,6 @@ from vitruve.app.videos.creation import ALL, Drawing, drawn_videos, new_folder, 
 from vitruve.app.videos.tables import Traces, VideoTable, videos_for
 from vitruve.errors import InputError, VitruveError
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Visualization", 3, "Create video", ":material/movie_edit:", True
-
 KIND = "create_video"
 """Of the jobs."""
 

@@ -33,8 +33,6 @@ from vitruve.app.place import Place
 from vitruve.errors import VitruveError
 from vitruve.evaluation.boxes_grid import confusion
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Analysis", 3, "Detectors", ":material/select_all:", True
-
 _STEMS = {OWN: "Training labels", f"{OWN}_new": "New labels", f"{OWN}_test": "Test labels"}
 _TABS = ("Precision and recall", "Confusion", "Missing labels", "Worst images")
 _IOUS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from vitruve.app.labels import LabelFile
-from vitruve.app.parts.labels import ALL, choose_labels, choose_split, labels_in
+from vitruve.app.parts.labels import ALL, choose_labels, choose_split, split_labels
 from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.viewer import choose_part, part_length, show_frames
 from vitruve.app.place import Place
-from vitruve.app.view.labels import chosen, looked_at, looks, shown_labels, split_counts, unseen, with_drawn_splits
+from vitruve.app.view.labels import chosen, looked_at, looks, shown_labels, split_counts, unseen
 from vitruve.structures.labels import Labels
-
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Visualization", 0, "Labels 2D", ":material/image_search:", True
 
 
 def show(place: Place) -> None:
@@ -22,7 +19,7 @@ def show(place: Place) -> None:
         file = choose_labels(place, "labels_2d_file")
     if file is None:
         return
-    labels = _labels(place, file)
+    labels = split_labels(place, file)
     if not len(labels):
         st.info("These labels hold no frame. Label some, or choose others.")
         return
@@ -61,17 +58,6 @@ def show(place: Place) -> None:
         st.caption(
             "Left and right arrow keys go through the images, ten at a time with shift; the space bar plays them."
         )
-
-
-def _labels(place: Place, file: LabelFile) -> Labels:
-    assert place.project is not None
-    return _with_splits(place, file, file.age, place.project.config.stat().st_mtime_ns)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Reading the labels")
-def _with_splits(_place: Place, file: LabelFile, age: int, settings: int) -> Labels:
-    assert _place.project is not None
-    return with_drawn_splits(_place.project, file.path, labels_in(file))
 
 
 def _filters(place: Place, labels: Labels, key: str) -> tuple[str | None, list[int] | None]:

@@ -10,11 +10,10 @@ from vitruve.app.parts.links import page_link
 from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.viewer import choose_part, part_length, show_frames
 from vitruve.app.place import Place
-from vitruve.app.view.labels import NO_SPLIT, in_space, is_calibrated, shown_labels, split_counts, unseen
+from vitruve.app.view.labels import in_space, is_calibrated, shown_labels, split_counts, unseen
+from vitruve.curation.statistics import NO_SPLIT
 from vitruve.structures.labels import Labels
 from vitruve.visualize.scene3d import upright
-
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Visualization", 1, "Labels 3D", ":material/3d_rotation:", True
 
 _IN_ORDER, _WORST = "as recorded", "worst first"
 

@@ -29,8 +29,6 @@ from vitruve.curation.files import MAP_TABLE
 from vitruve.errors import VitruveError
 from vitruve.structures.labels import Labels
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Data", 1, "Map", ":material/scatter_plot:", True
-
 _AS_THEY_ARE = "as they are"
 _RANDOM, _PUBLISHED = "random weights", "published weights"
 _METHODS = ("clusters", "group", "random", "every-nth")

@@ -22,8 +22,6 @@ from vitruve.app.projects import RIG, AppProject, find_projects, open_project
 from vitruve.errors import VitruveError
 from vitruve.jobs.job import DONE
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Project", 0, "Overview", ":material/home:", False
-
 _EXAMPLE = "example"
 _SHOWN_RUNS = 8
 _SHOWN_STEPS = 4

@@ -15,8 +15,6 @@ from vitruve.app.view.playback import played_frames, upward
 from vitruve.pipeline.animate_3d import recording_rate
 from vitruve.pipeline.bones import skeleton_for
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Visualization", 4, "Playback 3D", ":material/motion_play:", True
-
 _SHOWN_AT_FIRST = 2
 
 

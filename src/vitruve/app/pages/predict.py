@@ -10,8 +10,6 @@ from vitruve.app.place import Place
 from vitruve.app.projects import RIG
 from vitruve.errors import VitruveError
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Prediction", 0, "Predict", ":material/play_circle:", True
-
 
 def show(place: Place) -> None:
     """The page."""

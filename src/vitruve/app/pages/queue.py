@@ -8,8 +8,6 @@ from vitruve.app.parts.jobs import jobs_of, show_job
 from vitruve.app.place import Place
 from vitruve.errors import RunError
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Training", 2, "Queue", ":material/list_alt:", False
-
 _AT_ONCE = 20
 
 

@@ -20,8 +20,6 @@ from vitruve.app.place import Place
 from vitruve.app.reviews import OPEN, STATES, decision_of, drawing, find_reviews, table
 from vitruve.errors import VitruveError
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Data", 3, "Review proposals", ":material/rate_review:", True
-
 
 def show(place: Place) -> None:
     """The page."""

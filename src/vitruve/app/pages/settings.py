@@ -10,8 +10,6 @@ from vitruve.app.projects import RIG
 from vitruve.app.settings_file import Checked, diff, read_settings, save_settings
 from vitruve.errors import InputError
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Project", 2, "Settings", ":material/tune:", True
-
 _ABOUT = {
     RIG: "What the three networks of this project are trained with. Trainings that run already keep theirs.",
 }

@@ -26,8 +26,6 @@ from vitruve.app.place import Place
 from vitruve.curation.statistics import image_table, instance_table, keypoint_table, per_image
 from vitruve.errors import VitruveError
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Data", 2, "Statistics", ":material/bar_chart:", True
-
 _LABELS, _STORE = "Labels", "Annotation store"
 _STORES = (".sqlite", ".sqlite3", ".db")
 

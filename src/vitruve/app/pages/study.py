@@ -24,8 +24,6 @@ from vitruve.tuning.report import study_state
 from vitruve.tuning.study import SharedStudy
 from vitruve.tuning.tune import open_study
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Data", 0, "Search", ":material/manage_search:", True
-
 EVERY = 2.0
 """Seconds between two looks at a search that goes on."""
 

@@ -11,8 +11,6 @@ from vitruve.app.parts.trainings import show_trainings
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Training", 0, "Train", ":material/model_training:", True
-
 
 def show(place: Place) -> None:
     """The page."""

@@ -17,8 +17,6 @@ from vitruve.app.videos.lines import drawn, kinds_of, peaks, series_of
 from vitruve.app.videos.tables import LIKELIHOOD, Trace, Traces, VideoTable, labelled, points_in_video, videos_for
 from vitruve.errors import VitruveError
 
-SECTION, ORDER, TITLE, ICON, NEEDS_PROJECT = "Visualization", 4, "Video and traces", ":material/timeline:", True
-
 _FIRST_TABLES, _MOST_LINES, _WORST = 3, 12, 20
 _TABLE, _KEYPOINT, _FRAME = "by", "keypoint", "frame"
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import streamlit as st
 
-from vitruve.app import pages
+from vitruve.app.pages import PAGES
 from vitruve.app.place import Place
 
 
@@ -19,12 +17,12 @@ def page_link(place: Place, page: str, label: str, **query: str) -> None:
         label: What the link says.
         **query: Of the address, such as ``run``.
     """
-    module = importlib.import_module(f"{pages.__name__}.{page}")
+    icon = next(each.icon for each in PAGES if each.name == page)
     given = dict(query)
     if place.project is not None:
         given["project"] = place.workspace.name(place.project.path)
     # A page is known by its address: this one stands for the one that the navigation lists.
-    st.page_link(st.Page(_shown_by_navigation, url_path=page), label=label, icon=module.ICON, query_params=given)
+    st.page_link(st.Page(_shown_by_navigation, url_path=page), label=label, icon=icon, query_params=given)
 
 
 def _shown_by_navigation() -> None:
