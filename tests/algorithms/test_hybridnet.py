@@ -112,6 +112,25 @@ def test_a_view_that_was_not_labelled_still_teaches_in_space() -> None:
     assert all(bool(torch.isfinite(value)) and float(value.detach()) > 0 for value in losses.values())
 
 
+@pytest.mark.parametrize("middle", [1000.0, torch.nan])
+def test_a_cube_that_misses_the_animal_is_judged_by_how_far_and_teaches_nothing(middle: float) -> None:
+    batch = dots(HybridNet, 2, 3)
+    algorithm = _built(mode="3D_only").eval()
+    with torch.no_grad():
+        outputs, targets = algorithm(batch), algorithm.encode(batch)
+        near = algorithm.loss(outputs, targets)
+        missed = {**outputs, "middle": torch.full_like(outputs["middle"], middle)}
+        if middle == middle:
+            far, further = (algorithm.loss({**outputs, "middle": missed["middle"] * by}, targets) for by in (1, 2))
+            assert float(near["coordinates"]) < float(far["coordinates"]) < float(further["coordinates"])
+            assert float(far["coordinates"]) > (middle - EDGE) / (2 * algorithm.spacing)
+        else:
+            assert float(algorithm.loss(missed, targets)["coordinates"]) > 0
+        algorithm.train()
+        taught = algorithm.loss({**outputs, "middle": torch.full_like(outputs["middle"], 1000.0)}, targets)
+    assert all(float(value) == 0 for value in taught.values())
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -145,10 +145,15 @@ class HybridNet(EfficientTrackTargets):
         return {**(super().encode(batch) if self.mode != "3D_only" else {}), "points": points}
 
     def loss(self, outputs: Outputs, targets: Targets) -> dict[str, torch.Tensor]:
-        """``volume`` (Kullback-Leibler, nats), ``coordinates`` (voxels) and, where they learn, those of the maps."""
+        """``volume`` (Kullback-Leibler, nats), ``coordinates`` (voxels) and, where they learn, those of the maps.
+
+        What a misplaced cube does not hold cannot be learned. When the network is judged it costs what it is off: an
+        epoch whose cubes miss the animal must not seem the best.
+        """
         logits, spacing = outputs["volume"], 2 * self.spacing
-        wanted = targets["points"] - outputs["middle"][:, None]
-        target, learned = volume.encode(wanted, logits.shape[-1], spacing)
+        wanted = targets["points"] - torch.nan_to_num(outputs["middle"])[:, None]
+        reach = torch.inf if self.training else logits.shape[-1] * spacing / 2
+        target, learned = volume.encode(wanted.clamp(-reach, reach), logits.shape[-1], spacing)
         flat = target.flatten(-3)
         against = logits.flatten(-3).log_softmax(-1)
         divergence = (torch.xlogy(flat, flat) - flat * against).sum(-1)
