@@ -44,6 +44,7 @@ def test_boxes_are_counted_with_their_sizes_and_those_without_extent_are_not() -
     assert images["split"].tolist() == ["train", NO_SPLIT]
     assert images[["width", "height"]].to_numpy().tolist() == [[64.0, 48.0]] * 2
     assert per_image(images, table)["instances"].tolist() == [2, 0]
+    assert keypoint_table(labels).empty
 
 
 def test_each_instance_keeps_its_own_keypoints_also_beside_one_that_is_not_there() -> None:

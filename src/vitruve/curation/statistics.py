@@ -15,7 +15,7 @@ from vitruve.media.video import is_video
 from vitruve.structures.instances import OCCLUDED, VISIBLE
 from vitruve.structures.labels import Frame, ImageRef, Labels
 
-NO_SPLIT = "not drawn yet"
+NO_SPLIT = "no split"
 """In place of the split of frames that have none."""
 
 SMALL, LARGE = 32.0, 96.0
@@ -123,7 +123,9 @@ def keypoint_table(labels: Labels) -> pd.DataFrame:
     joints = len(labels.skeleton)
     counts = np.zeros((3, joints), np.int64)
     for frame in labels:
-        seen = np.asarray(frame.instances.visible).reshape(-1, joints)
+        visible = np.asarray(frame.instances.visible)
+        # A size of -1 cannot be told where there is no keypoint, as in labels of boxes.
+        seen = visible.reshape(int(np.prod(visible.shape[:-1])), joints)
         seen = seen[(seen > 0).any(-1)]
         counts += np.stack([(seen == VISIBLE).sum(0), (seen == OCCLUDED).sum(0), (seen == 0).sum(0)])
     names = dict(zip(("visible", "occluded", "unlabelled"), counts, strict=True))

@@ -16,6 +16,8 @@ from vitruve.app.place import Place
 from vitruve.app.projects import open_project
 from vitruve.app.view import labels as view
 from vitruve.app.workspace import Workspace
+from vitruve.curation.statistics import NO_SPLIT
+from vitruve.media.images import image_size
 from vitruve.structures.labels import ImageRef, Labels
 
 
@@ -68,6 +70,9 @@ def test_the_network_that_finds_the_animal_is_given_its_middle(rat: Place, walk:
     points = walk[0].instances.keypoints[:, 0]
     assert frame.labels is not None
     np.testing.assert_allclose(frame.labels[:, 0], (points.min(1) + points.max(1)) / 2, rtol=1e-6)
+    # The pictures are smaller; what is marked in them is in pixels of the images.
+    assert frame.sizes is not None
+    np.testing.assert_array_equal(frame.sizes, [image_size(walk.path(image)) for image in walk[0].images])
 
 
 def test_points_in_space_are_triangulated_and_the_wrong_label_comes_first(rat: Place, walk: Labels) -> None:
@@ -84,7 +89,7 @@ def test_points_in_space_are_triangulated_and_the_wrong_label_comes_first(rat: P
 def test_splits_are_counted_and_chosen(walk: Labels) -> None:
     assert view.split_counts(walk) == {"train": 4, "validation": 2}
     assert len(view.chosen(walk, "validation")) == 2 and len(view.chosen(walk, None, "elsewhere")) == 0
-    assert view.split_counts(walk.with_splits([None] * FRAMES)) == {view.NO_SPLIT: FRAMES}
+    assert view.split_counts(walk.with_splits([None] * FRAMES)) == {NO_SPLIT: FRAMES}
 
 
 def test_a_training_s_split_is_drawn_where_the_file_gives_none(place: Place) -> None:

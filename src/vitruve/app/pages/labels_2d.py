@@ -6,6 +6,7 @@ import streamlit as st
 
 from vitruve.app.parts.labels import ALL, choose_labels, choose_split, split_labels
 from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.text import verbatim
 from vitruve.app.parts.viewer import choose_part, part_length, show_frames
 from vitruve.app.place import Place
 from vitruve.app.view.labels import chosen, looked_at, looks, shown_labels, split_counts, unseen
@@ -49,7 +50,7 @@ def show(place: Place) -> None:
         return
     seen = looked_at(part if views is None else part.views(views), look)
     if hint := unseen(place, seen):
-        st.warning(hint)
+        st.warning(verbatim(hint))
     length = part_length(len(seen.skeleton), len(seen[0].images))
     numbers = choose_part(field_key(place, f"labels_2d_part:{key}"), len(seen), length, "Images")
     frames = shown_labels(place, seen, numbers, look=look)

@@ -8,6 +8,7 @@ from vitruve.app.labels import LabelFile
 from vitruve.app.parts.labels import choose_labels, choose_split, labels_in
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.text import verbatim
 from vitruve.app.parts.viewer import choose_part, part_length, show_frames
 from vitruve.app.place import Place
 from vitruve.app.view.labels import in_space, is_calibrated, shown_labels, split_counts, unseen
@@ -49,7 +50,7 @@ def show(place: Place) -> None:
     numbers = worst if order == _WORST else list(range(len(solid)))
     numbers = [n for n in numbers if split in (None, solid[n].split or NO_SPLIT)]
     if hint := unseen(place, solid):
-        st.warning(hint)
+        st.warning(verbatim(hint))
     views = len(solid.view_names)
     length = part_length(len(solid.skeleton), views, reprojected=True, in_space=True)
     part = choose_part(field_key(place, f"labels_3d_part:{key}"), len(numbers), length, "Framesets")

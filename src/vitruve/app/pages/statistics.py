@@ -20,8 +20,9 @@ from vitruve.app.figures.statistics import (
 )
 from vitruve.app.labels import LabelFile
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit
-from vitruve.app.parts.labels import choose_labels, labels_in
+from vitruve.app.parts.labels import choose_labels, split_labels
 from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.curation.statistics import image_table, instance_table, keypoint_table, per_image
 from vitruve.errors import VitruveError
@@ -45,7 +46,8 @@ def _labels(place: Place) -> None:
     file = choose_labels(place, "statistics/labels")
     if file is None:
         return
-    images, instances, keypoints, joints = _tables(file, file.age)
+    assert place.project is not None
+    images, instances, keypoints, joints = _tables(place, file, file.age, place.project.config.stat().st_mtime_ns)
     sides = images[["width", "height"]].dropna().drop_duplicates()
     cells = st.columns(5)
     cells[0].metric("Frames", images["frame"].nunique(), border=True)
@@ -63,11 +65,14 @@ def _labels(place: Place) -> None:
     with left:
         st.subheader("Classes")
         st.plotly_chart(class_bars(instances), key="statistics/classes")
-        st.subheader("Sizes")
-        st.plotly_chart(size_histogram(instances), key="statistics/sizes")
     with right:
         st.subheader("Instances in an image")
         st.plotly_chart(count_histogram(per_image(images, instances)), key="statistics/counts")
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Sizes")
+        st.plotly_chart(size_histogram(instances), key="statistics/sizes")
+    with right:
         st.subheader("Widths and heights")
         st.plotly_chart(size_scatter(instances), key="statistics/scatter")
     if joints:
@@ -78,8 +83,10 @@ def _labels(place: Place) -> None:
 
 
 @st.cache_data(max_entries=8, show_spinner="Counting")
-def _tables(file: LabelFile, age: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, int]:
-    labels = labels_in(file)
+def _tables(
+    _place: Place, file: LabelFile, age: int, settings: int
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, int]:
+    labels = split_labels(_place, file)
     return image_table(labels), instance_table(labels), keypoint_table(labels), len(labels.skeleton)
 
 
@@ -120,7 +127,7 @@ def _store(place: Place) -> None:
         st.rerun()
     show_command(arguments)
     if not path.is_file():
-        st.info(f"{named} is not there yet.")
+        st.info(f"{verbatim(named)} is not there yet.")
         return
     _stats(path)
 
@@ -129,7 +136,7 @@ def _stats(path: Path) -> None:
     try:
         stats = _counted(str(path), path.stat().st_mtime_ns)
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         return
     for cell, (said, number) in zip(
         st.columns(3),

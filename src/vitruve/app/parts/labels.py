@@ -8,7 +8,10 @@ import streamlit as st
 
 from vitruve.app.labels import LabelFile, label_files, named_labels
 from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.text import show_error
 from vitruve.app.place import Place
+from vitruve.app.projects import AppProject
+from vitruve.app.view.labels import with_drawn_splits
 from vitruve.errors import VitruveError
 from vitruve.structures.labels import Labels
 
@@ -30,7 +33,7 @@ def choose_labels(place: Place, key: str, label: str = "Labels") -> LabelFile | 
     try:
         known = label_files(place)
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         known = {}
     named = st.selectbox(
         label,
@@ -47,7 +50,7 @@ def choose_labels(place: Place, key: str, label: str = "Labels") -> LabelFile | 
     try:
         return known[named] if named in known else named_labels(place, named)
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         return None
 
 
@@ -83,6 +86,28 @@ def labels_in(file: LabelFile) -> Labels:
         InputError: It is not as it should be.
     """
     return _read(file, file.age)
+
+
+def split_labels(place: Place, file: LabelFile) -> Labels:
+    """What a label file holds, with the split that a training of the project draws where the file gives none.
+
+    Args:
+        place: Where; a project must be open.
+        file: The file.
+
+    Returns:
+        The labels; not to be changed.
+
+    Raises:
+        InputError: The file is not as it should be.
+    """
+    assert place.project is not None
+    return _split(place.project, file, file.age, place.project.config.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the labels")
+def _split(project: AppProject, file: LabelFile, age: int, settings: int) -> Labels:
+    return with_drawn_splits(project, file.path, labels_in(file))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the labels")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from vitruve.app.media import file_url, frame_url
+from vitruve.app.media import file_url, frame_url, picture_size
 from vitruve.app.place import Place
 from vitruve.app.projects import POSES, AppProject
 from vitruve.app.workspace import Workspace
 from vitruve.config.compose import compose
+from vitruve.curation.statistics import NO_SPLIT
 from vitruve.data.centers import center_labels
 from vitruve.data.crop_settings import CropSettings
 from vitruve.data.crops import with_label_boxes
@@ -22,8 +23,6 @@ from vitruve.pipeline.view_dataset import furthest_first, shown_frame
 from vitruve.project.folder import Stage
 from vitruve.structures.labels import Frame, ImageRef, Labels
 from vitruve.visualize.viewer_page import ShownFrame
-
-NO_SPLIT = "no split"
 
 _OF_BROWSERS = (".png", ".jpg", ".jpeg")
 
@@ -179,7 +178,12 @@ def shown_labels(
         frame = labels[number]
         images = tuple(address(place.workspace, labels, image, look.width) for image in frame.images)
         shown = shown_frame(labels, frame, images, in_space=space)
-        found.append(replace(shown, areas=_areas(frame)))
+        sizes = shown.sizes
+        if sizes is None and look.width:
+            # A shrunk picture does not tell in which pixels the labels are.
+            each = zip(frame.images, images, strict=True)
+            sizes = np.array([_size(labels, image, url) for image, url in each], np.float64)
+        found.append(replace(shown, sizes=sizes, areas=_areas(frame)))
     return found
 
 
@@ -228,6 +232,14 @@ def _areas(frame: Frame) -> np.ndarray | None:
     if all(image.box is None for image in frame.images):
         return None
     return np.array([[np.nan] * 4 if image.box is None else image.box for image in frame.images], np.float64)
+
+
+def _size(labels: Labels, image: ImageRef, address: str | None) -> tuple[int, int]:
+    """Of the image itself; of one that cannot be shown, any."""
+    try:
+        return image.size or (picture_size(labels.path(image)) if address else (1, 1))
+    except VitruveError:
+        return (1, 1)
 
 
 def _of_rig(project: AppProject) -> list[Look]:

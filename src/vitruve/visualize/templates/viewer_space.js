@@ -19,8 +19,9 @@ function cross(pen, p, r) { line(pen, [p[0] - r, p[1] - r], [p[0] + r, p[1] + r]
 function write(pen, p, text, width, ink = "#fff", edge = "rgba(0,0,0,.8)") {
   pen.font = "600 11px system-ui, sans-serif";
   const x = Math.max(2, Math.min(p[0] + 8, width - pen.measureText(text).width - 4));
-  pen.lineWidth = 3; pen.strokeStyle = edge; pen.strokeText(text, x, p[1] - 6);
-  pen.fillStyle = ink; pen.fillText(text, x, p[1] - 6);
+  const y = Math.max(12, p[1] - 6);
+  pen.lineWidth = 3; pen.strokeStyle = edge; pen.strokeText(text, x, y);
+  pen.fillStyle = ink; pen.fillText(text, x, y);
 }
 
 // `asked` gives what people have chosen: follow, names, up (an axis such as "+z"), hover (number of a keypoint), color(name, otherwise).
