@@ -27,6 +27,7 @@ from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, subm
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import nothing_to_show, pictures
 from vitruve.app.parts.runs import choose_run, field_key, no_runs, runs_of
+from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, RunEntry
 from vitruve.config.schema import Config
@@ -121,7 +122,9 @@ def _figures(place: Place, methods: list[Method], keypoints: list[str]) -> None:
     for folder, count in {each.folder: len(each.report.names) for each in methods}.items():
         lost = read_figures(folder).get("not_located", {}).get("count", 0)
         if lost:
-            st.caption(f"{_short(place.name(folder))}: in {lost} framesets beside these {count} nothing was located.")
+            st.caption(
+                f"{verbatim(_short(place.name(folder)))}: in {lost} framesets beside these {count} nothing was located."
+            )
 
 
 def _each_keypoint(
@@ -130,7 +133,7 @@ def _each_keypoint(
     listed = methods[0].report.skeleton.names
     others = [each for each in methods if each.report.skeleton.names != listed]
     if others:
-        st.warning(f"{others[0].name} has other keypoints and is left out.", icon=":material/warning:")
+        st.warning(f"{verbatim(others[0].name)} has other keypoints and is left out.", icon=":material/warning:")
     same = [each for each in methods if each not in others]
     names = [name for name in listed if not keypoints or name in keypoints]
     errors = {each.name: chosen(each, keypoints) for each in same}
@@ -151,11 +154,11 @@ def _cameras(place: Place, methods: list[Method]) -> None:
     """What the analyses have written of cameras and bones."""
     for number, folder in enumerate(dict.fromkeys(each.folder for each in methods)):
         said = read_figures(folder)
-        st.subheader(_short(place.name(folder)))
+        st.subheader(verbatim(_short(place.name(folder))))
         if not said:
             st.caption("This analysis holds points alone.")
             continue
-        st.caption(", ".join(f"{key}: {said[key]}" for key in ("Run", "Labels", "Cameras") if key in said))
+        st.caption(verbatim(", ".join(f"{key}: {said[key]}" for key in ("Run", "Labels", "Cameras") if key in said)))
         left, right = st.columns(2)
         for column, name, title in (
             (left, "per_camera_count", "Cameras in which the keypoint is labelled"),
@@ -285,7 +288,7 @@ def _form(place: Place, runs: list[RunEntry]) -> None:
     try:
         views = _read(str(labels), _changed(labels)).view_names
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         return
     fourth, fifth = st.columns([3, 1], vertical_alignment="bottom")
     cameras = fourth.multiselect(
@@ -346,7 +349,7 @@ def _label_source(place: Place, run: RunEntry) -> Path | None:
         files = Config.load(run.files.config).data.label_files()
         return files[0] if len(files) == 1 else files[0].parent
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         return None
 
 

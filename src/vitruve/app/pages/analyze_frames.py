@@ -28,6 +28,7 @@ from vitruve.app.figures.labelled import Kind, distribution
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import Point, nothing_to_show, pictures, scatter
 from vitruve.app.parts.runs import choose_runs, field_key
+from vitruve.app.parts.text import verbatim
 from vitruve.app.place import Place
 from vitruve.errors import VitruveError
 from vitruve.evaluation.report import ordered
@@ -53,7 +54,7 @@ def show(place: Place) -> None:
         try:
             measured[run.name] = _measured(str(run.path), stem, _changed(run.path, stem))
         except VitruveError as error:
-            st.warning(f"{run.name} is left out: {error}", icon=":material/warning:")
+            st.warning(verbatim(f"{run.name} is left out: {error}"), icon=":material/warning:")
     if not measured:
         page_link(place, "detectors", "Detectors")
         return

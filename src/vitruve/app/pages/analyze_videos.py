@@ -26,6 +26,7 @@ from vitruve.app.figures.videos import over_time
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import nothing_to_show, pictures
 from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.text import verbatim
 from vitruve.app.place import Place
 from vitruve.app.videos.tables import (
     LIKELIHOOD,
@@ -72,7 +73,7 @@ def show(place: Place) -> None:
         try:
             traces[name] = _traces(str(tables[name].path), tables[name].dims, tables[name], _changed(tables[name]))
         except VitruveError as error:
-            st.warning(f"{name} is left out: {error}", icon=":material/warning:")
+            st.warning(verbatim(f"{name} is left out: {error}"), icon=":material/warning:")
     if not traces:
         st.info("Choose above whose predictions are looked at.")
         return
@@ -228,7 +229,7 @@ def _worst(
     )
     start, values = found
     if values is None:
-        st.info(f"{run} does not know this: choose another value or run.")
+        st.info(f"{verbatim(run)} does not know this: choose another value or run.")
         return
     numbers = start + np.arange(len(values))
     values = np.where((numbers >= frames[0]) & (numbers <= frames[1]), values, np.nan)

@@ -8,6 +8,7 @@ from vitruve.app.create_project import Plan, find_data, plan_poses, plan_rig, pr
 from vitruve.app.main import choose
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.settings_editor import Draft, settings_editor
+from vitruve.app.parts.text import code, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import POSES, RIG, open_project
 from vitruve.app.settings_file import create_settings
@@ -92,7 +93,7 @@ def _questions(place: Place) -> None:
         algorithm = _algorithm()
     problem = _problem(place, name, folder, data or flat)
     if problem and (name or data):
-        st.caption(f":orange[{problem}]")
+        st.caption(f":orange[{verbatim(problem)}]")
     if not st.button(
         "Derive the settings", type="primary", icon=":material/arrow_forward:", disabled=bool(problem), key=f"{_KEY}/go"
     ):
@@ -135,18 +136,20 @@ def _problem(place: Place, name: str, folder: str, data: str) -> str:
 
 def _proposal(place: Place, plan: Plan) -> None:
     """Second step: what was derived, why, and the chance to change it."""
-    st.caption(f"Step 2 of 2. Settings of the new project `{place.workspace.name(plan.path)}`; nothing is written yet.")
+    st.caption(
+        f"Step 2 of 2. Settings of the new project {code(place.workspace.name(plan.path))}; nothing is written yet."
+    )
     bar = st.container(horizontal=True, vertical_alignment="center")
     for fact in plan.facts:
-        st.markdown(f"- {fact}")
+        st.markdown(f"- {verbatim(fact)}")
     for warning in plan.warnings:
-        st.warning(warning, icon=":material/lightbulb:")
+        st.warning(verbatim(warning), icon=":material/lightbulb:")
     st.subheader("What follows from the data")
     draft: Draft = st.session_state[_DRAFT]
     found = settings_editor(draft, f"{_KEY}/{plan.path}")
     with bar:
         if st.button(
-            f"Create {plan.path.name}",
+            f"Create {verbatim(plan.path.name)}",
             type="primary",
             icon=":material/check:",
             disabled=bool(found.error),
@@ -176,7 +179,7 @@ def _forget() -> None:
 
 def _done(place: Place) -> None:
     assert place.project is not None
-    st.success(f"Created {place.project.name}: {place.project.path}", icon=":material/check:")
+    st.success(f"Created {verbatim(place.project.name)}: {code(place.project.path)}", icon=":material/check:")
     st.markdown("**Next**")
     page_link(place, "train", "Train it")
     page_link(place, "settings", "Change its settings")

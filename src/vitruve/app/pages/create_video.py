@@ -10,6 +10,7 @@ from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, subm
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.player import player
 from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.text import code, show_error, verbatim
 from vitruve.app.parts.traces import traces_of, video_tables
 from vitruve.app.place import Place
 from vitruve.app.projects import AppProject
@@ -56,7 +57,7 @@ def _form(place: Place, project: AppProject, tables: list[VideoTable]) -> None:
         )
         drawing = _drawing(place, [traces_of(table) for table in (videos or own[:1])])
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         return
     with submitting():
         output = new_folder(project, maker[1])
@@ -66,7 +67,7 @@ def _form(place: Place, project: AppProject, tables: list[VideoTable]) -> None:
             else:
                 verb = of_videos(project, videos, drawing, output)
         except InputError as error:
-            st.info(str(error))
+            st.info(verbatim(error))
             return
         count = len(cameras) or len(videos)
         what = f"{count} videos" if count > 1 else "the video"
@@ -76,7 +77,7 @@ def _form(place: Place, project: AppProject, tables: list[VideoTable]) -> None:
             title = f"Video of {maker[0]}: {', '.join(cameras or [table.video for table in videos])}"
             submit(place, verb, title=title, kind=KIND, output=str(output))
             st.rerun()
-    st.caption(f"Into {place.name(output)}")
+    st.caption(f"Into {code(place.name(output))}")
     show_command(verb)
 
 

@@ -28,6 +28,7 @@ from vitruve.app.figures.colors import colors_of
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import nothing_to_show, pictures
 from vitruve.app.parts.runs import choose_runs, field_key, runs_of
+from vitruve.app.parts.text import verbatim
 from vitruve.app.parts.theme import is_dark
 from vitruve.app.place import Place
 from vitruve.errors import VitruveError
@@ -70,7 +71,7 @@ def show(place: Place) -> None:
             found[run.name] = _detections(str(run.path), stem, changed)
             stamps[run.name] = f"{run.path}:{stem}:{changed}"
         except VitruveError as error:
-            st.warning(f"{run.name} is left out: {error}", icon=":material/warning:")
+            st.warning(verbatim(f"{run.name} is left out: {error}"), icon=":material/warning:")
     if not found:
         return
     there = list(dict.fromkeys(split for each in found.values() for split in each.splits))

@@ -24,6 +24,7 @@ from vitruve.app.parts.component import component
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.labels import choose_labels, labels_in
 from vitruve.app.parts.runs import field_key, runs_of
+from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.curation.files import MAP_TABLE
 from vitruve.errors import VitruveError
@@ -121,18 +122,18 @@ def _split(place: Place, labels: Labels, numbers: list[int], key: str) -> None:
     if parted:
         few = ", ".join(name or "without a name" for name in parted[:4]) + (", ..." if len(parted) > 4 else "")
         st.warning(
-            f"{len(parted)} sessions are parted ({few}): frames that validate have neighbours of the same recording "
-            "that train, so errors will look smaller than on new recordings.",
+            f"{len(parted)} sessions are parted ({verbatim(few)}): frames that validate have neighbours of the same "
+            "recording that train, so errors will look smaller than on new recordings.",
             icon=":material/warning:",
         )
     folder = place.workspace.resolve(place.project.path / "splits" / _plain(called))
-    if st.button(f"Write {place.name(folder)}/split.csv", key=f"{key}/split/write", icon=":material/save:"):
+    if st.button(f"Write {verbatim(place.name(folder))}/split.csv", key=f"{key}/split/write", icon=":material/save:"):
         try:
             made = write_picked_split(labels, splits, folder)
         except VitruveError as error:
-            st.error(str(error))
+            show_error(error)
             return
-        st.success(f"Written: {place.name(made)}. To train with it, set these two under Settings:")
+        st.success(f"Written: {verbatim(place.name(made))}. To train with it, set these two under Settings:")
         st.code(f"training.split.method: file\ntraining.split.file: {made}", language="yaml")
 
 
@@ -146,7 +147,7 @@ def _task(place: Place, labels: Labels, numbers: list[int], key: str) -> None:
         "environment of 'vitruve launch' (VITRUVE_CVAT_URL, CVAT_ACCESS_TOKEN)."
     )
     write, send = st.columns(2)
-    written = write.button(f"Only write {place.name(file)}", key=f"{key}/task/write", icon=":material/save:")
+    written = write.button(f"Only write {verbatim(place.name(file))}", key=f"{key}/task/write", icon=":material/save:")
     sent = send.button(f"Make a task of {len(numbers)} frames", key=f"{key}/task/send", icon=":material/cloud_upload:")
     if written or sent:
         try:
@@ -154,9 +155,9 @@ def _task(place: Place, labels: Labels, numbers: list[int], key: str) -> None:
             if sent:
                 submit(place, arguments, title=f"Task {file.stem}", kind="cvat", waits=False)
         except VitruveError as error:
-            st.error(str(error))
+            show_error(error)
         else:
-            st.success(f"Written: {place.name(file)}, a file that CVAT imports.")
+            st.success(f"Written: {verbatim(place.name(file))}, a file that CVAT imports.")
     for job in jobs_of(place, "cvat")[:1]:
         show_job(place, job, f"{key}/task")
     show_command(arguments)
@@ -190,7 +191,9 @@ def _new(place: Place) -> None:
     target = _free(place, _plain(called))
     words = ["split", *file.arguments, "--output", place.name(target), "--method", how, "--validation", str(part)]
     arguments = [*words, "--most", str(count), *more]
-    if st.button(f"Make the map {place.name(target)}", type="primary", key=f"{key}/make", icon=":material/play_arrow:"):
+    if st.button(
+        f"Make the map {verbatim(place.name(target))}", type="primary", key=f"{key}/make", icon=":material/play_arrow:"
+    ):
         with submitting():
             target.mkdir(parents=True)
             submit(place, arguments, title=f"Map {target.name}", kind="map", waits=False)

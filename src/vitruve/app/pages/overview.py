@@ -17,6 +17,7 @@ from vitruve.app.overview import (
 )
 from vitruve.app.parts.jobs import show_command, show_job, submit
 from vitruve.app.parts.links import page_link
+from vitruve.app.parts.text import code, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, AppProject, find_projects, open_project
 from vitruve.errors import VitruveError
@@ -36,7 +37,7 @@ def show(place: Place) -> None:
     elif not projects:
         st.markdown(
             "There is no project in "
-            + ", ".join(f"`{root}`" for root in place.workspace.roots)
+            + ", ".join(code(root) for root in place.workspace.roots)
             + " yet. Make one of your own labelled images, or begin with an example."
         )
     _projects(place, projects)
@@ -53,11 +54,11 @@ def show(place: Place) -> None:
 def _project(place: Place, project: AppProject) -> None:
     """The open project: what it is, its newest runs, what to do next."""
     runs = project.runs()
-    st.subheader(project.name)
-    st.caption(f"`{project.path}`")
+    st.subheader(verbatim(project.name))
+    st.caption(code(project.path))
     rows = facts(project)
     for column, (name, value) in zip(st.columns(len(rows)), rows, strict=True):
-        column.markdown(f":gray[{name}]  \n{_plain(value)}")
+        column.markdown(f":gray[{name}]  \n{verbatim(value)}")
     st.markdown("**What next**")
     active = sum(job.active for job in place.jobs.all() if job.about.get("project") == str(project.path))
     steps = next_steps(project, runs, active)[:_SHOWN_STEPS]
@@ -91,7 +92,7 @@ def _projects(place: Place, projects: list[AppProject]) -> None:
     project = projects[chosen[0]] if chosen and chosen[0] < len(projects) else None
     named = project is not None and (place.project is None or project.path != place.project.path)
     if st.button(
-        f"Open {project.name}" if named and project is not None else "Open the marked project",
+        f"Open {verbatim(project.name)}" if named and project is not None else "Open the marked project",
         icon=":material/folder_open:",
         key="overview/open",
         disabled=not named,
@@ -142,11 +143,11 @@ def _example_there(place: Place, target: Path) -> None:
         project = open_project(place.workspace, target)
     except VitruveError:
         project = None
-    st.caption(f":material/check: `{target.name}` is there.")
+    st.caption(f":material/check: {code(target.name)} is there.")
     if project is not None:
         if place.project is not None and place.project.path == project.path:
             st.caption("It is open.")
-        elif st.button(f"Open {project.name}", icon=":material/folder_open:", key="overview/open_example"):
+        elif st.button(f"Open {verbatim(project.name)}", icon=":material/folder_open:", key="overview/open_example"):
             choose(project)
             st.rerun()
     elif (target / "TrainingSet").is_dir():
@@ -168,7 +169,3 @@ def _age(project: AppProject) -> tuple[float, ...]:
         for file in (run.files.status, run.files.model, run.files.evaluation / "summary.csv")
         if file.is_file()
     )
-
-
-def _plain(text: str) -> str:
-    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~$:" else char for char in text)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from vitruve.app.parts.predict_form import poses_form, rig_form
 from vitruve.app.parts.predictions import show_results, show_running
+from vitruve.app.parts.text import show_error
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG
 from vitruve.errors import VitruveError
@@ -21,7 +22,7 @@ def show(place: Place) -> None:
             (rig_form if place.project.kind == RIG else poses_form)(place)
         except VitruveError as error:
             # What is there already is shown all the same.
-            st.error(str(error))
+            show_error(error)
     with running:
         st.subheader("At work")
         show_running(place)

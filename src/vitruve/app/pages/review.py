@@ -16,6 +16,7 @@ from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit
 from vitruve.app.parts.labels import choose_labels
 from vitruve.app.parts.runs import choose_run, field_key
 from vitruve.app.parts.stepper import jump, stepper
+from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.reviews import OPEN, STATES, decision_of, drawing, find_reviews, table
 from vitruve.errors import VitruveError
@@ -112,16 +113,16 @@ def _one(place: Place, pending: Pending, found: list[Proposal], key: str, wanted
         f"score {item.score:.2f}",
         *(["keypoints " + ", ".join(item.keypoints)] if item.keypoints else []),
     ]
-    st.markdown(f"**{'; '.join(facts)}**")
-    st.caption(item.image if item.index is None else f"{item.image}, frame {item.index}")
+    st.markdown(f"**{verbatim('; '.join(facts))}**")
+    st.caption(verbatim(item.image if item.index is None else f"{item.image}, frame {item.index}"))
     problem = st.session_state.pop(f"{key}/problem", None)
     if problem:
-        st.error(problem)
+        show_error(problem)
     inner = f"{key}/drawn"
     try:
         data = drawing(place.workspace, pending, item)
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         return
     following = (steps, number, len(found) if wanted == "all" else 0)
     component("review")(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from vitruve.app.parts.settings_editor import Draft, settings_editor
+from vitruve.app.parts.text import code, show_error
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG
 from vitruve.app.settings_file import Checked, diff, read_settings, save_settings
@@ -19,7 +20,9 @@ _ABOUT_POSES = "What the next training starts from. Runs keep the settings that 
 def show(place: Place) -> None:
     """The page."""
     assert place.project is not None
-    st.caption(f"{_ABOUT.get(place.project.kind, _ABOUT_POSES)} File: `{place.workspace.name(place.project.config)}`")
+    st.caption(
+        f"{_ABOUT.get(place.project.kind, _ABOUT_POSES)} File: {code(place.workspace.name(place.project.config))}"
+    )
     st.fragment(_editor)(place)
 
 
@@ -59,7 +62,7 @@ def _buttons(draft: Draft, found: Checked, key: str, *, stale: bool) -> None:
         try:
             kept = save_settings(draft.path, draft.text, draft.mark)
         except InputError as error:
-            st.error(str(error))
+            show_error(error)
             return
         st.session_state[key] = Draft(draft.kind, draft.path, kept.text, kept.text, kept.mark)
         st.toast(f"Saved {draft.path.name}", icon=":material/check:")

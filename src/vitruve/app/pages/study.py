@@ -11,6 +11,7 @@ from vitruve.app.figures.study import importance_bars, parallel_coordinates, tri
 from vitruve.app.parts.jobs import job_state, jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.search import new_search
+from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.parts.theme import is_dark
 from vitruve.app.place import Place
 from vitruve.app.study import find_studies, override_value, trials_table
@@ -75,7 +76,7 @@ def _chosen(place: Place, studies: dict[str, Path]) -> None:
     try:
         state = _state(path)
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         return
     live = goes_on or state["running"] > 0
     _go_on(place, name, path, state, live)
@@ -146,7 +147,9 @@ def _trials(place: Place, path: Path) -> None:
 
 def _trial(trial: dict[str, Any]) -> None:
     with st.container(border=True):
-        st.markdown(f"**Trial {trial['number']}**, {trial['state']}{' on ' + trial['host'] if trial['host'] else ''}")
+        st.markdown(
+            f"**Trial {trial['number']}**, {trial['state']}{verbatim(' on ' + trial['host']) if trial['host'] else ''}"
+        )
         for key, value in trial["params"].items():
             st.text(f"{key} = {value:.6g}" if isinstance(value, float) else f"{key} = {value}")
         if trial["reason"]:
@@ -216,7 +219,7 @@ def _go_on(place: Place, name: str, path: Path, state: dict[str, Any], goes_on: 
 
 def _train_best(place: Place, path: Path, best: Path, key: str) -> None:
     assert place.project is not None
-    says = f"Starts vitruve train {place.name(best)}"
+    says = f"Starts vitruve train {verbatim(place.name(best))}"
     if st.button("Train with the best settings", key=f"{key}/train", icon=":material/model_training:", help=says):
         with submitting():
             run = place.project.new_run(f"{path.name}_best")

@@ -11,6 +11,7 @@ from vitruve.app.figures.colors import colors_of
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.live import live
 from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.text import verbatim
 from vitruve.app.parts.traces import choose_video, jump, traces_of, video_with_traces
 from vitruve.app.place import Place
 from vitruve.app.videos.lines import drawn, kinds_of, peaks, series_of
@@ -136,7 +137,7 @@ def _worst(place: Place, key: str, traces: dict[str, Traces], keypoints: list[st
         rows = {f"Frame {frame}: {keypoint} {value:.2f} {kind.unit}".strip(): frame for frame, keypoint, value in found}
         with st.container(height=300, border=False):
             for row, frame in rows.items():
-                st.button(row, key=f"{key}/worst/{row}", on_click=jump, args=(key, frame), type="tertiary")
+                st.button(verbatim(row), key=f"{key}/worst/{row}", on_click=jump, args=(key, frame), type="tertiary")
 
 
 def _several(place: Place, label: str, options: list[str], query: str, key: str, first: int) -> list[str]:
@@ -159,5 +160,5 @@ def _read(tables: dict[str, VideoTable], chosen: list[str]) -> dict[str, Traces]
         try:
             found[name] = traces_of(tables[name])
         except VitruveError as error:
-            st.warning(f"{name} is left out: {error}", icon=":material/warning:")
+            st.warning(verbatim(f"{name} is left out: {error}"), icon=":material/warning:")
     return found

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from vitruve.app.controls import Control, Look, control_of, from_field, to_field
+from vitruve.app.parts.text import code, verbatim
 from vitruve.app.settings_file import default_of, plain, problem
 from vitruve.config.explain import expectation
 from vitruve.config.table import fields_of
@@ -129,7 +130,7 @@ def _groups(form: Form, fields: Sequence[tuple[str, FieldInfo]], key: str, chang
         groups.setdefault(name.rpartition(".")[0], []).append((name, info))
     for group, members in groups.items():
         if group:
-            st.markdown(f"###### {_escaped(group)}")
+            st.markdown(f"###### {verbatim(group)}")
         for start in range(0, len(members), _COLUMNS):
             for column, (name, info) in zip(st.columns(_COLUMNS), members[start : start + _COLUMNS], strict=False):
                 with column:
@@ -151,9 +152,9 @@ def _field(form: Form, name: str, info: FieldInfo, key: str, changed: Callable[[
     _draw(control, _label(form, name, info), place, _help(name, info), told)
     wrong = problem(info, plain(value)) if form.unsaved(name, info) or form.differs(name, info) else ""
     if wrong:
-        st.caption(f":red[:material/error: {_escaped(wrong)}]")
+        st.caption(f":red[:material/error: {verbatim(wrong)}]")
     if name in form.reasons:
-        st.caption(_escaped(form.reasons[name]))
+        st.caption(verbatim(form.reasons[name]))
 
 
 def _draw(control: Control, label: str, key: str, help: str, told: Callable[[], None]) -> None:
@@ -205,20 +206,15 @@ def _label(form: Form, name: str, info: FieldInfo) -> str:
     if form.unsaved(name, info) and form.saved:
         label += " :orange-badge[not saved]"
     elif form.differs(name, info) and not info.is_required() and name not in form.reasons:
-        label += f" :gray-badge[default {_escaped(_short(default_of(info)))}]"
+        label += f" :gray-badge[default {verbatim(_short(default_of(info)))}]"
     return label
 
 
 def _help(name: str, info: FieldInfo) -> str:
-    default = "" if info.is_required() else f" Default: `{_short(default_of(info), 80)}`."
-    return f"{info.description or ''}\n\nMay be {_escaped(expectation(info))}.{default}\n\n`{name}`"
+    default = "" if info.is_required() else f" Default: {code(_short(default_of(info), 80))}."
+    return f"{info.description or ''}\n\nMay be {verbatim(expectation(info))}.{default}\n\n`{name}`"
 
 
 def _short(value: Any, length: int = _SHOWN) -> str:
     text = repr(value) if isinstance(value, float) else flow(plain(value))
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _escaped(text: str) -> str:
-    """Text in which Markdown finds nothing to format."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~$:" else char for char in text)

@@ -13,6 +13,7 @@ import streamlit as st
 
 from vitruve.app.job_kinds import kind_of
 from vitruve.app.parts.live import live
+from vitruve.app.parts.text import code, show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.progress import Standing, duration
 from vitruve.errors import RunError
@@ -69,7 +70,7 @@ def submit(
     job = place.jobs.submit(arguments, where, title=title, about={**about, **of_project, "kind": kind}, waits=waits)
     before = sum(other.waits and other.active for other in place.jobs.all() if other.id < job.id) if waits else 0
     ahead = f"; {before} before it" if before else ""
-    st.toast(f"{'Queued' if before else 'Started'}: {title}{ahead}", icon=":material/rocket_launch:")
+    st.toast(f"{'Queued' if before else 'Started'}: {verbatim(title)}{ahead}", icon=":material/rocket_launch:")
     return job
 
 
@@ -141,7 +142,7 @@ def _watched(place: Place, number: str, key: str, log: bool, was_active: bool) -
         if job.active:
             show_progress(kind_of(job).standing(job), waits=job.state == QUEUED)
         elif job.message:
-            st.error(job.message)
+            show_error(job.message)
         _buttons(place, job, key)
         if log:
             _log(job, key)
@@ -152,10 +153,10 @@ def _head(place: Place, job: Job) -> None:
     colour, icon = _LOOKS[state]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(job_state(job), icon=icon, color=colour)  # type: ignore[arg-type]
-        st.markdown(f"**{_plain(job.title)}**")
+        st.markdown(f"**{verbatim(job.title)}**")
         project = job.about.get("project", "")
         elsewhere = project and (place.project is None or project != str(place.project.path))
-        st.caption(f"in {_plain(Path(project).name)}, {_times(job)}" if elsewhere else _times(job))
+        st.caption(f"in {verbatim(Path(project).name)}, {_times(job)}" if elsewhere else _times(job))
 
 
 def show_progress(standing: Standing | None, *, waits: bool = False) -> None:
@@ -173,9 +174,9 @@ def show_progress(standing: Standing | None, *, waits: bool = False) -> None:
         return
     left = "" if standing.seconds_left is None else f"; {duration(standing.seconds_left)} left"
     if standing.share is None:
-        st.caption(f"{standing.text}{left}")
+        st.caption(f"{verbatim(standing.text)}{left}")
     else:
-        st.progress(min(1.0, max(0.0, standing.share)), f"{standing.text}{left}")
+        st.progress(min(1.0, max(0.0, standing.share)), f"{verbatim(standing.text)}{left}")
     if standing.part is not None:
         st.progress(min(1.0, max(0.0, standing.part)), standing.part_text)
 
@@ -215,7 +216,7 @@ def go_on(place: Place, job: Job) -> Job:
             raise RunError(f"{job.title}: goes on already")
         about = {**job.about, _FIRST: job.about.get(_FIRST, job.id)}
         new = place.jobs.submit(kind_of(job).go_on(job), job.folder, title=job.title, about=about, waits=job.waits)
-    st.toast(f"Goes on: {job.title}", icon=":material/resume:")
+    st.toast(f"Goes on: {verbatim(job.title)}", icon=":material/resume:")
     return new
 
 
@@ -233,7 +234,7 @@ def _log(job: Job, key: str) -> None:
             st.code(command_line(job.arguments), language="bash", wrap_lines=True)
             said = "\n".join(job.said(_LOG_LINES))
             st.code(said or "Nothing said yet.", language=None, wrap_lines=True, height=260)
-            st.caption(f"{job.log}")
+            st.caption(code(job.log))
 
 
 def _times(job: Job) -> str:
@@ -249,11 +250,6 @@ def _moment(seconds: float) -> str:
     moment = datetime.datetime.fromtimestamp(seconds)
     today = moment.date() == datetime.date.today()
     return f"{moment:%H:%M:%S}" if today else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _plain(text: str) -> str:
-    """Text in which Markdown finds nothing to format."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+-.!|~$:" else char for char in text)
 
 
 _STOP_HELP = "What is done so far stays; it can go on later."

@@ -10,6 +10,7 @@ import streamlit as st
 from vitruve.app.parts.jobs import show_command, submit
 from vitruve.app.parts.runs import choose_run, field_key, no_runs, runs_of
 from vitruve.app.parts.sources import choose_source, length_of
+from vitruve.app.parts.text import verbatim
 from vitruve.app.place import Place
 from vitruve.app.prediction.command import ALL, PosePrediction, RigPrediction, check_frames
 from vitruve.app.projects import RunEntry
@@ -273,7 +274,7 @@ def _range(start: int, number: int) -> str:
 def _button(place: Place, key: Callable[[str], str], what: str) -> bool:
     waiting = any(job.active and job.waits for job in place.jobs.all())
     return st.button(
-        f"{'Queue' if waiting else 'Predict'} {what}",
+        f"{'Queue' if waiting else 'Predict'} {verbatim(what)}",
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",

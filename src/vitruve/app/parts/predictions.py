@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from math import isnan
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from vitruve.app.parts.links import page_link
 from vitruve.app.parts.live import live
 from vitruve.app.parts.predict_form import PREDICT, training_set
 from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.text import code, verbatim
 from vitruve.app.place import Place
 from vitruve.app.prediction.preview import LastRow, drawn, last_row, part_of_folder, part_of_table, skeleton_of
 from vitruve.app.prediction.results import Result, find_results, read_rows, row_count
@@ -105,7 +107,7 @@ def _video(place: Place, result: Result) -> None:
             name = st.selectbox("Video", list(videos), key=f"predict:drawn:{result.table}")
         address = file_url(place.workspace, videos[name])
         st.html(
-            f'<video src="{address}" controls loop muted playsinline '
+            f'<video src="{escape(address)}" controls loop muted playsinline '
             'style="width:100%;max-width:60rem;max-height:75vh;border-radius:0.5rem;display:block"></video>'
         )
     page_link(place, "video_traces", "Video beside its traces")
@@ -123,13 +125,13 @@ def _table(result: Result, field: str) -> None:
 
 def _files(place: Place, result: Result) -> None:
     links = "".join(
-        f'<tr><td style="padding:0.2rem 1.5rem 0.2rem 0"><a href="{file_url(place.workspace, path)}" '
-        f'download="{_escaped(path.name)}">{_escaped(path.name)}</a></td>'
+        f'<tr><td style="padding:0.2rem 1.5rem 0.2rem 0"><a href="{escape(file_url(place.workspace, path))}" '
+        f'download="{escape(path.name)}">{escape(path.name)}</a></td>'
         f'<td style="text-align:right;opacity:0.7">{_size(path)}</td></tr>'
         for path in result.files
     )
     st.html(f"<table>{links}</table>")
-    st.caption(f"In {result.table.parent}")
+    st.caption(f"In {code(place.name(result.table.parent))}")
 
 
 def _preview(place: Place, number: str) -> None:
@@ -148,10 +150,10 @@ def _preview(place: Place, number: str) -> None:
         video, row, camera = found
         picture = drawn(video, row, skeleton, camera=camera)
     except VitruveError as error:
-        st.caption(str(error))
+        st.caption(verbatim(error))
         return
     sure = "nothing found" if isnan(row.likelihood) else f"mean confidence {row.likelihood:.2f}"
-    st.image(picture, caption=f"{video.name}, frame {row.frame}: {sure}", width="stretch")
+    st.image(picture, caption=f"{verbatim(video.name)}, frame {row.frame}: {sure}", width="stretch")
 
 
 def _poses(job: Job, keypoints: int) -> Iterator[tuple[Path, LastRow, None]]:
@@ -203,11 +205,7 @@ def _calibration(_project: Project, recording: Path, dataset: str) -> dict[str, 
 
 def _plain(place: Place, line: str) -> str:
     shown = line.replace(f"{place.project.path}/", "") if place.project is not None else line
-    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~$" else char for char in shown)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    return verbatim(shown)
 
 
 def _size(path: Path) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from vitruve.app.parts.jobs import show_command, submit, submitting
+from vitruve.app.parts.text import show_error
 from vitruve.app.place import Place
 from vitruve.app.study import (
     RATE,
@@ -69,7 +70,7 @@ def new_search(place: Place, key: str) -> None:
     arguments = search_arguments(settings, [each for each in ranges if each is not None], target, values, place.project)
     problem, said = _checked(settings, arguments, [each is None for each in ranges])
     if problem:
-        st.error(problem)
+        show_error(problem)
     st.caption(said)
     trials = values["max_trials"]
     if st.button(

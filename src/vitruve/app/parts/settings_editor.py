@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from vitruve.app.parts.forms import Form, fields_form, settings_form
+from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.parts.yaml_editor import yaml_editor
 from vitruve.app.settings_file import Checked, check, differing, schema
 from vitruve.config.yaml_edit import flow, with_values
@@ -74,9 +75,9 @@ def settings_editor(draft: Draft, key: str) -> Checked:
         "Shown as", views, default=views[0], key=f"{key}/view", required=True, label_visibility="collapsed"
     )
     if draft.refused:
-        st.warning(draft.refused, icon=":material/edit_off:")
+        st.warning(verbatim(draft.refused), icon=":material/edit_off:")
     if found.error:
-        st.error(found.error, icon=":material/error:")
+        show_error(found.error)
     if view == _YAML:
         yaml_editor(draft.text, f"{key}/yaml", draft.rewrite, found.error)
     else:
@@ -87,7 +88,7 @@ def settings_editor(draft: Draft, key: str) -> Checked:
             return found
         _other(draft, values, str(view), key)
     for remark in found.remarks:
-        st.caption(f":material/info: {remark}")
+        st.caption(f":material/info: {verbatim(remark)}")
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.sources import Kind, Source, find_sources, named_source, said_of, video_facts
 from vitruve.app.uploads import LARGEST_BYTES, keep_file, keep_folder
@@ -70,9 +71,9 @@ def choose_source(
         return None
     try:
         source = named_source(place.workspace, _meant(str(named), options), kinds)
-        st.caption(f"{source.kind.capitalize()}: {_facts(source, _age(source.path))}")
+        st.caption(f"{source.kind.capitalize()}: {verbatim(_facts(source, _age(source.path)))}")
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         return None
     return source
 
@@ -125,7 +126,7 @@ def _upload(place: Place, field: str, kinds: Collection[Kind]) -> None:
     folder = _uploads(place)
     what = sent[0].name if len(sent) == 1 else f"{len(sent)} files" if sent else "the file"
     st.button(
-        f"Keep {what} in {place.workspace.name(folder)}",
+        f"Keep {verbatim(what)} in {verbatim(place.workspace.name(folder))}",
         key=f"{field}/keep",
         disabled=not sent,
         icon=":material/upload:",
@@ -134,7 +135,7 @@ def _upload(place: Place, field: str, kinds: Collection[Kind]) -> None:
     )
     problem = st.session_state.pop(f"{field}/problem", None)
     if problem:
-        st.error(problem)
+        show_error(problem)
 
 
 def _keep(place: Place, field: str, folder: Path, sent: list[Any], kinds: Collection[Kind]) -> None:

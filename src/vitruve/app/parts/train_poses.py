@@ -8,6 +8,7 @@ import streamlit as st
 
 from vitruve.app.parts.jobs import jobs_of, show_command, submit, submitting
 from vitruve.app.parts.runs import field_key, runs_of
+from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import AppProject
 from vitruve.app.training.command import AS_SET, PUBLISHED, RANDOM, PosesTraining, run_name, settings_lines
@@ -29,7 +30,7 @@ def poses_form(place: Place) -> None:
     assert project is not None
     settings = _settings(str(project.config), project.config.stat().st_mtime_ns, ())
     if isinstance(settings, str):
-        st.error(settings)
+        show_error(settings)
         return
 
     def key(name: str) -> str:
@@ -83,18 +84,18 @@ def poses_form(place: Place) -> None:
             settings_lines(typed),
         )
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         return
     made = _settings(str(project.config), project.config.stat().st_mtime_ns, tuple(training.overrides))
     if isinstance(made, str):
-        st.error(made)
+        show_error(made)
         return
     st.caption(_summary(made))
     waiting = any(job.active and job.waits for job in place.jobs.all())
     count = made.training.max_epochs
     does = f"{'Queue' if waiting else 'Train'} {f'{count} epochs' if count else f'{made.training.max_steps} steps'}"
     if st.button(
-        f"{does} into {_OUTPUTS}/{training.run.name}",
+        f"{does} into {_OUTPUTS}/{verbatim(training.run.name)}",
         type="primary",
         icon=":material/model_training:",
         width="stretch",

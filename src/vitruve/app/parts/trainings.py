@@ -11,6 +11,7 @@ from vitruve.app.figures.training import error_figure, loss_figure
 from vitruve.app.parts.jobs import command_line, jobs_of, show_job, show_progress, submit, submitting
 from vitruve.app.parts.live import live
 from vitruve.app.parts.runs import runs_of
+from vitruve.app.parts.text import code, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import RunEntry
 from vitruve.app.training.command import go_on_with
@@ -60,7 +61,7 @@ def _nothing_at_hand(place: Place) -> None:
     )
     newest = next(iter(runs_of(place)), None)
     if newest is not None:
-        st.subheader(f"Newest run: {newest.name}")
+        st.subheader(f"Newest run: {verbatim(newest.name)}")
         show_curves(newest.path, f"train:{newest.name}")
 
 
@@ -108,7 +109,7 @@ def show_curves(run: Path, key: str) -> None:
         return
     curves = found[-1]
     if len(found) > 1:
-        st.caption(f"Of the network at hand, {curves.name}.")
+        st.caption(f"Of the network at hand, {verbatim(curves.name)}.")
     # Beside one another where there is room.
     with st.container(horizontal=True):
         st.plotly_chart(loss_figure(curves), key=f"{key}:loss", config=_BARE, width=_WIDTH)
@@ -141,14 +142,16 @@ def _elsewhere_now(place: Place, run: RunEntry, was_running: bool) -> None:
     if status is None or (was_running and status.process is None):
         st.rerun()
     with st.container(border=True):
-        st.markdown(f"**{run.name}**, begun outside of this app")
+        st.markdown(f"**{verbatim(run.name)}**, begun outside of this app")
         if was_running:
             show_progress(progress_of([Step(run.path, status.total, status)], time.time()))
             show_curves(run.path, f"train:{run.name}")
             return
         arguments = go_on_with(place.project.path, run.stage, run.path)
-        st.caption(f"{status.status.lower()} after {status.completed} of {status.total} epochs. {status.message}")
-        if st.button("Go on", key=f"train:on:{run.path}", icon=":material/resume:", help=command_line(arguments)):
+        st.caption(
+            f"{status.status.lower()} after {status.completed} of {status.total} epochs. {verbatim(status.message)}"
+        )
+        if st.button("Go on", key=f"train:on:{run.path}", icon=":material/resume:", help=code(command_line(arguments))):
             with submitting():
                 steps = [Step(run.path, status.total)]
                 submit(place, arguments, title=f"Train {run.name}", kind="train", run=run.name, **about_steps(steps))
