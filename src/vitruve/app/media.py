@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -69,6 +70,26 @@ def frame_url(workspace: Workspace, path: Path, index: int = 0, width: int = 0) 
         The address.
     """
     return f"{FRAME}?path={quote(workspace.name(path))}&index={index}&width={width}&v={path.stat().st_mtime_ns:x}"
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """In how many pixels a picture lies on disk, however small it is shown.
+
+    Args:
+        path: An image, or a video.
+
+    Returns:
+        ``(width, height)`` in px, of a video those of its frames.
+
+    Raises:
+        InputError: It is neither.
+    """
+    return _size_of(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(1 << 16)
+def _size_of(path: Path, changed: int) -> tuple[int, int]:
+    return video_size(path) if is_video(path) else image_size(path)
 
 
 def routes(workspace: Workspace) -> list[Route]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from vitruve.app.analysis.labelled import Measured
-from vitruve.app.media import frame_url
+from vitruve.app.media import frame_url, picture_size
 from vitruve.app.workspace import Workspace
 from vitruve.evaluation.matching import labelled_keypoints
-from vitruve.media.images import image_size
-from vitruve.media.video import VideoReader, is_video
 from vitruve.structures.labels import ImageRef, Labels
 
 LABEL = "#d55e00"
@@ -116,7 +113,7 @@ def image_part(
     path = labels.path(image)
     if image.missing or not path.is_file() or not workspace.holds(path):
         return None
-    width, height = image.size or _size(path)
+    width, height = image.size or picture_size(path)
     box = _around(points, (width, height), margin)
     # No more pixels than are seen: a small part of a large image needs all of them, the whole does not.
     wanted = round(width * _SHOWN_WIDTH / max(box[2] - box[0], 1.0))
@@ -176,10 +173,3 @@ def _around(
     middle = np.clip(middle, half - 0.5, last - half)
     x1, y1, x2, y2 = np.concatenate([middle - half, middle + half]).tolist()
     return (x1, y1, x2, y2)
-
-
-def _size(path: Path) -> tuple[int, int]:
-    if not is_video(path):
-        return image_size(path)
-    with VideoReader(path) as video:
-        return video.width, video.height

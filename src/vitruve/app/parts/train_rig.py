@@ -12,6 +12,7 @@ import streamlit as st
 
 from vitruve.app.parts.jobs import show_command, submit, submitting
 from vitruve.app.parts.runs import field_key, runs_of
+from vitruve.app.parts.text import show_error
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, find_projects
 from vitruve.app.training.command import ALL, RigTraining, settings_lines
@@ -23,6 +24,12 @@ from vitruve.project.training import train_project
 
 _NONE = "none"
 _SCRATCH = "from scratch"
+_NETWORKS = {
+    ALL: "All networks, in order",
+    Stage.CENTER.short: f"{Stage.CENTER}: where the animal is",
+    Stage.KEYPOINT.short: f"{Stage.KEYPOINT}: keypoints in each image",
+    Stage.HYBRID.short: f"{Stage.HYBRID}: points in space",
+}
 _MODES = {
     "3D_only": "the network in space alone",
     "last_layers": "also the last layers of KeypointDetect",
@@ -45,17 +52,13 @@ def rig_form(place: Place) -> None:
 
     config = project.config
     stages = [stage for stage in Stage if config.DATASET.DATASET_3D is not None or stage is not Stage.HYBRID]
-    what = st.segmented_control(
+    what = st.radio(
         "Train",
         [ALL, *(stage.short for stage in stages)],
-        default=ALL,
-        required=True,
         key=key("what"),
-        format_func=_short,
-        wrap=True,
+        format_func=_NETWORKS.__getitem__,
         help="All trains the networks in order, each on what the one before has learned. That is how to begin.",
     )
-    what = what or ALL
     chosen = stages if what == ALL else [Stage.named(what)]
     epochs = {}
     st.caption("Epochs")
@@ -76,7 +79,7 @@ def rig_form(place: Place) -> None:
     try:
         training = replace(training, more=settings_lines(typed))
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
         return
     waiting = any(job.active and job.waits for job in place.jobs.all())
     total = sum(epochs.values())
@@ -181,7 +184,7 @@ def _start(place: Place, project: Project, training: RigTraining) -> None:
         try:
             runs = _checked(project, training)
         except VitruveError as error:
-            st.error(str(error))
+            show_error(error)
             return
         epochs = [training.epochs[Stage.named(run.parent.name).short] for run in runs]
         what = "all networks" if training.what == ALL else str(Stage.named(training.what))

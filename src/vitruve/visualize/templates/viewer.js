@@ -54,6 +54,12 @@ function viewer(root, data, begin = 0) {
       boxes.push({ canvas, caption, places: [] });
     });
   }
+  // As many pictures beside one another as are still large enough, and no row much emptier than the others.
+  function arrange() {
+    const room = at("views").clientWidth, gap = 12, least = Math.min(320, Math.max(200, 0.38 * room));
+    const rows = Math.ceil(boxes.length / Math.max(1, Math.floor((room + gap) / (least + gap))));
+    at("views").style.gridTemplateColumns = `repeat(${Math.ceil(boxes.length / rows)}, minmax(0, 1fr))`;
+  }
   const pictures = new Map(), MOST = 400;
   function picture(source) {
     const image = pictures.get(source) || new Image();
@@ -219,6 +225,7 @@ function viewer(root, data, begin = 0) {
 
   function draw() {
     const frame = frames[now];
+    if (has.views) arrange();
     boxes.forEach((_, v) => drawView(frame, v));
     if (has.space) drawSpace(frame);
   }
