@@ -6,12 +6,14 @@ import io
 import threading
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
-from app.hostile import World, bomb, clip, contents, make_world, picture
+from app.hostile import World, bomb, clip, contents, make_world, picture, served
 from vitruve.app.uploads import keep_file, keep_folder
 from vitruve.errors import InputError
 from vitruve.media.images import encoded_image
@@ -208,3 +210,71 @@ def test_two_browsers_send_one_name(tmp_path: Path) -> None:
         thread.join()
     assert len(set(kept)) == len(sent)
     assert {path.read_bytes() for path in kept} == set(sent)
+
+
+class _Swaps(io.BytesIO):
+    """A file that is long in coming: meanwhile a link takes the place of a folder."""
+
+    def __init__(self, folder: Path, leads_to: Path) -> None:
+        super().__init__(GOOD)
+        self._folder, self._leads_to = folder, leads_to
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if not self._folder.is_symlink():
+            self._folder.rename(self._folder.with_name("moved"))
+            self._folder.symlink_to(self._leads_to)
+        return super().read(size)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_link_that_takes_the_place_of_the_folder_leads_nothing_outside(tmp_path: Path, several: bool) -> None:
+    world = make_world(tmp_path)
+    before, folder = contents(world.private), world.home / "sub" / "kept"
+    folder.mkdir()
+    for swapped in (folder, folder.parent):
+        content = _Swaps(swapped, world.private)
+        with pytest.raises(InputError, match="not in the folders"):
+            if several:
+                keep_folder(world.workspace, folder, "views", [("x.png", content)])
+            else:
+                keep_file(world.workspace, folder, "x.png", content)
+        assert contents(world.private) == before
+        swapped.unlink()
+        swapped.with_name("moved").rename(swapped)
+
+
+def test_a_link_that_takes_the_place_of_the_hidden_folder_leads_nothing_outside(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    before = contents(world.private)
+
+    class Hidden(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            for made in (world.home / "sub").glob(".upload-*"):
+                if not made.is_symlink():
+                    made.rename(made.with_name(".moved"))
+                    made.symlink_to(world.private)
+            return super().read(size)
+
+    kept = keep_file(world.workspace, world.home / "sub", "x.png", Hidden(GOOD))
+    assert kept == world.home / "sub" / "x.png" and kept.read_bytes() == GOOD
+    assert contents(world.private) == before
+
+
+def test_a_link_of_the_name_is_left_alone(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    before = contents(world.private)
+    kept = keep_file(world.workspace, world.home, "secret.png", io.BytesIO((world.private / "secret.png").read_bytes()))
+    assert kept == world.home / "secret_2.png" and (world.home / "secret.png").is_symlink()
+    assert contents(world.private) == before
+
+
+def test_what_there_is_no_memory_for_is_not_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(client: TestClient) -> int:
+        return client.put("/_stcore/upload_file/a/b", content=bytes(10)).status_code
+
+    with served(world.workspace) as client:
+        assert put(client) in (400, 403)
+        monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2**30 + 19))
+        assert put(client) == 413 and client.get("/").status_code == 200
+        monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2**30 + 20))
+        assert put(client) in (400, 403)

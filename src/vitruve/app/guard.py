@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import parse_qs
 
+import psutil
 from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
+_SPARE_BYTES = 2**30
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ELSEWHERE = ("cross-site", "same-site")
 # Streamlit's pages compile expressions of plots, and run components from text that the server has sent.
@@ -145,6 +147,28 @@ class Guard:
         if headers.get("sec-fetch-site") in _ELSEWHERE and not (followed and scope["method"] in _SAFE):
             return "Another page may neither read nor change anything here."
         return ""
+
+
+class Memory:
+    """Refuses to be sent more than the machine has memory for, which the web server holds uploads in.
+
+    Args:
+        app: What takes the rest.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and scope["method"] in ("PUT", "POST"):
+            said = dict(scope["headers"]).get(b"content-length", b"")
+            # Whole files are kept, and put together from what came of them.
+            needed = (2 * int(said) if said.isdigit() and len(said) < 20 else 0) + _SPARE_BYTES
+            if psutil.virtual_memory().available < needed:
+                await PlainTextResponse("This machine has no memory left for that.", 413)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def hosts_of(host: str, more: Iterable[str] = ()) -> frozenset[str]:

@@ -16,17 +16,15 @@ from typing import Any
 import uvicorn
 from starlette.middleware import Middleware
 
-from vitruve.app.guard import LOOPBACK, Entry, Guard, hosts_of
+from vitruve.app.guard import LOOPBACK, Entry, Guard, Memory, hosts_of
 from vitruve.app.media import routes
 from vitruve.app.place import serve
+from vitruve.app.uploads import LARGEST_BYTES
 from vitruve.app.workspace import Workspace
 from vitruve.errors import InputError
 
 PORT = 8501
 """Where the app listens unless something else is said."""
-
-UPLOAD_MIB = 4096
-"""Largest file that can be uploaded."""
 
 _LOG = logging.getLogger("vitruve.app")
 _THEMES = {
@@ -96,7 +94,7 @@ def build(workspace: Workspace, entry: Entry, host: str = "127.0.0.1") -> Any:
         "server.headless": True,
         "server.address": host,
         "server.port": entry.port,
-        "server.maxUploadSize": UPLOAD_MIB,
+        "server.maxUploadSize": LARGEST_BYTES // 2**20,
         "server.fileWatcherType": "none",
         "server.runOnSave": False,
         "server.enableXsrfProtection": True,
@@ -119,7 +117,7 @@ def build(workspace: Workspace, entry: Entry, host: str = "127.0.0.1") -> Any:
     return App(
         Path(__file__).parent / "script" / "each_run.py",
         routes=routes(workspace),
-        middleware=[Middleware(Guard, entry=entry)],
+        middleware=[Middleware(Guard, entry=entry), Middleware(Memory)],
         on_script_error=_failed,
     )
 

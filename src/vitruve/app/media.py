@@ -152,7 +152,7 @@ class _Opened(FileResponse):
         kind = _SHOWN.get(path.suffix.lower())
         headers = {"content-security-policy": _SANDBOX, "cache-control": "private, max-age=3600"}
         super().__init__(
-            _pinned(content, path),
+            pinned(content, path),
             200,
             headers,
             kind or "application/octet-stream",
@@ -179,9 +179,9 @@ class _OpenVideos:
             image = self._video(content, path).read(index)
         else:
             with content:
-                pinned = _pinned(content, path)
-                check_pixels(path, image_size(pinned))
-                image = read_image(pinned)
+                there = pinned(content, path)
+                check_pixels(path, image_size(there))
+                image = read_image(there)
         return encoded_image("frame.jpg", shrunk(image, width))
 
     def _video(self, content: BinaryIO, path: Path) -> _OpenVideo:
@@ -205,17 +205,25 @@ class _OpenVideo:
     def __init__(self, content: BinaryIO, path: Path) -> None:
         self._content = content
         self._lock = threading.Lock()
-        pinned = _pinned(content, path)
-        check_pixels(path, video_size(pinned))
-        self._reader = VideoReader(pinned)
+        there = pinned(content, path)
+        check_pixels(path, video_size(there))
+        self._reader = VideoReader(there)
 
     def read(self, index: int) -> npt.NDArray[np.uint8]:
         with self._lock:
             return self._reader.read([index])[0]
 
 
-def _pinned(content: BinaryIO, path: Path) -> Path:
-    """A path that leads to an open file whatever takes its place; its own where the system has none."""
+def pinned(content: BinaryIO, path: Path) -> Path:
+    """A path that leads to an open file whatever takes its place, for what reads paths alone.
+
+    Args:
+        content: The file.
+        path: Its own, which is given back where the system knows no other.
+
+    Returns:
+        The path, without the suffix.
+    """
     link = Path(f"/proc/self/fd/{content.fileno()}")
     return link if link.exists() else path
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import filecmp
+import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from vitruve.app.media import check_pixels
+from vitruve.app.media import check_pixels, pinned
 from vitruve.app.workspace import Workspace
 from vitruve.errors import InputError
 from vitruve.media.decoding import video_size
@@ -20,8 +21,11 @@ from vitruve.media.video import VIDEO_SUFFIXES, VideoReader
 SUFFIXES = tuple(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
 """Of files that are taken."""
 
-LARGEST_BYTES = 4 * 2**30
-"""Of one file."""
+LARGEST_BYTES = 2**30
+"""Of one file: the web server holds in its memory what a browser sends, until it is kept."""
+
+INSTEAD = "copy it into a folder that this app serves, and choose it from the list"
+"""What to do with a larger one."""
 
 MOST_FILES = 1000
 """That are sent together."""
@@ -30,6 +34,9 @@ _LONGEST_NAME = 150
 _SPARE_BYTES = 2**30
 _PIECE = 2**20
 _MARK = ".upload-"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def keep_file(workspace: Workspace, folder: Path, name: str, content: BinaryIO) -> Path:
@@ -48,7 +55,8 @@ def keep_file(workspace: Workspace, folder: Path, name: str, content: BinaryIO) 
         InputError: The name is not plain, the content is too large or is not what the name says, or there is no room.
     """
     with _space(workspace, folder) as (target, space):
-        return _moved(_written(space, name, content), target)
+        _write(space, name, content)
+        return workspace.resolve(folder) / _placed(name, space, target, _take_file)
 
 
 def keep_folder(
@@ -76,11 +84,15 @@ def keep_folder(
     if twice is not None:
         raise InputError(f"{twice}: sent twice; give each file a name of its own")
     with _space(workspace, folder, room or 0) as (target, space):
-        inner = space / _folder_name(name)
-        inner.mkdir()
-        for each, content in files:
-            _written(inner, each, content)
-        return _moved(inner, target)
+        called = _folder_name(name)
+        os.mkdir(called, dir_fd=space)
+        inner = os.open(called, _FOLDER, dir_fd=space)
+        try:
+            for each, content in files:
+                _write(inner, each, content)
+        finally:
+            os.close(inner)
+        return workspace.resolve(folder) / _placed(called, space, target, _take_folder)
 
 
 def plain_name(name: str) -> str:
@@ -105,73 +117,109 @@ def plain_name(name: str) -> str:
     return name
 
 
-def check_media(path: Path) -> None:
-    """Make sure that a file is the video or image that its suffix says, by decoding it.
-
-    Args:
-        path: The file.
-
-    Raises:
-        InputError: It is not, or its pictures are too large.
-    """
-    image = path.suffix.lower() in IMAGE_SUFFIXES
-    check_pixels(path, image_size(path) if image else video_size(path))
-    if image:
-        read_image(path)
-        return
-    with VideoReader(path) as video:
-        check_pixels(path, (video.width, video.height))
-
-
 @contextmanager
-def _space(workspace: Workspace, folder: Path, room: int = 0) -> Iterator[tuple[Path, Path]]:
-    """The folder where files are to be, and a hidden one in it where they are made; that one is gone afterwards."""
-    target = workspace.resolve(folder)
+def _space(workspace: Workspace, folder: Path, room: int = 0) -> Iterator[tuple[int, int]]:
+    """The open folder where files are to be, and a hidden one in it where they are made; that one is gone afterwards.
+
+    Both are known by descriptors: a link that takes the place of a folder meanwhile leads nothing elsewhere.
+    """
+    target = workspace.enter(folder)
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(target).free
+        found = os.fstatvfs(target)
+        free = found.f_bavail * found.f_frsize
         if free < room + _SPARE_BYTES:
-            raise InputError(f"{target}: {free / 2**30:.1f} GiB free, too little; free some space")
-        with tempfile.TemporaryDirectory(prefix=_MARK, dir=target) as space:
-            yield target, Path(space)
+            raise InputError(f"{folder}: {free / 2**30:.1f} GiB free, too little; free some space")
+        name = _MARK + secrets.token_hex(8)
+        os.mkdir(name, 0o700, dir_fd=target)
+        try:
+            space = os.open(name, _FOLDER, dir_fd=target)
+            try:
+                yield target, space
+            finally:
+                os.close(space)
+        finally:
+            shutil.rmtree(name, ignore_errors=True, dir_fd=target)
     except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
+        raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    finally:
+        os.close(target)
 
 
-def _written(folder: Path, name: str, content: BinaryIO) -> Path:
+def _write(folder: int, name: str, content: BinaryIO) -> None:
     """The content as a file that was checked."""
-    path, size = folder / plain_name(name), 0
+    size = 0
     content.seek(0)
-    with path.open("xb") as stream:
+    with os.fdopen(os.open(plain_name(name), _NEW, 0o666, dir_fd=folder), "wb") as stream:
         while piece := content.read(_PIECE):
             size += len(piece)
             if size > LARGEST_BYTES:
-                raise InputError(f"{name}: larger than {LARGEST_BYTES / 2**30:.0f} GiB; copy it to the server instead")
+                raise InputError(f"{name}: larger than {LARGEST_BYTES / 2**30:g} GiB; {INSTEAD}")
             stream.write(piece)
+    with os.fdopen(os.open(name, _FILE, dir_fd=folder), "rb") as stream:
+        _check_media(stream, name)
+
+
+def _check_media(content: BinaryIO, name: str) -> None:
+    """Make sure that a file is the video or image that its suffix says, by decoding it."""
+    path = pinned(content, Path(name))
     try:
-        check_media(path)
+        if Path(name).suffix.lower() in IMAGE_SUFFIXES:
+            check_pixels(Path(name), image_size(path))
+            read_image(path)
+            return
+        check_pixels(Path(name), video_size(path))
+        with VideoReader(path) as video:
+            check_pixels(Path(name), (video.width, video.height))
     except InputError as error:
         # Where it lies for now tells nobody anything.
         raise InputError(str(error).replace(str(path), name)) from error
-    return path
 
 
-def _moved(made: Path, folder: Path) -> Path:
-    """Give what was made its place, beside whatever is there."""
+def _placed(name: str, space: int, target: int, take: Callable[[str, int], bool]) -> str:
+    """Give what was made its place, beside whatever is there; the name that it has then."""
+    stem, suffix = (Path(name).stem, Path(name).suffix) if take is _take_file else (name, "")
     for number in range(1, 10_000):
-        target = folder / (made.name if number == 1 else f"{made.stem}_{number}{made.suffix}")
-        try:
-            if made.is_dir():
-                target.mkdir()
-            else:
-                target.touch(exist_ok=False)
-        except FileExistsError:
-            if made.is_file() and target.is_file() and filecmp.cmp(made, target, shallow=False):
-                return target
-            continue
-        # The name is ours now: renaming replaces the empty file or folder that holds it.
-        return made.replace(target)
-    raise InputError(f"{folder / made.name}: there are thousands of that name; tidy the folder up")
+        called = name if number == 1 else f"{stem}_{number}{suffix}"
+        if take(called, target):
+            # The name is ours now: renaming replaces the empty file or folder that holds it.
+            os.rename(name, called, src_dir_fd=space, dst_dir_fd=target)
+            return called
+        if take is _take_file and _same(name, space, called, target):
+            return called
+    raise InputError(f"{name}: there are thousands of that name; tidy the folder up")
+
+
+def _take_file(name: str, folder: int) -> bool:
+    try:
+        os.close(os.open(name, _NEW, 0o666, dir_fd=folder))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _take_folder(name: str, folder: int) -> bool:
+    try:
+        os.mkdir(name, dir_fd=folder)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _same(name: str, space: int, other: str, folder: int) -> bool:
+    """Whether a file holds what another one does that is there already."""
+    try:
+        there = os.open(other, _FILE, dir_fd=folder)
+    except OSError:
+        # A link, or not to be read.
+        return False
+    with os.fdopen(there, "rb") as first, os.fdopen(os.open(name, _FILE, dir_fd=space), "rb") as second:
+        status = os.fstat(there)
+        if not stat.S_ISREG(status.st_mode) or status.st_size != os.fstat(second.fileno()).st_size:
+            return False
+        while piece := first.read(_PIECE):
+            if piece != second.read(_PIECE):
+                return False
+        return True
 
 
 def _folder_name(name: str) -> str:

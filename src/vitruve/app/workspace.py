@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,8 @@ from vitruve.jobs import Jobs
 
 HIDDEN = ".vitruve"
 """Folder for what the app itself keeps, in the first of its folders."""
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -130,19 +133,33 @@ class Workspace:
             InputError: It is not below the folders, not there, no file, or may not be read.
         """
         found = self.existing(path)
-        root = next(root for root in self.roots if root in found.parents)
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            at = os.open(root, flags | os.O_DIRECTORY)
-            for name in found.relative_to(root).parts:
-                # A pipe would let us wait for ever.
-                at = _opened(name, flags | os.O_NONBLOCK, at)
+            # A pipe would let us wait for ever.
+            at = _opened(found.name, _READ | os.O_NONBLOCK, self._entered(found.parent))
             if not stat.S_ISREG(os.fstat(at).st_mode):
                 os.close(at)
                 raise InputError(f"{found}: no such file")
         except OSError as error:
             raise InputError(f"{found}: cannot be read ({error.strerror})") from error
         return os.fdopen(at, "rb")
+
+    def enter(self, path: str | Path) -> int:
+        """Open a folder to write into it, made when missing: whatever takes its place afterwards, files go there.
+
+        Args:
+            path: As for :meth:`resolve`.
+
+        Returns:
+            A descriptor of the folder, for the ``dir_fd`` of :mod:`os`; to be closed.
+
+        Raises:
+            InputError: It is not below the folders, no folder, or cannot be made.
+        """
+        found = self.resolve(path)
+        try:
+            return self._entered(found, make=True)
+        except OSError as error:
+            raise InputError(f"{found}: cannot be written ({error.strerror})") from error
 
     def name(self, path: Path) -> str:
         """A path as people should read it, and as :meth:`resolve` takes it.
@@ -175,14 +192,25 @@ class Workspace:
                     if count >= limit:
                         return
 
+    def _entered(self, resolved: Path, *, make: bool = False) -> int:
+        """A folder below the folders, opened step by step: a link that has come to lie on the way is not followed."""
+        root = next(root for root in self.roots if resolved.is_relative_to(root))
+        at = os.open(root, _READ | os.O_DIRECTORY)
+        for name in resolved.relative_to(root).parts:
+            at = _opened(name, _READ | os.O_DIRECTORY, at, make=make)
+        return at
+
     def _may(self, resolved: Path) -> bool:
         below = (resolved.relative_to(root).parts for root in self.roots if resolved.is_relative_to(root))
         return any(not any(part.startswith(".") for part in parts) for parts in below)
 
 
-def _opened(name: str, flags: int, folder: int) -> int:
+def _opened(name: str, flags: int, folder: int, *, make: bool = False) -> int:
     """A file or folder of an open folder, which is closed."""
     try:
+        if make:
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=folder)
         return os.open(name, flags, dir_fd=folder)
     finally:
         os.close(folder)

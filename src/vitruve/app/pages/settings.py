@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from vitruve.app.parts.live import fragment
 from vitruve.app.parts.settings_editor import Draft, settings_editor
 from vitruve.app.parts.text import code, show_error
 from vitruve.app.place import Place
@@ -23,7 +24,7 @@ def show(place: Place) -> None:
     st.caption(
         f"{_ABOUT.get(place.project.kind, _ABOUT_POSES)} File: {code(place.workspace.name(place.project.config))}"
     )
-    st.fragment(_editor)(place)
+    fragment(_editor)(place)
 
 
 def _editor(place: Place) -> None:

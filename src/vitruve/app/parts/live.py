@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import streamlit as st
+
+from vitruve.app.parts.text import show_error
+from vitruve.errors import VitruveError
 
 # What is drawn anew would be shown pale meanwhile, which here is all the time.
 _STYLE = """<style>
@@ -26,4 +30,26 @@ def live(function: Callable[..., None], *args: Any, key: str, every: float | Non
     """
     with st.container(key=f"live-{key}"):
         st.html(_STYLE)
-        st.fragment(function, run_every=every)(*args)
+        fragment(function, every)(*args)
+
+
+def fragment(function: Callable[..., None], every: float | None = None) -> Callable[..., None]:
+    """A part of a page that is drawn without the rest of it, when a widget in it is used.
+
+    Args:
+        function: Draws it. What it raises of Vitruve's own is said in one line, as a page's is.
+        every: Seconds between two times; None to draw it only when it is used.
+
+    Returns:
+        The function to be called in its place.
+    """
+
+    # The page is not there to catch anything when this is drawn by itself.
+    @wraps(function)
+    def told(*args: Any) -> None:
+        try:
+            function(*args)
+        except VitruveError as error:
+            show_error(error)
+
+    return st.fragment(told, run_every=every)

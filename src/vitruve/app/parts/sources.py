@@ -13,7 +13,7 @@ from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.sources import Kind, Source, find_sources, named_source, said_of, video_facts
-from vitruve.app.uploads import LARGEST_BYTES, keep_file, keep_folder
+from vitruve.app.uploads import INSTEAD, LARGEST_BYTES, keep_file, keep_folder
 from vitruve.errors import VitruveError
 from vitruve.media.images import IMAGE_SUFFIXES
 from vitruve.media.video import VIDEO_SUFFIXES
@@ -119,9 +119,9 @@ def _upload(place: Place, field: str, kinds: Collection[Kind]) -> None:
         accept_multiple_files=several,
         key=f"{field}/files/{turn}",
         max_upload_size=LARGEST_BYTES // 2**20,
-        help="Larger ones are better copied into a folder of the server. "
-        + ("Several at once are kept in a folder of their own." if several else ""),
+        help="Several at once are kept in a folder of their own." if several else None,
     )
+    st.caption(f"Up to {LARGEST_BYTES / 2**30:g} GiB each. If a file is larger, {INSTEAD}.")
     sent: list[Any] = files if isinstance(files, list) else [files] if files else []
     folder = _uploads(place)
     what = sent[0].name if len(sent) == 1 else f"{len(sent)} files" if sent else "the file"
