@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import traceback
@@ -122,5 +123,9 @@ def _load_the_others() -> None:
             # A page that cannot be loaded says so when it is opened.
             with suppress(Exception):
                 page.load()
+        # Streamlit collects garbage after each run of a script, and would look at all that was loaded each time: with
+        # everything that stands on torch that is most of what a run costs.
+        gc.collect()
+        gc.freeze()
 
     threading.Thread(target=load, name="pages", daemon=True).start()
