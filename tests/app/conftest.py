@@ -130,25 +130,35 @@ class Served:
 Start = Callable[..., Served]
 
 
+def serve(folder: Path, *folders: Path, more: tuple[str, ...] = ()) -> Served:
+    """Start the app for folders, as ``vitruve launch`` does.
+
+    Args:
+        folder: Its working directory, where its log goes.
+        *folders: What it serves.
+        more: Further arguments.
+    """
+    log = folder / f"launch_{len(list(folder.glob('launch_*.txt')))}.txt"
+    words = ["launch", *map(str, folders), "--no-browser", "--port", "0", *more]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vitruve.cli.main", *words],
+            stdout=stream,
+            stderr=stream,
+            cwd=folder,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+    return Served(_address(process, log), process, log)
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts the app for folders, as ``vitruve launch`` does; all are stopped in the end, and each may be before."""
+    """:func:`serve` in a folder of the test; all are stopped in the end, and each may be before."""
     running: list[Served] = []
 
     def begin(*folders: Path, more: tuple[str, ...] = ()) -> Served:
-        log = tmp_path / f"launch_{len(running)}.txt"
-        words = ["launch", *map(str, folders), "--no-browser", "--port", "0", *more]
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "vitruve.cli.main", *words],
-                stdout=stream,
-                stderr=stream,
-                cwd=tmp_path,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            )
-        served = Served(_address(process, log), process, log)
-        running.append(served)
-        return served
+        running.append(serve(tmp_path, *folders, more=more))
+        return running[-1]
 
     yield begin
     for served in running:
@@ -167,7 +177,7 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     raise AssertionError(f"the app did not start: {log.read_text()}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """Debian's Chromium, without a window; Playwright's own browsers are not needed."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
