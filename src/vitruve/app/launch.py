@@ -9,7 +9,8 @@ import socket
 import threading
 import traceback
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from starlette.middleware import Middleware
 
 from vitruve.app.guard import LOOPBACK, Entry, Guard, Memory, hosts_of
 from vitruve.app.media import routes
+from vitruve.app.pages import load_all
 from vitruve.app.place import serve
 from vitruve.app.uploads import LARGEST_BYTES
 from vitruve.app.workspace import Workspace
@@ -119,7 +121,15 @@ def build(workspace: Workspace, entry: Entry, host: str = "127.0.0.1") -> Any:
         routes=routes(workspace),
         middleware=[Middleware(Guard, entry=entry), Middleware(Memory)],
         on_script_error=_failed,
+        lifespan=_served,
     )
+
+
+@asynccontextmanager
+async def _served(app: Any) -> AsyncIterator[None]:
+    """While the server runs; it answers at once, and has its pages when the first is looked at."""
+    load_all()
+    yield
 
 
 def is_loopback(host: str) -> bool:

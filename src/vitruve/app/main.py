@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import threading
 import traceback
-from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from vitruve.app.pages import PAGES, Page
+from vitruve.app.parts.text import show_error
 from vitruve.app.place import Place, served
 from vitruve.app.projects import AppProject, find_projects, open_project
 from vitruve.errors import VitruveError
@@ -41,7 +39,6 @@ def main() -> None:
         # A link leads back to the same project.
         st.query_params[PROJECT] = place.workspace.name(place.project.path)
     current.run()
-    _load_the_others()
 
 
 def _entry(page: Page, place: Place, *, first: bool = False, hidden: bool = False) -> st.Page:
@@ -77,7 +74,7 @@ def _chosen() -> AppProject | None:
             # It was removed, or a link was mistyped; the others stay to be chosen.
             st.session_state.pop(PROJECT, None)
             st.query_params.pop(PROJECT, None)
-            st.error(str(error))
+            show_error(error)
     if current is not None and current not in known:
         known.append(current)
     if not known:
@@ -105,27 +102,10 @@ def _show(page: Page, place: Place) -> None:
     try:
         page.load()(place)
     except VitruveError as error:
-        st.error(str(error))
+        show_error(error)
     except Exception:
         # Streamlit's own way to end or begin a run anew are no Exceptions; anything else is a fault of ours.
         _LOG.error("page %s failed\n%s", page.name, traceback.format_exc())
         st.error(
             "This page failed, and nothing was changed by it. The terminal of 'vitruve launch' says what happened."
         )
-
-
-@cache
-def _load_the_others() -> None:
-    """Import all pages while somebody looks at the first: what they stand on takes seconds to load."""
-
-    def load() -> None:
-        for page in PAGES:
-            # A page that cannot be loaded says so when it is opened.
-            with suppress(Exception):
-                page.load()
-        # Streamlit collects garbage after each run of a script, and would look at all that was loaded each time: with
-        # everything that stands on torch that is most of what a run costs.
-        gc.collect()
-        gc.freeze()
-
-    threading.Thread(target=load, name="pages", daemon=True).start()

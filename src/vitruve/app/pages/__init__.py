@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vitruve.app.place import Place
@@ -60,3 +63,25 @@ PAGES = (
     Page("review", "Data", "Review proposals", ":material/rate_review:"),
 )
 """In the order of the navigation; the first is the one that the app begins with."""
+
+
+def load_all() -> threading.Thread:
+    """Begin to load all pages, so that nobody waits for what they stand on, which takes seconds.
+
+    Returns:
+        What loads them; it need not be waited for.
+    """
+
+    def load() -> None:
+        for page in PAGES:
+            # A page that cannot be loaded says so when it is opened.
+            with suppress(Exception):
+                page.load()
+        # Streamlit collects garbage after each run of a script, and would look at all that was loaded each time: with
+        # everything that stands on torch that is most of what a run costs.
+        gc.collect()
+        gc.freeze()
+
+    thread = threading.Thread(target=load, name="pages", daemon=True)
+    thread.start()
+    return thread
