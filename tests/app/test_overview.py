@@ -74,6 +74,7 @@ def test_an_open_project_says_what_it_is(place: Place) -> None:
     runs = test.dataframe[0].value
     assert list(runs["run"]) == ["outputs/first"] and list(runs["state"]) == ["finished"]
     assert list(runs["epochs"]) == ["2 of 2"] and "px" in runs["result"][0]
+    assert "median" not in runs["result"][0]
     projects = test.dataframe[1].value
     assert list(projects["project"]) == ["mouse"] and list(projects["finished"]) == [1]
 

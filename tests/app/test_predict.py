@@ -19,7 +19,7 @@ from vitruve.app.place import Place
 from vitruve.app.sources import Kind, find_sources, named_source
 from vitruve.app.uploads import keep_file, keep_folder
 from vitruve.errors import InputError
-from vitruve.jobs import Jobs
+from vitruve.jobs import Job, Jobs
 
 
 @pytest.fixture
@@ -51,6 +51,17 @@ def test_a_part_of_a_video_becomes_a_job(place: Place, submitted: Submitted) -> 
     assert job.arguments == ("predict", str(run), str(video), *said.split())
     assert job.about["tables"] == str(run / "video_preds" / "mouse_frames_2_6.csv")
     assert job.about["videos"] == str(video)
+
+
+def test_what_has_ended_is_not_said_to_be_at_work(place: Place) -> None:
+    assert place.project is not None
+    folder = place.jobs.folder / "job-000001"
+    folder.mkdir(parents=True)
+    about = {"project": str(place.project.path), "kind": "predict"}
+    job = Job(folder, ("predict",), place.project.path, "Predict", about)
+    job.save()
+    job.write("end", {"code": 0, "time": 1.0})
+    assert "Last one" in [each.value for each in shown(predict, place).subheader]
 
 
 def test_frames_that_are_not_there_are_refused_before_anything_begins(place: Place, submitted: Submitted) -> None:

@@ -61,9 +61,9 @@ def press(page: Any, name: str) -> None:
 
 
 def job(page: Any, title: str, state: str) -> Any:
-    """The first job of a title on the page that is in a state, once there is one; a job that fails ends the walk."""
+    """The newest job of a title on the page, once it is in a state; one that fails ends the walk."""
     boxes = page.locator(".stVerticalBlock[class*=st-key-live-]").filter(has=page.get_by_text(title, exact=True))
-    box = boxes.filter(has=page.locator(".stMarkdownBadge", has_text=re.compile(f"{state}|failed|lost"))).first
+    box = boxes.first.filter(has=page.locator(".stMarkdownBadge", has_text=re.compile(f"{state}|failed|lost")))
     box.wait_for()
     said = box.inner_text()
     assert state in said, said

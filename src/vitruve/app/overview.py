@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ EXAMPLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "field": ("Plants of eight classes, for detectors", ()),
 }
 """Examples that are offered: what each is, and what differs from its usual extent."""
+
+
+_MEDIAN = re.compile(r" \(median [^)]*\)")
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def next_steps(project: AppProject, runs: Sequence[RunEntry], active: int) -> li
         steps.append(Step("train", "Train", "no run is finished yet"))
     if done:
         steps.append(Step("predict", "Predict a recording", "with the newest network"))
-        steps.append(Step("analyze_frames", "Look at the worst frames", "where the network is wrong"))
+        steps.append(Step("analyze_frames", "See the worst frames", "where the network is wrong"))
     steps.append(Step("labels_2d", "Look at the labels", "whether they are where they should be"))
     steps.append(Step("settings", "Change settings", "of the next training"))
     return steps
@@ -195,4 +199,6 @@ def _result(run: RunEntry) -> str:
         lines = outcome(run.path)
     except (VitruveError, OSError):
         return ""
-    return next((line for line in lines if "error" in line or "precision" in line), lines[0] if lines else "")
+    first = next((line for line in lines if "error" in line or "precision" in line), lines[0] if lines else "")
+    # There is room for one number of each split.
+    return _MEDIAN.sub("", first)

@@ -115,7 +115,7 @@ def _people(measured: dict[str, Measured]) -> None:
 
 def _spread(place: Place, metric: Metric, table: pd.DataFrame, colors: dict[str, str], order: list[str]) -> None:
     """Distributions, and what they amount to."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             "Drawn as",
             _KINDS,
@@ -138,7 +138,7 @@ def _spread(place: Place, metric: Metric, table: pd.DataFrame, colors: dict[str,
             key=field_key(place, f"analyze_frames:threshold:{metric.name}"),
             placeholder="None",
             help="Draws a line, and counts the share of keypoints on the better side of it.",
-            width=180,
+            width=150,
         )
         log = st.toggle("Logarithmic", key=field_key(place, "analyze_frames:log"))
     figure = distribution(

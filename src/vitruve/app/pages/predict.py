@@ -24,6 +24,5 @@ def show(place: Place) -> None:
             # What is there already is shown all the same.
             show_error(error)
     with running:
-        st.subheader("At work")
         show_running(place)
     show_results(place)

@@ -42,13 +42,14 @@ def show_running(place: Place) -> None:
         place: A project must be open.
     """
     jobs = jobs_of(place, PREDICT)
+    active = [job for job in jobs if job.active]
+    st.subheader("Last one" if jobs and not active else "At work")
     if not jobs:
         st.info(
             "Nothing was predicted from here yet. Choose a video and begin; how far it is shows here.",
             icon=":material/movie:",
         )
         return
-    active = [job for job in jobs if job.active]
     # What works comes before what waits behind it.
     first = active[-1] if active else jobs[0]
     show_job(place, first, "predict")
