@@ -16,6 +16,7 @@ from vitruve.app.maps import (
     parted_sessions,
     picked_splits,
     read_map,
+    use_split,
     write_picked_split,
     write_picked_task,
 )
@@ -23,10 +24,11 @@ from vitruve.app.pages import map as page
 from vitruve.app.pages import statistics
 from vitruve.app.parts.runs import field_key
 from vitruve.app.place import Place
+from vitruve.config.compose import compose
 from vitruve.curation.crops import Crop
 from vitruve.curation.files import write_map
 from vitruve.curation.tsne_map import Map
-from vitruve.errors import InputError
+from vitruve.errors import ConfigError, InputError
 from vitruve.formats.cvat_xml import read_task
 from vitruve.formats.split_file import splits_of_file
 from vitruve.jobs import Job, Jobs
@@ -106,7 +108,9 @@ def test_a_map_is_made_by_a_job(place: Place, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Jobs, "submit", submit)
     test = shown(page, place)
-    assert "New map" in test.info[0].value
+    assert "No map" in test.info[0].value
+    next(each for each in test.button if each.label == "New map").click().run()
+    assert test.session_state[field_key(place, "map/tab")] == "New map"
     next(button for button in test.button if button.label == "Make the map maps/map").click().run()
     assert found[0][:2] == ("split", str(place.project.path / "CollectedData.csv"))
     assert found[0][found[0].index("--output") :][:2] == ("--output", "maps/map")
@@ -123,6 +127,32 @@ def test_a_map_is_shown_and_splits_are_written_from_it(place: Place, folder: Pat
     assert (place.project.path / "splits/picked/split.csv").is_file()
     next(button for button in test.button if button.label == "Only write tasks/picked.xml").click().run()
     assert (place.project.path / "tasks/picked.xml").is_file()
+
+
+def test_a_split_is_written_into_the_settings_by_a_button(place: Place, folder: Path) -> None:
+    project = place.project
+    assert project is not None
+    before = project.config.read_text()
+    test = shown(page, place)
+    test.session_state[f"{field_key(place, 'map/maps/made')}/picked"] = [0, 1, 2]
+    test.run()
+    next(button for button in test.button if button.label.startswith("Write splits/picked")).click().run()
+    assert project.config.read_text() == before
+    next(button for button in test.button if button.label.startswith("Train with it")).click().run()
+    split = compose(str(project.config), quiet=True).config.training.split
+    assert (split.method, split.file) == ("file", "splits/picked/split.csv")
+    assert any("from now on" in each.value for each in test.success)
+    assert not any(button.label.startswith("Train with it") for button in test.button)
+
+
+def test_settings_that_a_split_makes_wrong_are_left_alone(place: Place) -> None:
+    project = place.project
+    assert project is not None
+    broken = project.config.read_text().replace("max_epochs: ", "max_epochs: -")
+    project.config.write_text(broken)
+    with pytest.raises(ConfigError, match="max_epochs"):
+        use_split(project, project.path / "splits" / "split.csv")
+    assert project.config.read_text() == broken
 
 
 def test_labels_outside_the_workspace_are_refused(place: Place, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from vitruve.annotation.proposals.sources import Source
 from vitruve.annotation.proposals.trail import Proposal
 from vitruve.app.labels import label_files
 from vitruve.app.pages import review as page
+from vitruve.app.parts.runs import field_key
 from vitruve.app.place import Place
 from vitruve.app.reviews import decision_of, drawing, find_reviews, table
 from vitruve.errors import InputError
@@ -55,6 +57,23 @@ def test_the_browser_gets_the_pose_and_its_image(place: Place, folder: Path) -> 
     assert (data["edges"], data["size"], data["locked"]) == ([["nose", "tail"]], [224, 192], False)
 
 
+def test_what_is_labelled_already_is_drawn_beside_a_correction(place: Place, folder: Path) -> None:
+    pending = open_pending(folder)
+    labels = label_files(place)["CollectedData.csv"].read()
+    points = labels[0].instances.keypoints[0, 0]
+    (pose,) = drawing(place.workspace, pending, pending.proposals[0])["labelled"]
+    assert (pose["box"], pose["own"]) == (None, False)
+    for name, point in pose["parts"].items():
+        # The server counts from the corner of the first pixel, not from its middle.
+        assert point == pytest.approx(points[labels.skeleton.names.index(name)] + 0.5, abs=0.01)
+    assert len(pose["parts"]) == len(labels.skeleton)
+    correction = replace(pending.proposals[0], corrects="label")
+    (pose,) = drawing(place.workspace, pending, correction)["labelled"]
+    assert pose["own"]
+    (folder / "labelled.xml").unlink()
+    assert drawing(place.workspace, open_pending(folder), correction)["labelled"] == []
+
+
 def test_an_image_outside_the_workspace_is_not_shown(place: Place, folder: Path, tmp_path: Path) -> None:
     about = folder / "review.json"
     about.write_text(about.read_text().replace(str(place.workspace.home), str(tmp_path / "elsewhere")))
@@ -90,7 +109,7 @@ def test_all_are_accepted_and_sent_by_a_job(place: Place, folder: Path, monkeypa
     monkeypatch.setattr(Jobs, "submit", submit)
     test = shown(page, place)
     assert [each.value for each in test.metric] == ["1", "0", "0", "0"]
-    assert next(button for button in test.button if button.label.startswith("Close")).disabled
+    assert next(button for button in test.button if button.label == "Send to CVAT").disabled
     next(button for button in test.button if button.label == "Accept the 1 open").click().run()
     assert table(open_pending(folder))[0]["state"] == "accepted"
     next(button for button in test.button if button.label == "Send 1 to CVAT").click().run()
@@ -99,5 +118,7 @@ def test_all_are_accepted_and_sent_by_a_job(place: Place, folder: Path, monkeypa
 
 def test_without_proposals_the_page_says_how_to_get_some(place: Place) -> None:
     test = shown(page, place)
-    assert "Let a network propose" in test.info[0].value
+    assert "Nothing waits" in test.info[0].value
+    next(each for each in test.button if each.label == "Let a network propose").click().run()
+    assert test.session_state[field_key(place, "review/tab")] == "Let a network propose"
     assert any(button.label == "Propose" for button in test.button)

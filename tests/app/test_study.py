@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from app.conftest import shown
 from vitruve.app.figures.study import importance_bars, parallel_coordinates, trial_curves
+from vitruve.app.job_kinds import kind_of
 from vitruve.app.pages import study as page
 from vitruve.app.place import Place
 from vitruve.app.study import (
@@ -155,7 +157,9 @@ def test_studies_and_settings_of_a_project_are_found(place: Place, study: Path) 
 
 def test_without_a_search_the_page_says_what_one_is(place: Place) -> None:
     test = shown(page, place)
-    assert "New search" in test.info[0].value
+    assert "No search" in test.info[0].value
+    next(each for each in test.button if each.label == "New search").click().run()
+    assert test.session_state[f"study:{place.project.path}/tab"] == "New search"
 
 
 def test_a_search_begins_as_the_command_says(place: Place, submitted: list[Any]) -> None:
@@ -169,6 +173,20 @@ def test_a_search_begins_as_the_command_says(place: Place, submitted: list[Any])
     assert any(word.startswith(f"tune.space.{RATE}=") for word in arguments)
     assert folder == place.project.path
     assert (about["kind"], about["study"]) == ("tune", "outputs/search")
+    # What goes on is seen at once.
+    assert test.session_state[f"study:{place.project.path}/tab"] == "Searches"
+
+
+def test_a_search_that_was_stopped_goes_on_with_its_study(tmp_path: Path) -> None:
+    given = ("tune", "config.yaml", "hydra.run.dir=outputs/search")
+    job = Job(tmp_path / "job", given, tmp_path, about={"kind": "tune", "study": "outputs/search"})
+    assert kind_of(job).go_on(job) == given
+    files = StudyFiles(tmp_path / "outputs" / "search")
+    files.path.mkdir(parents=True)
+    files.settings.write_text("tune: {}\n")
+    again = kind_of(job).go_on(job)
+    assert again == ("tune", "resume=outputs/search", "tune.port=null")
+    assert kind_of(replace(job, arguments=again)).go_on(replace(job, arguments=again)) == again
 
 
 def test_a_trial_and_a_search_are_stopped_and_gone_on_with(place: Place, study: Path, submitted: list[Any]) -> None:

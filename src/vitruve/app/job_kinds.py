@@ -37,8 +37,16 @@ def _as_it_says(job: Job) -> Standing | None:
     return Standing(progress.share, f"{progress.title}: {count}", progress.seconds_left)
 
 
+def _search(job: Job) -> tuple[str, ...]:
+    # Searches stand on all settings there are, which take a while to load.
+    from vitruve.app.study import search_goes_on
+
+    return search_goes_on(job)
+
+
 KINDS: dict[str, JobKind] = {
     "train": JobKind(training_progress, go_on_arguments),
+    "tune": JobKind(_as_it_says, _search),
 }
 """Kinds of which more is known than their process itself says. Others are handed in as they were when they are to go
 on."""

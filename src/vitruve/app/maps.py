@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 
 from vitruve.app.projects import AppProject
+from vitruve.app.settings_file import check, read_settings, save_settings
+from vitruve.config.compose import compose
+from vitruve.config.yaml_edit import with_values
 from vitruve.curation.files import MAP_ATLAS, MAP_TABLE
-from vitruve.errors import InputError
+from vitruve.errors import ConfigError, InputError
 from vitruve.formats.cvat_xml_writer import write_task
 from vitruve.formats.shapes import task_of
 from vitruve.formats.split_file import FILE_NAME, write_split
@@ -91,7 +94,7 @@ def find_maps(project: AppProject) -> list[Path]:
     Returns:
         The newest first.
     """
-    found = [path for path in _folders(project.path, _DEPTH) if (path / MAP_TABLE).is_file()]
+    found = [path for path in _folders(project.path, _DEPTH) if (path / MAP_TABLE).is_file() and project.holds(path)]
     return sorted(found, key=lambda path: (path / MAP_TABLE).stat().st_mtime, reverse=True)
 
 
@@ -201,6 +204,46 @@ def write_picked_split(labels: Labels, splits: Sequence[str], folder: Path) -> P
     _made(folder)
     write_split(labels.with_splits(list(splits)), folder / FILE_NAME, [frame.session for frame in labels])
     return folder / FILE_NAME
+
+
+def use_split(project: AppProject, file: Path) -> None:
+    """Let the next trainings of a project take a split.
+
+    Args:
+        project: Of kind :data:`~vitruve.app.projects.POSES`.
+        file: As :func:`write_picked_split` gives it.
+
+    Raises:
+        ConfigError: The settings cannot be used with it. Nothing is written then.
+        InputError: Somebody else has changed the settings meanwhile. Nothing is written then.
+    """
+    now = read_settings(project.config)
+    root = compose(str(project.config), quiet=True).config.data.data_dir or Path()
+    # As the data are named, so that both can be moved together.
+    named = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
+    text = with_values(now.text, {"training.split.method": "file", "training.split.file": named})
+    found = check(project.kind, text, project.config)
+    if found.error:
+        raise ConfigError(found.error)
+    save_settings(project.config, text, now.mark)
+
+
+def uses_split(project: AppProject, file: Path) -> bool:
+    """Whether trainings of a project take a split.
+
+    Args:
+        project: Of kind :data:`~vitruve.app.projects.POSES`.
+        file: The split.
+
+    Returns:
+        True if so.
+
+    Raises:
+        ConfigError: The settings cannot be read.
+    """
+    config = compose(str(project.config), quiet=True).config
+    named = config.training.split.file
+    return named is not None and ((config.data.data_dir or Path()) / named).resolve() == file.resolve()
 
 
 def write_picked_task(labels: Labels, chosen: Sequence[int], file: Path) -> Path:

@@ -29,7 +29,7 @@ def find_reviews(project: AppProject) -> list[Path]:
     Returns:
         The newest first.
     """
-    return pending_folders(project.path / OUTPUT)
+    return [path for path in pending_folders(project.path / OUTPUT) if project.holds(path)]
 
 
 def drawing(workspace: Workspace, pending: Pending, proposal: Proposal) -> dict[str, Any]:
@@ -62,8 +62,10 @@ def drawing(workspace: Workspace, pending: Pending, proposal: Proposal) -> dict[
         "image": frame_url(workspace, image, frame.index or 0),
         "size": [frame.width, frame.height],
         "proposed": {"box": None if box is None else list(box.points), "parts": _parts(pose, frame.width)},
+        "labelled": _labels_of(pending, proposal, shapes),
         "edges": [] if pose is None or pose.label not in specs else [list(edge) for edge in specs[pose.label].edges],
         "about": list(proposal.keypoints),
+        "corrects": bool(proposal.corrects),
         "state": state_of(decision),
         "locked": pending.sent is not None,
     }
@@ -117,6 +119,33 @@ def table(pending: Pending) -> list[dict[str, Any]]:
         }
         for item in pending.proposals
     ]
+
+
+def _labels_of(pending: Pending, proposal: Proposal, shapes: list[Shape]) -> list[dict[str, Any]]:
+    """What is labelled in the frame; the one whose place the proposal is to take comes last."""
+    there = [shape for shape in pending.labelled if shape.frame == shapes[0].frame]
+    own = None
+    if proposal.corrects:
+        away = [min((_distance(shape, each) for each in shapes), default=math.inf) for shape in there]
+        own = min(range(len(there)), key=away.__getitem__, default=None)
+    found = []
+    for number in sorted(range(len(there)), key=lambda each: each == own):
+        shape = there[number]
+        parts = {part.label: list(part.points) for part in shape.parts if not part.outside and len(part.points) == 2}
+        box = list(shape.points) if shape.kind == "rectangle" else None
+        if box or parts:
+            found.append({"class": shape.label, "box": box, "parts": parts, "own": number == own})
+    return found
+
+
+def _distance(one: Shape, other: Shape) -> float:
+    """How far two boxes, or two poses, lie from one another in pixels; infinite where they are not alike at all."""
+    if one.kind == other.kind == "rectangle":
+        return math.dist(one.points, other.points)
+    first = {part.label: part.points for part in one.parts if not part.outside}
+    second = {part.label: part.points for part in other.parts if not part.outside}
+    both = first.keys() & second.keys()
+    return sum(math.dist(first[name], second[name]) for name in both) / len(both) if both else math.inf
 
 
 def _parts(pose: Shape | None, width: int) -> list[dict[str, Any]]:

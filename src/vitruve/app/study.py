@@ -16,6 +16,7 @@ from vitruve.app.projects import POSES, AppProject
 from vitruve.config.compose import compose
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError
+from vitruve.jobs import Job
 from vitruve.tuning.folder import StudyFiles
 from vitruve.tuning.known_settings import kinds_of, searchable
 from vitruve.tuning.objective import objective_of
@@ -67,7 +68,9 @@ def find_studies(project: AppProject) -> list[Path]:
     Returns:
         The one that changed last first.
     """
-    found = [path for path in _folders(project.path, _DEPTH) if StudyFiles(path).settings.is_file()]
+    found = [
+        path for path in _folders(project.path, _DEPTH) if StudyFiles(path).settings.is_file() and project.holds(path)
+    ]
     return sorted(found, key=lambda path: _changed(StudyFiles(path)), reverse=True)
 
 
@@ -80,7 +83,7 @@ def beginnings(project: AppProject) -> dict[str, Path]:
     Returns:
         The project's own first, then those of its runs.
     """
-    own = {project.config.name: project.config} if project.kind == POSES else {}
+    own = {project.config.name: project.config} if project.kind == POSES and project.config.is_file() else {}
     runs = {f"{run.name}/config.yaml": run.files.config for run in project.runs() if run.files.config.is_file()}
     return own | runs
 
@@ -174,6 +177,22 @@ def search_arguments(
     spaces = [each.override for each in ranges]
     file = settings.relative_to(project.path).as_posix()
     return ["tune", file, *spaces, *more, "tune.port=null", f"hydra.run.dir={override_value(target)}"]
+
+
+def search_goes_on(job: Job) -> tuple[str, ...]:
+    """The arguments with which a search that has ended early goes on.
+
+    Args:
+        job: Of the kind ``tune``.
+
+    Returns:
+        The job's own where no study was begun yet, or where it went on with one already.
+    """
+    name = job.about.get("study", "")
+    begun = bool(name) and StudyFiles(job.folder / name).settings.is_file()
+    if not begun or any(word.startswith("resume=") for word in job.arguments):
+        return job.arguments
+    return ("tune", f"resume={override_value(name)}", "tune.port=null")
 
 
 def checked_search(settings: Path, arguments: Sequence[str]) -> tuple[str, str]:

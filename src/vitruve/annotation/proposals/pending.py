@@ -18,12 +18,14 @@ from vitruve.errors import InputError
 from vitruve.formats.cvat_xml import read_task
 from vitruve.formats.cvat_xml_writer import FILE_NAME, write_task
 from vitruve.formats.json_file import read_json
+from vitruve.formats.shapes import task_of
 from vitruve.structures.annotation import AnnotationTask, Shape
+from vitruve.structures.labels import Labels
 
 FOLDER = "review"
 """Takes a folder for each source of which something is proposed."""
 
-_ABOUT, _DECISIONS, _SENT = "review.json", "decisions", "sent.json"
+_ABOUT, _LABELLED, _DECISIONS, _SENT = "review.json", "labelled.xml", "decisions", "sent.json"
 _FORMAT = 1
 _NO_TASK = 0
 _ID = re.compile(r"[0-9a-f]{12}")
@@ -55,6 +57,7 @@ class Pending:
         root: The folder that names of images start from.
         decisions: By names of proposals.
         sent: Number of the review task that was made; 0 where none was needed; None before.
+        labelled: What was labelled in the task's frames when it was looked through.
     """
 
     folder: Path
@@ -63,6 +66,7 @@ class Pending:
     root: Path
     decisions: Mapping[str, Decision]
     sent: int | None
+    labelled: tuple[Shape, ...] = ()
 
     @property
     def open(self) -> list[Proposal]:
@@ -96,6 +100,7 @@ def keep_review(place: Path, review: Review, source: Source) -> Path:
     """
     folder = place / FOLDER / (re.sub(r"[^\w.-]+", "_", source.name).strip(".") or "source")
     write_task(review.task, folder / FILE_NAME)
+    write_task(_labelled(review.task, source.labels), folder / _LABELLED)
     about = {"format": _FORMAT, "name": review.task.name, "root": str(source.labels.root.resolve())}
     atomic_json(folder / _ABOUT, about | {"proposals": [asdict(item) for item in review.proposals]})
     return folder
@@ -144,7 +149,10 @@ def open_pending(folder: Path) -> Pending:
         if said.is_file():
             decisions[item.id] = _decision(said)
     sent = read_json(folder / _SENT)["task"] if (folder / _SENT).is_file() else None
-    return Pending(folder, replace(read_task(folder / FILE_NAME), name=name), proposals, root, decisions, sent)
+    task = replace(read_task(folder / FILE_NAME), name=name)
+    # Proposals that were kept before labels were kept beside them have none.
+    labelled = read_task(folder / _LABELLED).shapes if (folder / _LABELLED).is_file() else ()
+    return Pending(folder, task, proposals, root, decisions, sent, labelled)
 
 
 def decide(pending: Pending, proposal: str, decision: Decision | None) -> None:
@@ -269,6 +277,15 @@ def state_of(decision: Decision | None) -> str:
         return "open"
     moved = decision.state == ACCEPTED and (decision.box is not None or bool(decision.parts))
     return CHANGED if moved else decision.state
+
+
+def _labelled(task: AnnotationTask, labels: Labels) -> AnnotationTask:
+    """What is labelled in the frames of a review task, in their order."""
+    known = {(frame.first_image.path.as_posix(), frame.first_image.index): frame for frame in labels}
+    frames = [known[each.name, each.index] for each in task.frames]
+    # One frame at a time is looked at: who is who in a video does not matter.
+    untracked = tuple(replace(each, instances=replace(each.instances, tracks=None)) for each in frames)
+    return task_of(replace(labels, frames=untracked), "labelled")
 
 
 def _of(shape: Shape) -> str:

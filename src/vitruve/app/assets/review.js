@@ -1,6 +1,6 @@
 // One proposal on its image. Python is told {serial, id, action, box, parts}; points are pixels with the image's top-left corner at (0, 0).
 const known = new WeakMap();
-const HIT = 12, GRIP = 6;
+const HIT = 12, GRIP = 6, LABEL = "#4fd1ff";
 
 function make(root) {
   const element = (tag, set, parent) => Object.assign((parent ?? root).appendChild(document.createElement(tag)), set);
@@ -12,6 +12,10 @@ function make(root) {
   own.reset = element("button", { textContent: "As proposed (U)" }, tools);
   own.near = element("button", { textContent: "Near (F)" }, tools);
   own.whole = element("button", { textContent: "Whole image (W)" }, tools);
+  const shows = element("label", { title: "Labels that are there already, dashed" }, tools);
+  own.labels = element("input", { type: "checkbox", checked: true }, shows);
+  shows.append("Labels (L)");
+  own.labels.onchange = () => own.draw();
   own.said = element("span", { className: "said", role: "status" }, tools);
   own.field = element("div", { className: "review-field" }, box);
   own.canvas = element("canvas", { role: "img", ariaLabel: "Proposal on its image" }, own.field);
@@ -36,7 +40,7 @@ function make(root) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !box.checkVisibility()) return;
     const from = event.composedPath()[0];
     if (from instanceof Element && from.closest("input, textarea, select, [contenteditable=true], [role=combobox], [role=listbox], [role=dialog]")) return;
-    const button = { a: own.accept, r: own.reject, u: own.reset, f: own.near, w: own.whole }[event.key.toLowerCase()];
+    const button = { a: own.accept, r: own.reject, u: own.reset, f: own.near, w: own.whole, l: own.labels }[event.key.toLowerCase()];
     if (!button || button.disabled) return;
     event.preventDefault();
     button.click();
@@ -87,6 +91,8 @@ function paint(own) {
   pen.imageSmoothingEnabled = own.zoom < 3;
   if (own.image.complete && own.image.naturalWidth) pen.drawImage(own.image, ...at(own, 0, 0), w * own.zoom, h * own.zoom);
   const line = (color, wide) => { pen.strokeStyle = color; pen.lineWidth = wide; pen.stroke(); };
+  pen.font = "12px sans-serif";
+  paintLabels(own, pen, line);
   const there = new Map(own.parts.filter((part) => !part.outside).map((part) => [part.name, part]));
   for (const [from, to] of own.data.edges) {
     const a = there.get(from), b = there.get(to);
@@ -104,7 +110,6 @@ function paint(own) {
     line("rgba(0,0,0,.6)", 4);
     line("#ffbe00", 2);
   }
-  pen.font = "12px sans-serif";
   for (const handle of handles(own)) {
     const [x, y] = at(own, handle.x, handle.y), { part } = handle, hot = own.hot && same(own.hot, handle);
     pen.beginPath();
@@ -117,11 +122,7 @@ function paint(own) {
     pen.fill();
     line(part?.outside ? "#fff" : "#000", 1.5);
     if (part && (hot || about || own.zoom > 3)) {
-      const text = part.outside ? `${part.name} (taken away)` : part.name;
-      pen.fillStyle = "rgba(0,0,0,.65)";
-      pen.fillRect(x + 9, y - 9, pen.measureText(text).width + 6, 17);
-      pen.fillStyle = "#fff";
-      pen.fillText(text, x + 12, y + 4);
+      named(pen, x + 9, y - 9, part.outside ? `${part.name} (taken away)` : part.name);
     }
     pen.globalAlpha = 1;
   }
@@ -129,6 +130,54 @@ function paint(own) {
   own.said.textContent = count ? `${count} corrected` : own.data.state;
   own.reset.disabled = !count;
   for (const button of [own.accept, own.reject]) button.disabled = own.data.locked;
+}
+function named(pen, x, y, text) {
+  pen.fillStyle = "rgba(0,0,0,.65)";
+  pen.fillRect(x, y, pen.measureText(text).width + 6, 17);
+  pen.fillStyle = "#fff";
+  pen.fillText(text, x + 3, y + 13);
+}
+// What is labelled already: thin and dashed, what the proposal is to replace stronger, and how far its keypoints are to move.
+function paintLabels(own, pen, line) {
+  own.labels.parentElement.style.display = own.data.labelled.length ? "" : "none";
+  if (!own.labels.checked) return;
+  const parts = new Map(own.parts.filter((part) => !part.outside).map((part) => [part.name, part]));
+  for (const label of own.data.labelled) {
+    pen.save();
+    pen.globalAlpha = label.own || !own.data.corrects ? 1 : 0.45;
+    pen.setLineDash([5, 4]);
+    if (label.box) {
+      const [x1, y1] = at(own, label.box[0], label.box[1]), [x2, y2] = at(own, label.box[2], label.box[3]);
+      pen.beginPath();
+      pen.rect(x1, y1, x2 - x1, y2 - y1);
+      line("rgba(0,0,0,.6)", 3);
+      line(LABEL, 1.5);
+      if (label.own) named(pen, x1 + 2, y2 - 17, `label: ${label.class}`);
+    }
+    for (const [from, to] of own.data.edges) {
+      if (!label.parts[from] || !label.parts[to]) continue;
+      pen.beginPath();
+      pen.moveTo(...at(own, ...label.parts[from]));
+      pen.lineTo(...at(own, ...label.parts[to]));
+      line("rgba(0,0,0,.5)", 3);
+      line(LABEL, 1.5);
+    }
+    pen.setLineDash([]);
+    for (const [name, point] of Object.entries(label.parts)) {
+      const [x, y] = at(own, ...point), part = parts.get(name);
+      pen.beginPath();
+      pen.arc(x, y, 5, 0, 7);
+      line("rgba(0,0,0,.6)", 3.5);
+      line(LABEL, 2);
+      if (!label.own || !part || Math.hypot(part.x - point[0], part.y - point[1]) < 0.5) continue;
+      pen.beginPath();
+      pen.moveTo(x, y);
+      pen.lineTo(...at(own, part.x, part.y));
+      line("rgba(0,0,0,.6)", 3);
+      line("#ff2d55", 1.5);
+    }
+    pen.restore();
+  }
 }
 function same(a, b) { return a.part ? a.part === b.part : Boolean(b.corner) && a.corner[0] === b.corner[0] && a.corner[1] === b.corner[1]; }
 function under(own, event) {

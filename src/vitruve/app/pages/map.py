@@ -16,6 +16,8 @@ from vitruve.app.maps import (
     parted_sessions,
     picked_splits,
     read_map,
+    use_split,
+    uses_split,
     write_picked_split,
     write_picked_task,
 )
@@ -23,13 +25,17 @@ from vitruve.app.media import file_url
 from vitruve.app.parts.component import component
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.labels import choose_labels, labels_in
+from vitruve.app.parts.links import page_link
 from vitruve.app.parts.runs import field_key, runs_of
+from vitruve.app.parts.tabs import open_tab, tabs
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
+from vitruve.app.projects import POSES
 from vitruve.curation.files import MAP_TABLE
 from vitruve.errors import VitruveError
 from vitruve.structures.labels import Labels
 
+_MAPS, _NEW = "Maps", "New map"
 _AS_THEY_ARE = "as they are"
 _RANDOM, _PUBLISHED = "random weights", "published weights"
 _METHODS = ("clusters", "group", "random", "every-nth")
@@ -39,7 +45,7 @@ def show(place: Place) -> None:
     """The page."""
     assert place.project is not None
     maps = {place.name(path): path for path in find_maps(place.project)}
-    shown, new = st.tabs(["Maps", "New map"], key=field_key(place, "map/tab"), on_change="rerun")
+    shown, new = tabs(field_key(place, "map/tab"), (_MAPS, _NEW))
     with shown:
         for job in [job for job in jobs_of(place, "map") if job.state != "done"][:2]:
             show_job(place, job, "map")
@@ -48,9 +54,11 @@ def show(place: Place) -> None:
         else:
             st.info(
                 "No map has been made yet. A map places each labelled animal, object or image near those that look "
-                "like it; make one under **New map**.",
+                "like it.",
                 icon=":material/scatter_plot:",
             )
+            if st.button(_NEW, key=field_key(place, "map/begin"), icon=":material/add:"):
+                open_tab(field_key(place, "map/tab"), _NEW)
     with new:
         _new(place)
 
@@ -133,8 +141,33 @@ def _split(place: Place, labels: Labels, numbers: list[int], key: str) -> None:
         except VitruveError as error:
             show_error(error)
             return
-        st.success(f"Written: {verbatim(place.name(made))}. To train with it, set these two under Settings:")
-        st.code(f"training.split.method: file\ntraining.split.file: {made}", language="yaml")
+        st.session_state[f"{key}/split/made"] = made
+    if f"{key}/split/made" in st.session_state:
+        _made(place, st.session_state[f"{key}/split/made"], key)
+
+
+def _made(place: Place, split: Path, key: str) -> None:
+    """A split that was written, and its way into the settings."""
+    project = place.project
+    assert project is not None
+    if project.kind != POSES:
+        st.success(f"Written: {verbatim(place.name(split))}.")
+        return
+    try:
+        if uses_split(project, split):
+            st.success(f"Trainings take {verbatim(place.name(split))} from now on: {project.config.name} names it.")
+            with st.container(horizontal=True):
+                page_link(place, "train", "Train")
+                page_link(place, "settings", "Settings")
+            return
+        st.success(f"Written: {verbatim(place.name(split))}. Trainings split the labels as before until they are told.")
+        if st.button(
+            f"Train with it: write it to {project.config.name}", key=f"{key}/split/use", icon=":material/tune:"
+        ):
+            use_split(project, split)
+            st.rerun()
+    except VitruveError as error:
+        show_error(error)
 
 
 def _task(place: Place, labels: Labels, numbers: list[int], key: str) -> None:
@@ -170,7 +203,7 @@ def _new(place: Place) -> None:
         return
     key = field_key(place, "map/new")
     runs = {run.name: run for run in runs_of(place, finished=True)}
-    by, most, method, share, name = st.columns(5, vertical_alignment="bottom")
+    by, most, method, share, name = st.columns([1.4, 1.1, 1.1, 1.1, 1], vertical_alignment="bottom")
     network = by.selectbox(
         "What looks alike, by",
         [*runs, _PUBLISHED, _RANDOM],
@@ -197,7 +230,7 @@ def _new(place: Place) -> None:
         with submitting():
             target.mkdir(parents=True)
             submit(place, arguments, title=f"Map {target.name}", kind="map", waits=False)
-        st.rerun()
+        open_tab(field_key(place, "map/tab"), _MAPS)
     show_command(arguments)
 
 

@@ -16,19 +16,20 @@ from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit
 from vitruve.app.parts.labels import choose_labels
 from vitruve.app.parts.runs import choose_run, field_key
 from vitruve.app.parts.stepper import jump, stepper
+from vitruve.app.parts.tabs import open_tab, tabs
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.reviews import OPEN, STATES, decision_of, drawing, find_reviews, table
 from vitruve.errors import VitruveError
+
+_WAITING, _NEW = "Proposals", "Let a network propose"
 
 
 def show(place: Place) -> None:
     """The page."""
     assert place.project is not None
     reviews = {_called(path): path for path in find_reviews(place.project)}
-    waiting, new = st.tabs(
-        ["Proposals", "Let a network propose"], key=field_key(place, "review/tab"), on_change="rerun"
-    )
+    waiting, new = tabs(field_key(place, "review/tab"), (_WAITING, _NEW))
     with waiting:
         for job in [job for job in jobs_of(place, "propose", "send") if job.state != "done"][:2]:
             show_job(place, job, "review")
@@ -37,9 +38,11 @@ def show(place: Place) -> None:
         else:
             st.info(
                 "Nothing waits for a review. A network can look through labels, or through images without any, and "
-                "propose what lacks or is wrong; start that under **Let a network propose**.",
+                "propose what lacks or is wrong.",
                 icon=":material/rate_review:",
             )
+            if st.button(_NEW, key=field_key(place, "review/begin"), icon=":material/add:"):
+                open_tab(field_key(place, "review/tab"), _NEW)
     with new:
         _new(place)
 
@@ -67,6 +70,12 @@ def _chosen(place: Place, reviews: dict[str, Path]) -> None:
         _one(place, pending, found, key, str(wanted))
     with st.expander("All proposals as a table"):
         st.dataframe(table(pending), hide_index=True)
+    if pending.sent is None:
+        show_command(_sending(place, pending), "Command line that sends what was accepted")
+
+
+def _sending(place: Place, pending: Pending) -> list[str]:
+    return ["annotate", "send", place.name(pending.folder), "--apply"]
 
 
 def _summary(place: Place, pending: Pending, key: str) -> None:
@@ -77,7 +86,6 @@ def _summary(place: Place, pending: Pending, key: str) -> None:
         said = f"These went to CVAT as task {pending.sent}." if pending.sent else "All were refused; no task was made."
         st.success(said, icon=":material/task_alt:")
         return
-    arguments = ["annotate", "send", place.name(pending.folder), "--apply"]
     left = states.count(OPEN)
     with st.container(horizontal=True):
         if left:
@@ -89,7 +97,7 @@ def _summary(place: Place, pending: Pending, key: str) -> None:
         sends = len(states) - left - states.count(REJECTED)
         sending = any(job.active for job in jobs_of(place, "send"))
         if st.button(
-            f"Send {sends} to CVAT" if sends else "Close: all refused",
+            f"Send {sends} to CVAT" if sends else "Send to CVAT" if left else "Close: all refused",
             key=f"{key}/send",
             type="primary",
             icon=":material/cloud_upload:",
@@ -97,9 +105,8 @@ def _summary(place: Place, pending: Pending, key: str) -> None:
             help="Once all are decided. The address of the server and the access token are those of the environment "
             "of 'vitruve launch' (VITRUVE_CVAT_URL, CVAT_ACCESS_TOKEN).",
         ):
-            submit(place, arguments, title=f"Send {pending.folder.name}", kind="send", waits=False)
+            submit(place, _sending(place, pending), title=f"Send {pending.folder.name}", kind="send", waits=False)
             st.rerun()
-    show_command(arguments)
 
 
 def _one(place: Place, pending: Pending, found: list[Proposal], key: str, wanted: str) -> None:
@@ -167,6 +174,6 @@ def _new(place: Place) -> None:
     arguments = ["annotate", "propose", str(run.path), str(file.path), *limits, *format, *root, *chosen]
     if st.button("Propose", type="primary", key=f"{key}/start", icon=":material/play_arrow:"):
         submit(place, arguments, title=f"Propose with {run.name}", kind="propose", waits=False)
-        st.rerun()
+        open_tab(field_key(place, "review/tab"), _WAITING)
     st.caption("Nothing is sent: what is proposed waits here for your decision.")
     show_command(arguments)

@@ -10,7 +10,9 @@ import streamlit as st
 from vitruve.app.figures.study import importance_bars, parallel_coordinates, trial_curves
 from vitruve.app.parts.jobs import job_state, jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.links import page_link
+from vitruve.app.parts.live import fragment
 from vitruve.app.parts.search import new_search
+from vitruve.app.parts.tabs import open_tab, tabs
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.parts.theme import is_dark
 from vitruve.app.place import Place
@@ -29,6 +31,9 @@ EVERY = 2.0
 """Seconds between two looks at a search that goes on."""
 
 _QUERY = "study"
+# A bar of tools would lie over names of axes, and there is nothing to zoom into.
+_PLAIN = {"displayModeBar": False}
+_SEARCHES, _NEW = "Searches", "New search"
 _COLUMNS = {
     "seconds": st.column_config.NumberColumn(format="%d s"),
     "learning_rate": st.column_config.NumberColumn(format="%.3g"),
@@ -40,29 +45,44 @@ def show(place: Place) -> None:
     """The page."""
     assert place.project is not None
     studies = {place.name(path): path for path in find_studies(place.project)}
-    shown, begin = st.tabs(["Searches", "New search"], key=f"{_key(place)}/tab", on_change="rerun")
+    shown, begin = tabs(_tab(place), (_SEARCHES, _NEW))
     with shown:
         for job in _starting(place, studies):
             show_job(place, job, _key(place))
         if not studies:
             st.info(
                 "No search has been begun in this project. A search trains one network after the other with other "
-                "settings, each where the best ones so far are promising; begin one under **New search**.",
+                "settings, each where the best ones so far are promising.",
                 icon=":material/manage_search:",
             )
+            if st.button("New search", key=f"{_key(place)}/begin", icon=":material/add:"):
+                open_tab(_tab(place), _NEW)
         else:
             _chosen(place, studies)
     with begin:
-        new_search(place, _key(place))
+        begun = new_search(place, _key(place))
+        if begun:
+            st.session_state[_begun(place)] = begun
+            open_tab(_tab(place), _SEARCHES)
 
 
 def _key(place: Place) -> str:
     return f"study:{place.project.path if place.project else ''}"
 
 
+def _tab(place: Place) -> str:
+    return f"{_key(place)}/tab"
+
+
+def _begun(place: Place) -> str:
+    return f"{_key(place)}/begun"
+
+
 def _chosen(place: Place, studies: dict[str, Path]) -> None:
     names = list(studies)
     field = f"{_key(place)}/chosen"
+    if st.session_state.get(_begun(place)) in names:
+        st.session_state[field] = st.session_state.pop(_begun(place))
     if st.session_state.get(field) not in names:
         asked = st.query_params.get(_QUERY)
         st.session_state[field] = asked if asked in names else names[0]
@@ -80,7 +100,7 @@ def _chosen(place: Place, studies: dict[str, Path]) -> None:
         return
     live = goes_on or state["running"] > 0
     _go_on(place, name, path, state, live)
-    st.fragment(_trials, run_every=EVERY if live else None)(place, path)
+    fragment(_trials, EVERY if live else None)(place, path)
 
 
 def _starting(place: Place, studies: dict[str, Path]) -> list[Job]:
@@ -118,7 +138,7 @@ def _trials(place: Place, path: Path) -> None:
     key = f"{_key(place)}:{path}"
     st.subheader("Settings and objective")
     st.caption("Each line is a trial; drag along an axis to pick those of a range.")
-    st.plotly_chart(parallel_coordinates(state, dark=is_dark()), key=f"{key}/parallel", theme=None)
+    st.plotly_chart(parallel_coordinates(state, dark=is_dark()), key=f"{key}/parallel", theme=None, config=_PLAIN)
     left, right = st.columns([3, 2])
     with left:
         st.subheader("Epochs")
@@ -126,7 +146,7 @@ def _trials(place: Place, path: Path) -> None:
     with right:
         st.subheader("Importances")
         if state["importances"]:
-            st.plotly_chart(importance_bars(state["importances"]), key=f"{key}/shares")
+            st.plotly_chart(importance_bars(state["importances"]), key=f"{key}/shares", config=_PLAIN)
         else:
             st.info("Known from four complete trials on.")
     st.subheader("Trials")
@@ -198,7 +218,7 @@ def _go_on(place: Place, name: str, path: Path, state: dict[str, Any], goes_on: 
     """More trials, and the training of the best."""
     best = StudyFiles(path).best
     key = f"{_key(place)}:{name}"
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center" if goes_on else "bottom"):
         if not goes_on:
             least = max(1, state["done"])
             most = st.number_input(

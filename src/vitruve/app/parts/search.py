@@ -31,12 +31,15 @@ from vitruve.tuning.space import value_at
 _RANGE, _VALUES = "range", "values"
 
 
-def new_search(place: Place, key: str) -> None:
+def new_search(place: Place, key: str) -> str:
     """The form.
 
     Args:
         place: Where; a project must be open.
         key: Of its fields, unique on the page.
+
+    Returns:
+        The folder of the search that was begun just now, relative to the project; empty while none was.
     """
     assert place.project is not None
     files = beginnings(place.project)
@@ -46,7 +49,7 @@ def new_search(place: Place, key: str) -> None:
             "first, and its run's settings can be searched here.",
             icon=":material/info:",
         )
-        return
+        return ""
     name = st.selectbox(
         "Settings to begin with",
         list(files),
@@ -85,8 +88,9 @@ def new_search(place: Place, key: str) -> None:
             arguments = [*arguments[:-1], f"hydra.run.dir={target}"]
             place.workspace.resolve(place.project.path / target).mkdir(parents=True, exist_ok=True)
             submit(place, arguments, title=f"Search {target}", kind="tune", study=target)
-        st.rerun()
+        return target
     show_command(arguments)
+    return ""
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
