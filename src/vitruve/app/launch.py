@@ -113,6 +113,7 @@ def build(workspace: Workspace, entry: Entry, host: str = "127.0.0.1") -> Any:
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
+        "theme.headingFontSizes": ["2rem", "1.5rem", "1.25rem"],
         **{f"theme.{kind}.{key}": value for kind, values in _THEMES.items() for key, value in values.items()},
     }
     config.get_config_options(force_reparse=True, options_from_flags=options)

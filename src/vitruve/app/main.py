@@ -20,20 +20,27 @@ PROJECT = "project"
 
 # Of ours: browsers would be sent elsewhere for one of Streamlit's.
 _ICON = Path(__file__).with_name("assets") / "icon.svg"
+_STYLE = _ICON.with_name("page.css")
+_SIDEBAR = 240
+"""Width in px."""
 _LOG = logging.getLogger("vitruve.app")
 
 
 def main() -> None:
     """Show the app."""
-    st.set_page_config("Vitruve", _ICON, layout="wide", initial_sidebar_state="expanded")
+    st.set_page_config("Vitruve", _ICON, layout="wide", initial_sidebar_state=_SIDEBAR)
+    st.html(_STYLE)
     place = Place(served(), _chosen())
     listed: dict[str, list[st.Page]] = {}
     for page in PAGES:
         if page.needs_project and place.project is None:
             continue
-        listed.setdefault(page.section, []).append(_entry(page, place, first=page is PAGES[0]))
+        listed.setdefault(page.section, []).append(_entry(page, place))
     # The first page stands at the root and nowhere else; people and links look for it under its name as well.
-    listed[PAGES[0].section].append(_entry(PAGES[0], place, hidden=True))
+    first = listed[PAGES[0].section][0]
+    listed[PAGES[0].section].append(
+        st.Page(partial(st.switch_page, first), title=PAGES[0].title, url_path=PAGES[0].name, visibility="hidden")
+    )
     current = st.navigation(listed, expanded=True)
     if place.project is not None:
         # A link leads back to the same project.
@@ -41,15 +48,10 @@ def main() -> None:
     current.run()
 
 
-def _entry(page: Page, place: Place, *, first: bool = False, hidden: bool = False) -> st.Page:
-    return st.Page(
-        partial(_show, page, place),
-        title=page.title,
-        icon=page.icon,
-        url_path="start" if first else page.name,
-        default=first,
-        visibility="hidden" if hidden else "visible",
-    )
+def _entry(page: Page, place: Place) -> st.Page:
+    first = page is PAGES[0]
+    address = "start" if first else page.name
+    return st.Page(partial(_show, page, place), title=page.title, icon=page.icon, url_path=address, default=first)
 
 
 def choose(project: AppProject) -> None:
@@ -86,6 +88,7 @@ def _chosen() -> AppProject | None:
         index=None if current is None else known.index(current),
         format_func=lambda item: item.name if _alone(item, known) else workspace.name(item.path),
         placeholder="Choose a project",
+        label_visibility="collapsed",
     )
     if picked is not None:
         st.session_state[PROJECT] = str(picked.path)
