@@ -278,11 +278,18 @@ class RunFiles:
         atomic_write(self.metrics, text.getvalue())
 
     def read_metrics(self) -> list[dict[str, str]]:
-        """The rows of ``metrics.csv``; none when there is no such file yet."""
+        """The rows of ``metrics.csv``; none when there is no such file yet.
+
+        Raises:
+            RunError: It is damaged.
+        """
         if not self.metrics.is_file():
             return []
-        with self.metrics.open(newline="") as stream:
-            return list(csv.DictReader(stream))
+        try:
+            with self.metrics.open(encoding="utf-8", newline="") as stream:
+                return list(csv.DictReader(stream))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise RunError(f"{self.metrics}: not a table ({error}); copy the run again") from error
 
 
 def status(run: str | Path) -> Status:

@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 import vitruve
@@ -31,6 +33,14 @@ QUICK = {
     "training": {"max_epochs": 2, "train_batch_size": 4, "backbone_pretrained": False, "device": "cpu"},
 }
 """Settings with which a training is over in seconds."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _components() -> Iterator[None]:
+    """Streamlit looks for components in all packages once, not anew for each page without a browser: half its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -168,12 +178,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     import time
 
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 120
     while time.monotonic() < limit and process.poll() is None:
         for line in log.read_text().splitlines():
             if line.startswith("app: "):
                 return line.removeprefix("app: ")
         time.sleep(0.05)
+    process.kill()
     raise AssertionError(f"the app did not start: {log.read_text()}")
 
 

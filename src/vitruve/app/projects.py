@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitruve.app.workspace import Workspace
@@ -16,9 +17,18 @@ CONFIG = "config.yaml"
 POSES, RIG = "poses", "rig"
 """One network from images to poses or boxes; or the three networks of several calibrated cameras, from images to mm."""
 
+MADE = (
+    *("outputs", "multirun", "models", "logs", "predictions", "visualization", "analysis", "pretrained"),
+    *("maps", "auto_annotation"),
+)
+"""Folders of a project for what verbs make."""
+
 _DEPTH = 3
 _SKIPPED = ("labeled-data", "videos", "node_modules", "models", "logs", "predictions", "outputs", "multirun")
 _RUN_DEPTH = 5
+# What is read of a run, of a map or of a prediction lies no deeper; checkpoints are not read here.
+_READ_DEPTH = 2
+_UNREAD = (".safetensors", ".pt", ".ckpt")
 
 
 @dataclass(frozen=True)
@@ -61,10 +71,12 @@ class AppProject:
     Attributes:
         path: Its folder.
         kind: :data:`POSES` or :data:`RIG`.
+        workspace: What may be read and written; None for everything.
     """
 
     path: Path
     kind: str
+    workspace: Workspace | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -75,6 +87,18 @@ class AppProject:
     def config(self) -> Path:
         """Its settings."""
         return self.path / CONFIG
+
+    @property
+    def changed(self) -> int:
+        """Another number when its settings have changed.
+
+        Raises:
+            InputError: They are gone.
+        """
+        try:
+            return self.config.stat().st_mtime_ns
+        except OSError as error:
+            raise InputError(f"{self.config}: cannot be read ({error.strerror}); choose another project") from error
 
     @property
     def rig(self) -> Project:
@@ -89,7 +113,7 @@ class AppProject:
                 found += [RunEntry(run, f"{stage}/{run.name}", str(stage)) for run in self.rig.runs(stage)]
         else:
             found = [RunEntry(run, run.relative_to(self.path).as_posix()) for run in _runs_below(self.path, _RUN_DEPTH)]
-        return sorted(found, key=lambda run: _age(run.path), reverse=True)
+        return sorted((run for run in found if self.holds(run.path)), key=lambda run: _age(run.path), reverse=True)
 
     def new_run(self, name: str) -> Path:
         """A folder for the next run.
@@ -105,6 +129,29 @@ class AppProject:
             path, number = self.path / "outputs" / f"{name}_{number}", number + 1
         return path
 
+    def check_written(self) -> None:
+        """Make sure that what verbs write for this project stays in the workspace.
+
+        Raises:
+            InputError: A link leads one of their folders out of it.
+        """
+        if self.workspace is not None:
+            for name in MADE:
+                self.workspace.resolve(self.path / name)
+
+    def holds(self, folder: Path) -> bool:
+        """Whether a file or folder of the project may be read, with what lies in it.
+
+        Args:
+            folder: Within the project.
+
+        Returns:
+            False if it, or a link in it, leads out of the workspace.
+        """
+        return self.workspace is None or (
+            self.workspace.holds(folder) and not _leads_out(folder, self.workspace, _READ_DEPTH)
+        )
+
 
 def find_projects(workspace: Workspace) -> list[AppProject]:
     """The projects of a workspace, by their names.
@@ -115,8 +162,9 @@ def find_projects(workspace: Workspace) -> list[AppProject]:
     Returns:
         The projects.
     """
-    found = {project.path: project for root in workspace.roots for project in _below(root, _DEPTH)}
-    return sorted((each for each in found.values() if workspace.holds(each.path)), key=lambda each: each.name.lower())
+    found = {path: kind for root in workspace.roots for path, kind in _below(root, _DEPTH)}
+    held = [AppProject(path, kind, workspace) for path, kind in found.items() if workspace.holds(path / CONFIG)]
+    return sorted(held, key=lambda each: each.name.lower())
 
 
 def open_project(workspace: Workspace, path: str | Path) -> AppProject:
@@ -134,9 +182,9 @@ def open_project(workspace: Workspace, path: str | Path) -> AppProject:
     """
     folder = workspace.existing(path, "folder")
     kind = _kind(folder)
-    if kind is None:
+    if kind is None or not workspace.holds(folder / CONFIG):
         raise InputError(f"{folder}: no project: it has no {CONFIG} with settings of Vitruve")
-    return AppProject(folder, kind)
+    return AppProject(folder, kind, workspace)
 
 
 def _kind(folder: Path) -> str | None:
@@ -153,10 +201,10 @@ def _kind(folder: Path) -> str | None:
     return POSES if {"data", "model", "training"} & set(settings) else None
 
 
-def _below(folder: Path, depth: int) -> Iterator[AppProject]:
+def _below(folder: Path, depth: int) -> Iterator[tuple[Path, str]]:
     kind = _kind(folder)
     if kind is not None:
-        yield AppProject(folder, kind)
+        yield folder, kind
     if depth:
         for path in _folders(folder):
             if path.name not in _SKIPPED:
@@ -169,6 +217,22 @@ def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
             yield path
         elif depth and path.name not in ("labeled-data", "videos", "trials"):
             yield from _runs_below(path, depth - 1)
+
+
+def _leads_out(folder: Path, workspace: Workspace, depth: int) -> bool:
+    """Whether a link in a folder leads out of the workspace."""
+    try:
+        with os.scandir(folder) as entries:
+            found = list(entries)
+    except OSError:
+        return False
+    for entry in found:
+        if entry.is_symlink():
+            if not entry.name.endswith(_UNREAD) and not workspace.holds(entry.path):
+                return True
+        elif depth and entry.is_dir() and _leads_out(Path(entry.path), workspace, depth - 1):
+            return True
+    return False
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from vitruve.app.projects import CONFIG, AppProject
+from vitruve.app.projects import CONFIG, MADE, AppProject
 from vitruve.app.workspace import Workspace
 from vitruve.errors import InputError
 from vitruve.media.images import IMAGE_SUFFIXES, image_size
@@ -18,8 +18,6 @@ MOST = 1000
 """Sources that are listed."""
 
 _MOST_FOLDERS = 20_000
-# Of a project: what its networks have made, not what they are asked about.
-_MADE = ("outputs", "multirun", "models", "logs", "predictions", "visualization", "analysis", "pretrained")
 
 
 class Kind(StrEnum):
@@ -164,6 +162,7 @@ def _folders(root: Path, seen: set[Path]) -> Iterator[tuple[Path, list[Path]]]:
             continue
         inner = [path for path in entries if path.is_dir() and not path.is_symlink()]
         if CONFIG in names:
-            inner = [path for path in inner if path.name not in _MADE]
+            # What its networks have made is not what they are asked about.
+            inner = [path for path in inner if path.name not in MADE]
         waiting += sorted(inner, key=natural_key, reverse=True)
         yield folder, [path for path in entries if path.is_file() and not path.is_symlink()]

@@ -234,6 +234,9 @@ def outcome(directory: Path) -> list[str]:
         Mean and median error of each split, those first that the network did not learn from, average precision or
         accuracy likewise, and where report and predictions lie; only what is there. Of a network in space, first the
         error in space: the others are those of its keypoints in the images.
+
+    Raises:
+        InputError: A table is damaged.
     """
     run = RunFiles(directory)
     summary, page = run.evaluation / "summary.csv", run.evaluation / "report.html"
@@ -242,11 +245,11 @@ def outcome(directory: Path) -> list[str]:
     lines = [] if space is None else [f"mean error in space: {space}"]
     where = "" if space is None else " in the images"
     if summary.is_file():
-        rows = pd.read_csv(summary).set_index("split")
+        rows = _of_splits(summary, "mean_error_px", "median_error_px")
         order = [name for name in ("test", "validation", "train") if name in rows.index]
         errors = [
             f"{name} {mean:.2f} px (median {median:.2f})"
-            for name, mean, median in rows.loc[order, ["mean_error_px", "median_error_px"]].itertuples()
+            for name, mean, median in rows.loc[order].itertuples()
             if mean == mean
         ]
         lines += [f"mean error{where}: {', '.join(errors)}"] if errors else []
@@ -258,11 +261,20 @@ def outcome(directory: Path) -> list[str]:
     return lines + [f"{kind}: {file}" for kind, file in named if file.is_file()]
 
 
+def _of_splits(table: Path, *columns: str) -> pd.DataFrame:
+    """Figures of a table of an evaluation, by split."""
+    try:
+        return pd.read_csv(table).set_index("split")[list(columns)].astype(float)
+    except (OSError, ValueError, KeyError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise InputError(f"{table}: not a table of an evaluation ({said}); evaluate the run again") from error
+
+
 def _by_split(table: Path, column: str, text: str) -> list[str]:
     """One line with a figure of each split, those first that the network did not learn from; none without a table."""
     if not table.is_file():
         return []
-    figures = pd.read_csv(table).set_index("split")[column].dropna()
+    figures = _of_splits(table, column)[column].dropna()
     said = [f"{name} {figures[name]:.3g}" for name in ("test", "validation", "train") if name in figures]
     return [text.format(", ".join(said))] if said else []
 

@@ -14,7 +14,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from vitruve.errors import ConfigError
+from vitruve.errors import ConfigError, InputError
 from vitruve.run import process_runs
 from vitruve.tuning.objective import Direction
 from vitruve.tuning.space import Space
@@ -87,8 +87,15 @@ class SharedStudy:
             )
 
     def trials(self) -> list[FrozenTrial]:
-        """All trials, as they stand; not to be changed."""
-        return list(self._storage.get_all_trials(self._id, deepcopy=False))
+        """All trials, as they stand; not to be changed.
+
+        Raises:
+            InputError: The file that keeps them is gone.
+        """
+        try:
+            return list(self._storage.get_all_trials(self._id, deepcopy=False))
+        except OSError as error:
+            raise InputError(f"{error.filename}: cannot be read ({error.strerror}); begin another search") from error
 
     def begin(self, trial: FrozenTrial | optuna.Trial, run: Path) -> None:
         """Say who carries a trial out, and where."""

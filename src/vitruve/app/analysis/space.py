@@ -65,6 +65,7 @@ def find_analyses(project: AppProject) -> list[Path]:
     """
     parents = [project.path / FOLDER, *(run.path / FOLDER for run in project.runs())]
     found = [file.parent for parent in parents for file in parent.glob(f"*/points_{TRUTH}.csv")]
+    found = [folder for folder in found if project.holds(folder)]
     return sorted(found, key=lambda folder: (folder / f"points_{TRUTH}.csv").stat().st_mtime, reverse=True)
 
 

@@ -20,7 +20,7 @@ from vitruve.errors import RunError
 from vitruve.jobs import Job
 from vitruve.jobs.job import DONE, FAILED, LOST, QUEUED, RUNNING, STOPPED
 
-EVERY = 1.0
+EVERY = 2.0
 """Seconds between two looks at a job that is active."""
 
 _LOOKS = {
@@ -63,8 +63,11 @@ def submit(
 
     Raises:
         RunError: Its process could not be started.
+        InputError: A link leads what it would write out of the workspace.
     """
     project = place.project
+    if project is not None:
+        project.check_written()
     of_project = {} if project is None else {"project": str(project.path)}
     where = folder or (place.workspace.home if project is None else project.path)
     job = place.jobs.submit(arguments, where, title=title, about={**about, **of_project, "kind": kind}, waits=waits)

@@ -28,7 +28,7 @@ def poses_form(place: Place) -> None:
     """
     project = place.project
     assert project is not None
-    settings = _settings(str(project.config), project.config.stat().st_mtime_ns, ())
+    settings = _settings(str(project.config), project.changed, ())
     if isinstance(settings, str):
         show_error(settings)
         return
@@ -86,7 +86,7 @@ def poses_form(place: Place) -> None:
     except VitruveError as error:
         show_error(error)
         return
-    made = _settings(str(project.config), project.config.stat().st_mtime_ns, tuple(training.overrides))
+    made = _settings(str(project.config), project.changed, tuple(training.overrides))
     if isinstance(made, str):
         show_error(made)
         return

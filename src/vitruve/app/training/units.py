@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vitruve.algorithms import registry
+from vitruve.config.yaml_edit import value_at
 from vitruve.config.yaml_file import read_yaml
 from vitruve.errors import VitruveError
 from vitruve.run import RunFiles
@@ -30,5 +31,5 @@ def error_unit(run: Path) -> str:
 
 @lru_cache(256)
 def _unit(config: Path, changed: int) -> str:
-    model = read_yaml(config).get("model") or {}
-    return "mm" if registry.get(str(model.get("model_type", ""))).needs.truth_3d else "px"
+    name = value_at(read_yaml(config), "model.model_type", "")
+    return "mm" if registry.get(str(name)).needs.truth_3d else "px"

@@ -134,4 +134,8 @@ def drawn_videos(project: AppProject) -> list[Path]:
     for run in project.runs():
         found += [path for path in run.files.video_predictions.glob("**/labeled_videos/*") if is_video(path)]
     found += [path for path in project.path.glob("predictions/*/*/videos/*") if is_video(path)]
-    return sorted((path for path in found if path.is_file()), key=lambda path: path.stat().st_mtime, reverse=True)
+    return sorted(
+        (path for path in found if path.is_file() and project.holds(path)),
+        key=lambda path: path.stat().st_mtime,
+        reverse=True,
+    )

@@ -142,7 +142,9 @@ def find_tables(project: AppProject) -> list[VideoTable]:
         The tables, those of the newest run first.
     """
     found = [table for run in project.runs() for table in _of_run(run)]
-    return [*_of_folders(project.path / "predictions"), *found] if project.kind == RIG else found
+    if project.kind != RIG:
+        return found
+    return [each for each in _of_folders(project.path / "predictions") if project.holds(each.path.parent)] + found
 
 
 def by_video(tables: Sequence[VideoTable]) -> dict[tuple[str, int], list[VideoTable]]:
