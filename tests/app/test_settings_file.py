@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from vitruve.app.settings_file import (
     save_settings,
     schema,
 )
-from vitruve.config.compose import compose
+from vitruve.config.compose import compose, examine_text
 from vitruve.config.table import fields_of
 from vitruve.errors import ConfigError, InputError
 from vitruve.project.config_file import ProjectConfig
@@ -90,7 +91,7 @@ def test_files_that_are_no_settings(tmp_path: Path) -> None:
         ("model_type: heatmap", "model_type: heatmaps", r"did you mean 'heatmap'"),
         ("imgaug: dlc", "imgaug: [", r"config\.yaml:\d+: not valid YAML"),
         ("max_epochs: 44", "max_epochs: ${nothing.there}", r"nothing"),
-        ("data:", "defaults: [other]\ndata:", r"puts several files together"),
+        ("data:", "defaults: [other]\ndata:", r"other"),
     ],
 )
 def test_what_is_wrong_is_said_as_training_says_it(place: Place, old: str, new: str, said: str) -> None:
@@ -120,6 +121,22 @@ def test_paths_of_a_file_whose_folder_is_yet_to_be_made(place: Place) -> None:
     assert place.project is not None
     text = "data: {data_dir: ../mouse, csv_file: CollectedData.csv}\n"
     assert check(POSES, text, place.workspace.home / "later" / "config.yaml").error == ""
+
+
+def test_settings_in_several_files_are_read_as_training_reads_them(place: Place) -> None:
+    assert place.project is not None
+    config = place.project.config
+    moved = Path(shutil.copytree(config.parent, config.parent.parent / "it's here")) / config.name
+    (moved.parent / "model").mkdir()
+    (moved.parent / "model" / "small.yaml").write_text("backbone: resnet34\n")
+    text = "defaults: [_self_, model: small]\n" + moved.read_text()
+    made, _ = examine_text(text, moved)
+    assert made.model.backbone == "resnet34" and check(POSES, text, moved).error == ""
+    moved.write_text(text)
+    assert compose(str(moved), quiet=True).config == made
+    (moved.parent / "model" / "small.yaml").write_text("backbone: 3\n")
+    assert "backbone" in check(POSES, text, moved).error
+    assert "huge" in check(POSES, text.replace("model: small", "model: huge"), moved).error
 
 
 def test_settings_of_a_rig(tmp_path: Path) -> None:

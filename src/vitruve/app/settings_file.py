@@ -240,7 +240,10 @@ def diff(before: str, after: str) -> str:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """No other process of this machine replaces the file meanwhile, as far as it asks."""
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise InputError(f"{path.parent}: cannot be written ({error.strerror})") from error
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         yield

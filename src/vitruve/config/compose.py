@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -156,7 +157,7 @@ def compose_sweep(
 
 
 def examine_text(text: str, path: Path) -> tuple[Config, Remarks]:
-    """Check settings before they are written to a file. Hydra, whose state all threads share, takes no part in it.
+    """Check settings before they are written to a file.
 
     Args:
         text: YAML, as the file would hold it.
@@ -166,16 +167,26 @@ def examine_text(text: str, path: Path) -> tuple[Config, Remarks]:
         The settings that a training with this file would have, and what there is to say of them.
 
     Raises:
-        ConfigError: The text is not YAML, a setting is wrong, or other files belong to it (``defaults``).
+        ConfigError: The text is not YAML, a setting is wrong, or a file that it names (``defaults``) is not there.
     """
     values = parse_yaml(text, path)
     if "defaults" in values:
-        raise ConfigError(f"{path.name}: defaults: puts several files together; check it with: vitruve train {path}")
+        return _examine_several(text, path)
     try:
         return _settings(OmegaConf.create(values), path, ())
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if getattr(error, "full_key", None) else ""
         raise ConfigError(f"{path.name}: {key}{_first_line(error)}; check the spelling") from error
+
+
+def _examine_several(text: str, path: Path) -> tuple[Config, Remarks]:
+    """Check settings that other files belong to, which lie beside the file that the text is for."""
+    beside = str(path.absolute().parent).replace("\\", "\\\\").replace("'", "\\'")
+    with tempfile.TemporaryDirectory() as folder:
+        first = Path(folder) / path.name
+        first.write_text(text, encoding="utf-8")
+        with _hydra(first, _parse([f"hydra.searchpath=['file://{beside}']"])) as composed:
+            return _settings(composed, path, ())
 
 
 def overridden(overrides: Sequence[str]) -> dict[str, str]:

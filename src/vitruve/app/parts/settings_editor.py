@@ -86,6 +86,12 @@ def settings_editor(draft: Draft, key: str) -> Checked:
         except ConfigError:
             st.info("The text is no YAML just now, so there is no form of it: mend it under YAML.")
             return found
+        if "defaults" in values:
+            st.info(
+                "This file puts several together, by the names under `defaults`. What only those set is at its usual "
+                "value in the form; what is changed here goes into this file.",
+                icon=":material/account_tree:",
+            )
         _other(draft, values, str(view), key)
     for remark in found.remarks:
         st.caption(f":material/info: {verbatim(remark)}")
