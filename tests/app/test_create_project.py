@@ -68,6 +68,9 @@ def test_a_project_of_cameras_is_derived_changed_and_made(tmp_path: Path) -> Non
     test = button(test, "Derive").click().run()
     assert not test.error and not (tmp_path / "home" / "hands").exists()
     assert any("98 of 100 animals extend over at most" in each.value for each in test.caption)
+    # In the order in which the networks are trained.
+    proposed = [each.label for each in test.number_input if each.label.startswith(("IMAGE", "BOUNDING", "NUM_EPOCHS"))]
+    assert proposed == ["IMAGE_SIZE", "NUM_EPOCHS", "BOUNDING_BOX_SIZE", "NUM_EPOCHS", "NUM_EPOCHS"]
     size = next(each for each in test.number_input if each.label.startswith("BOUNDING"))
     test = size.set_value(100).run()
     assert "must be a multiple of 64" in test.error[0].value

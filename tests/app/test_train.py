@@ -242,6 +242,8 @@ def test_all_networks_of_a_rig_are_one_job(rig: Place, submitted: Submitted) -> 
     for stage, count in (("CenterDetect", 2), ("KeypointDetect", 3), ("HybridNet", 4)):
         next(each for each in test.number_input if f"epochs:{stage}" in each.key).set_value(count)
     field(test, "finetune").set_value(True).run()
+    # All of HybridNet once more is as many epochs again.
+    assert "all networks, 13 epochs" in field(test, "start").label
     field(test, "start").click().run()
     assert not test.exception
     [job] = submitted

@@ -116,14 +116,15 @@ def plan_rig(workspace: Workspace, path: Path, dataset: str, images: str = "") -
     flat = workspace.existing(images, "folder") if images.strip() else None
     made = plan_project(path, in_space, flat)
     crop, cube, config = made.crop, made.cube, made.config
-    reasons = {"KEYPOINTDETECT.BOUNDING_BOX_SIZE": crop.reason}
+    batches = next((line.partition(": ")[2] for line in made.reasons if line.startswith("BATCH_SIZE")), "") or "usual"
+    # In the order in which the networks are trained, and are shown.
+    reasons = {"CENTERDETECT.IMAGE_SIZE": "usual: the animal need only be found"}
+    reasons |= {f"CENTERDETECT.{name}": batches for name in ("BATCH_SIZE", "NUM_EPOCHS")}
+    reasons["KEYPOINTDETECT.BOUNDING_BOX_SIZE"] = crop.reason
+    reasons |= {f"KEYPOINTDETECT.{name}": batches for name in ("BATCH_SIZE", "NUM_EPOCHS")}
     if cube is not None:
         reasons |= {"HYBRIDNET.ROI_CUBE_SIZE": cube.reason, "HYBRIDNET.GRID_SPACING": "with the size of the cube"}
-    batches = next((line.partition(": ")[2] for line in made.reasons if line.startswith("BATCH_SIZE")), "")
-    for section in ("CENTERDETECT", "KEYPOINTDETECT"):
-        reasons |= {f"{section}.{name}": batches or "usual" for name in ("BATCH_SIZE", "NUM_EPOCHS")}
-    reasons["HYBRIDNET.NUM_EPOCHS"] = batches or "usual"
-    reasons["CENTERDETECT.IMAGE_SIZE"] = "usual: the animal need only be found"
+        reasons["HYBRIDNET.NUM_EPOCHS"] = batches
     facts = [f"{len(config.KEYPOINT_NAMES)} keypoints: {', '.join(config.KEYPOINT_NAMES)}"]
     if config.HYBRIDNET.NUM_CAMERAS is not None:
         facts.append(f"{config.HYBRIDNET.NUM_CAMERAS} calibrated cameras")

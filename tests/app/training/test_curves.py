@@ -69,7 +69,8 @@ def test_figures_show_each_point_once_and_name_their_axes() -> None:
     assert losses.layout.yaxis.type == "log" and losses.layout.xaxis.title.text == "epochs done"
     errors = error_figure(curves)
     assert errors.layout.yaxis.title.text == "validation error (mm)"
-    assert (list(errors.data[1].x), list(errors.data[1].y), errors.data[1].name) == ([3], [8.0], "best: 8 in epoch 3")
+    best = errors.data[1]
+    assert (list(best.x), list(best.y), best.name) == ([3], [8.0], "best: 8 mm in epoch 3")
 
 
 def test_figures_of_nothing_are_empty() -> None:

@@ -41,6 +41,16 @@ def test_networks_one_after_the_other_are_one_whole_of_epochs() -> None:
     assert found.text == "KeypointDetect (2 of 3): epoch 4 of 30" and found.seconds_left is None
 
 
+def test_time_that_is_left_is_said_of_the_network_at_hand_where_others_follow() -> None:
+    now = status("TRAINING", 3, 30, left=90.0)
+    found = progress_of([step("KeypointDetect", 30, now), step("HybridNet", 50)], 1000.0)
+    assert found is not None and found.seconds_left is None
+    assert found.text == "KeypointDetect (1 of 2): epoch 4 of 30; 1 min 30 s left of this network"
+    done = status("COMPLETED", 20, 20, alive=False)
+    last = progress_of([step("CenterDetect", 20, done), step("KeypointDetect", 30, now)], 1000.0)
+    assert last is not None and (last.text, last.seconds_left) == ("KeypointDetect (2 of 2): epoch 4 of 30", 90.0)
+
+
 @pytest.mark.parametrize(
     ("now", "text", "share"),
     [

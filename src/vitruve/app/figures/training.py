@@ -43,14 +43,14 @@ def error_figure(curves: Curves) -> go.Figure:
     figure = go.Figure()
     column = curves.error or "val_pixel_error"
     _line(figure, curves, column, "validation", _VALIDATION)
-    best = curves.best(column)
+    best, unit = curves.best(column), curves.unit if column == "val_pixel_error" else "%"
     if best is not None:
         figure.add_scatter(
             x=[best[0]],
             y=[best[1]],
             mode="markers",
             marker={"size": 11, "symbol": "star", "color": "#e69f00"},
-            name=f"best: {best[1]:.3g} in epoch {best[0]}",
+            name=f"best: {best[1]:.3g} {unit} in epoch {best[0]}",
             hoverinfo="skip",
         )
     title = f"validation error ({curves.unit})" if column == "val_pixel_error" else f"validation {ERRORS[column]}"

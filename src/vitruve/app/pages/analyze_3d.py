@@ -76,7 +76,12 @@ def show(place: Place) -> None:
     names = {place.name(folder): folder for folder in found}
     first, second = st.columns([3, 2])
     folders = first.multiselect(
-        "Analyses", list(names), list(names)[:_OPEN], key=field_key(place, "analyze_3d:analyses"), format_func=_short
+        "Analyses",
+        list(names),
+        list(names)[:_OPEN],
+        key=field_key(place, "analyze_3d:analyses"),
+        format_func=_short,
+        wrap=True,
     )
     if not folders:
         st.info("Choose above which analyses are compared.")
@@ -84,7 +89,7 @@ def show(place: Place) -> None:
     methods = methods_of({_short(name): names[name] for name in folders})
     known = list(dict.fromkeys(name for each in methods for name in each.report.skeleton.names))
     keypoints = second.multiselect(
-        "Keypoints", known, key=field_key(place, "analyze_3d:keypoints"), placeholder="All keypoints"
+        "Keypoints", known, key=field_key(place, "analyze_3d:keypoints"), placeholder="All keypoints", wrap=True
     )
     _figures(place, methods, keypoints)
 
@@ -292,7 +297,11 @@ def _form(place: Place, runs: list[RunEntry]) -> None:
         return
     fourth, fifth = st.columns([3, 1], vertical_alignment="bottom")
     cameras = fourth.multiselect(
-        "Cameras that the run may see", views, key=field_key(place, "analyze_3d:cameras"), placeholder="All cameras"
+        "Cameras that the run may see",
+        views,
+        key=field_key(place, "analyze_3d:cameras"),
+        placeholder="All cameras",
+        wrap=True,
     )
     every = fifth.toggle("Also with fewer", key=field_key(place, "analyze_3d:every"), help="With 2, 3, ... cameras.")
     few = len(cameras) == 1

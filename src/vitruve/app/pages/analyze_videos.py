@@ -67,6 +67,7 @@ def show(place: Place) -> None:
         list(tables)[:_FIRST_RUNS],
         key=field_key(place, f"analyze_videos:tables:{video}"),
         placeholder="Choose one or several",
+        wrap=True,
     )
     traces: dict[str, Traces] = {}
     for name in chosen:
@@ -128,6 +129,7 @@ def _over_time(
         options[:_FIRST_ROWS],
         key=field_key(place, "analyze_videos:values"),
         format_func=lambda name: "Disagreement of these runs" if name == DISAGREEMENT else kinds[name].title,
+        wrap=True,
     )
     if not rows:
         st.info("Choose above what is drawn.")

@@ -11,7 +11,7 @@ from vitruve.app.parts.links import page_link
 from vitruve.app.parts.player import player
 from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.text import code, show_error, verbatim
-from vitruve.app.parts.traces import traces_of, video_tables
+from vitruve.app.parts.traces import maker_name, traces_of, video_tables
 from vitruve.app.place import Place
 from vitruve.app.projects import AppProject
 from vitruve.app.videos.creation import ALL, Drawing, drawn_videos, new_folder, of_cameras, of_videos
@@ -48,7 +48,7 @@ def _form(place: Place, project: AppProject, tables: list[VideoTable]) -> None:
         "Predicted by",
         makers,
         key=field_key(place, "create_video:by"),
-        format_func=lambda each: f"{each[0]} (in space)" if each[1] == 3 else each[0],
+        format_func=_maker,
     )
     own = [table for table in tables if (table.made_by, table.dims) == maker]
     try:
@@ -89,6 +89,7 @@ def _videos(place: Place, project: AppProject, tables: list[VideoTable]) -> dict
         list(named),
         list(named),
         key=field_key(place, f"create_video:videos:{tables[0].made_by}"),
+        wrap=True,
         help="One a camera, where several cameras have seen the same.",
     )
     found: dict[VideoTable, Path] = {}
@@ -110,7 +111,12 @@ def _cameras(place: Place, project: AppProject, table: VideoTable) -> list[str]:
     if not files:
         raise InputError(f"The recording {table.video} is not in the folders of this app any more: put it back.")
     key = field_key(place, f"create_video:cameras:{table.path}")
-    return st.multiselect("Cameras", list(files), list(files), key=key)
+    return st.multiselect("Cameras", list(files), list(files), key=key, wrap=True)
+
+
+def _maker(maker: tuple[str, int]) -> str:
+    short, dims = maker_name(maker[0]), maker[1]
+    return f"{short} (in space)" if dims == 3 and not short.startswith("3D") else short
 
 
 def _drawing(place: Place, traces: list[Traces]) -> Drawing:

@@ -75,6 +75,7 @@ def _filters(place: Place, labels: Labels, key: str) -> tuple[str | None, list[i
             labels.view_names,
             key=field_key(place, f"labels_2d_views:{key}"),
             placeholder="All cameras",
+            wrap=True,
         )
         views = [labels.view_names.index(name) for name in names] or None
     return session, views

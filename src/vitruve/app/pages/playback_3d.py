@@ -43,6 +43,7 @@ def show(place: Place) -> None:
             list(videos),
             list(videos)[:_SHOWN_AT_FIRST],
             key=field_key(place, f"playback_cameras:{table.path}"),
+            wrap=True,
             placeholder="The skeleton alone" if videos else "The videos are not in the folders of this app",
             disabled=not videos,
             help="Videos that are shown beside the skeleton, with its points as the cameras see them. With many, "

@@ -12,7 +12,7 @@ from vitruve.app.parts.links import page_link
 from vitruve.app.parts.live import live
 from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.text import verbatim
-from vitruve.app.parts.traces import choose_video, jump, traces_of, video_with_traces
+from vitruve.app.parts.traces import choose_video, jump, maker_name, traces_of, video_with_traces
 from vitruve.app.place import Place
 from vitruve.app.videos.lines import drawn, kinds_of, peaks, series_of
 from vitruve.app.videos.tables import LIKELIHOOD, Trace, Traces, VideoTable, labelled, points_in_video, videos_for
@@ -148,7 +148,9 @@ def _several(place: Place, label: str, options: list[str], query: str, key: str,
         st.session_state[field] = asked or options[:first]
     elif not set(st.session_state[field]) <= set(options):
         st.session_state[field] = [name for name in st.session_state[field] if name in options]
-    chosen = st.multiselect(label, options, key=field, placeholder="Choose one or several")
+    chosen = st.multiselect(
+        label, options, key=field, format_func=maker_name, placeholder="Choose one or several", wrap=True
+    )
     st.query_params[query] = chosen
     return chosen
 

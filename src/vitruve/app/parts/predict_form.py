@@ -207,7 +207,7 @@ def _cameras(project: Project, source: Source | None, key: Callable[[str], str])
             f"{source.path}: {len(names)} of its videos are of calibrated cameras; two are needed. A video is named "
             "after its camera, such as Camera_1.mp4"
         )
-    chosen = st.multiselect("Cameras", names, default=names, key=key(f"cameras:{source.path}:{dataset}"))
+    chosen = st.multiselect("Cameras", names, default=names, key=key(f"cameras:{source.path}:{dataset}"), wrap=True)
     if len(chosen) < 2:
         raise InputError("Cameras: points in space need two or more")
     return dataset, () if len(chosen) == len(names) else tuple(chosen)

@@ -98,7 +98,8 @@ def choose_runs(
         st.session_state[field] = asked or list(known)[:first]
     elif not set(st.session_state[field]) <= set(known):
         st.session_state[field] = [name for name in st.session_state[field] if name in known]
-    chosen = st.multiselect(label, list(known), key=field, format_func=lambda name: run_label(known[name]), help=help)
+    names = {name: run_label(run) for name, run in known.items()}
+    chosen = st.multiselect(label, list(known), key=field, format_func=names.__getitem__, help=help, wrap=True)
     if address:
         st.query_params[_QUERY] = chosen
     return [known[name] for name in chosen]

@@ -21,6 +21,18 @@ _WIDEST = 1280
 _LISTED_SECONDS = 3.0
 
 
+def maker_name(maker: str) -> str:
+    """Who made a table, for narrow fields: without the word that folders of predictions begin with.
+
+    Args:
+        maker: As tables have it.
+
+    Returns:
+        Such as ``3D_20260101-120000``.
+    """
+    return maker.removeprefix("Predictions_")
+
+
 def video_with_traces(
     place: Place, key: str, drawn: Mapping[str, Any], video: Path | None, frame: int = 0, recording: str = ""
 ) -> int:

@@ -82,7 +82,8 @@ def rig_form(place: Place) -> None:
         show_error(error)
         return
     waiting = any(job.active and job.waits for job in place.jobs.all())
-    total = sum(epochs.values())
+    again = epochs[Stage.HYBRID.short] if what == ALL and training.finetune else 0
+    total = sum(epochs.values()) + again
     networks = "all networks" if what == ALL else str(chosen[0])
     if st.button(
         f"{'Queue' if waiting else 'Train'} {networks}, {total} epochs",

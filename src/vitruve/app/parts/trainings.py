@@ -16,7 +16,7 @@ from vitruve.app.place import Place
 from vitruve.app.projects import RunEntry
 from vitruve.app.training.command import go_on_with
 from vitruve.app.training.curves import read_curves
-from vitruve.app.training.progress import COMPLETED, Step, about_steps, progress_of, run_status, steps_of
+from vitruve.app.training.progress import COMPLETED, FAILED, Step, about_steps, progress_of, run_status, steps_of
 from vitruve.app.training.units import error_unit
 from vitruve.errors import VitruveError
 from vitruve.jobs import Job
@@ -148,9 +148,9 @@ def _elsewhere_now(place: Place, run: RunEntry, was_running: bool) -> None:
             show_curves(run.path, f"train:{run.name}")
             return
         arguments = go_on_with(place.project.path, run.stage, run.path)
-        st.caption(
-            f"{status.status.lower()} after {status.completed} of {status.total} epochs. {verbatim(status.message)}"
-        )
+        # Of one that was stopped the message says how to go on in a terminal.
+        why = verbatim(status.message) if status.status == FAILED else ""
+        st.caption(f"{status.status.capitalize()} after {status.completed} of {status.total} epochs. {why}")
         if st.button("Go on", key=f"train:on:{run.path}", icon=":material/resume:", help=code(command_line(arguments))):
             with submitting():
                 steps = [Step(run.path, status.total)]

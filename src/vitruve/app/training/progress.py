@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
-from vitruve.app.progress import Standing
+from vitruve.app.progress import Standing, duration
 from vitruve.errors import RunError
 from vitruve.jobs import Job
 from vitruve.run import RunFiles, Status
 
-COMPLETED, EVALUATING, TRAINING = "COMPLETED", "EVALUATING", "TRAINING"
+COMPLETED, EVALUATING, FAILED, TRAINING = "COMPLETED", "EVALUATING", "FAILED", "TRAINING"
 
 _RESUME = "--resume"
 
@@ -145,6 +145,9 @@ def progress_of(steps: Sequence[Step], now: float) -> Standing | None:
         return Standing(share, f"{name}measuring errors on the labelled images, and what follows training")
     epoch = f"epoch {min(status.completed + 1, at_hand.epochs)} of {at_hand.epochs}"
     left = None if status.seconds_left is None else max(0.0, status.seconds_left - (now - status.timestamp))
+    if left is not None and number < len(steps):
+        # How long the networks behind it take, nobody knows.
+        epoch, left = f"{epoch}; {duration(left)} left of this network", None
     return Standing(share, f"{name}{epoch}", left, status.epoch_share, f"{status.epoch_share:.0%} of this epoch")
 
 
