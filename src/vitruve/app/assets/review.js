@@ -78,7 +78,12 @@ function look(own, near) {
     [x1, y1, x2, y2] = [middle[0] - reach, middle[1] - reach, middle[0] + reach, middle[1] + reach];
   }
   own.zoom = Math.min(width / (x2 - x1), height / (y2 - y1));
-  own.shift = [width / 2 - own.zoom * (x1 + x2) / 2, height / 2 - own.zoom * (y1 + y2) / 2];
+  const middle = [width / 2 - own.zoom * (x1 + x2) / 2, height / 2 - own.zoom * (y1 + y2) / 2];
+  // No more black beside the image than there must be.
+  own.shift = middle.map((value, axis) => {
+    const free = [width, height][axis] - own.zoom * own.data.size[axis];
+    return free > 0 ? free / 2 : Math.min(HIT, Math.max(free - HIT, value));
+  });
   own.draw();
 }
 function paint(own) {

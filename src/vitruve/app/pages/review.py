@@ -80,14 +80,16 @@ def _sending(place: Place, pending: Pending) -> list[str]:
 
 def _summary(place: Place, pending: Pending, key: str) -> None:
     states = [state_of(pending.decisions.get(item.id)) for item in pending.proposals]
-    for cell, state in zip(st.columns(len(STATES)), STATES, strict=True):
-        cell.metric(state.capitalize(), states.count(state), border=True)
+    # In one line: the image below is what is looked at.
+    counts = ", ".join(f"**{states.count(state)}** {state}" for state in STATES)
     if pending.sent is not None:
+        st.markdown(counts)
         said = f"These went to CVAT as task {pending.sent}." if pending.sent else "All were refused; no task was made."
         st.success(said, icon=":material/task_alt:")
         return
     left = states.count(OPEN)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(counts, width="content")
         if left:
             for state, label in ((ACCEPTED, f"Accept the {left} open"), (REJECTED, f"Refuse the {left} open")):
                 if st.button(label, key=f"{key}/all/{state}"):
