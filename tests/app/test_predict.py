@@ -53,6 +53,19 @@ def test_a_part_of_a_video_becomes_a_job(place: Place, submitted: Submitted) -> 
     assert job.about["videos"] == str(video)
 
 
+def test_what_is_said_of_a_source_moves_no_field(place: Place) -> None:
+    def at(test: AppTest) -> list[int]:
+        # Where the row with the numbers of frames is in the form.
+        form = test.columns[0]
+        return [number for number, each in form.children.items() if "Number of frames" in str(each)]
+
+    test = shown(predict, place)
+    before = at(test)
+    field(test, "source").set_value("mouse/videos/mouse.mp4").run()
+    assert any("12 frames of" in each.value for each in test.caption)
+    assert len(before) == 1 and at(test) == before
+
+
 def test_what_has_ended_is_not_said_to_be_at_work(place: Place) -> None:
     assert place.project is not None
     folder = place.jobs.folder / "job-000001"

@@ -46,7 +46,13 @@ def choose_source(
     Returns:
         The source; None while there is none.
     """
-    field = field_key(place, key)
+    # In a container, so that what is below stays in its place when something is said of the source: a field that moves
+    # is made anew, and what somebody has begun to type in it is lost.
+    with st.container():
+        return _chosen(place, field_key(place, key), kinds, label, help)
+
+
+def _chosen(place: Place, field: str, kinds: Collection[Kind], label: str, help: str | None) -> Source | None:
     mode = f"{field}/from"
     chosen = st.segmented_control(
         "From", [_SERVER, _UPLOAD], default=_SERVER, key=mode, required=True, label_visibility="collapsed"
