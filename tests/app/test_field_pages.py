@@ -13,6 +13,7 @@ from app.conftest import shown
 from vitruve.app.pages import labels_2d, statistics
 from vitruve.app.place import Place
 from vitruve.app.projects import open_project
+from vitruve.app.sources import Kind, find_sources
 from vitruve.app.workspace import Workspace
 
 CLIPS = {"clips": 5, "frames": 2, "new": 0, "videos": 1, "video_frames": 4, "plants": 3, "width": 128, "height": 96}
@@ -41,6 +42,11 @@ def test_boxes_are_counted_in_the_splits_of_a_training(field: Place) -> None:
     table = page.dataframe[0].value
     assert {"train", "validation"} <= set(table.columns) and "no split" not in table.columns
     assert table["images"].sum() == table.drop(columns=["session", "images", "instances"]).sum().sum() == 10
+
+
+def test_videos_come_before_the_folders_of_labelled_images(field: Place) -> None:
+    found = [source.kind for source in find_sources(field.workspace, field.project, tuple(Kind))]
+    assert found == [Kind.VIDEO] + CLIPS["clips"] * [Kind.IMAGES]
 
 
 def test_labelled_boxes_are_shown_with_the_splits_of_a_training(field: Place) -> None:

@@ -45,7 +45,9 @@ class Source:
 
 
 def find_sources(workspace: Workspace, project: AppProject | None, kinds: Collection[Kind]) -> list[Source]:
-    """What a workspace holds, that of the project first. Single images are named by hand: there are too many.
+    """What a workspace holds, that of the project first, videos before images.
+
+    Single images are named by hand: there are too many.
 
     Args:
         workspace: Its folders are searched, but for what is hidden and what networks have made.
@@ -63,9 +65,12 @@ def find_sources(workspace: Workspace, project: AppProject | None, kinds: Collec
             for source in _sources_of(folder, files):
                 if source.kind in kinds and source.kind is not Kind.IMAGE:
                     found.setdefault(source.path, source)
-            if len(found) >= MOST:
-                return list(found.values())[:MOST]
-    return list(found.values())
+
+    def order(source: Source) -> tuple[bool, bool]:
+        # Labelled images, a folder for each recording, would hide the videos.
+        return project is None or not source.path.is_relative_to(project.path), source.kind is Kind.IMAGES
+
+    return sorted(found.values(), key=order)[:MOST]
 
 
 def named_source(workspace: Workspace, text: str, kinds: Collection[Kind]) -> Source:
