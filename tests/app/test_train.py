@@ -173,7 +173,7 @@ def test_runs_that_were_begun_on_a_command_line_are_found_and_go_on(place: Place
     RunFiles(run).write_status("INTERRUPTED", 2, 7, message="stopped in epoch 2")
     (run / "config.yaml").write_text("{}")
     test = shown(train, place)
-    assert any("interrupted after 2 of 7 epochs" in caption.value for caption in test.caption)
+    assert any("Interrupted after 2 of 7 epochs" in caption.value for caption in test.caption)
     next(button for button in test.button if button.label == "Go on").click().run()
     assert submitted[0].arguments == ("train", f"resume={run}")
 

@@ -46,13 +46,14 @@ def test_folders_of_a_rig(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "data3D.csv").write_text("\n".join(header_lines(["a"])) + "\n1,2,3,0.5\nNaN,NaN,NaN,NaN\n")
     (folder / "log.csv").write_text("frame,reason,A\n0,,1\n")
-    write_info(PredictionInfo("/rec", None, 0, 2), folder / "info.yaml")
+    write_info(PredictionInfo("/rec", None, 7, 2), folder / "info.yaml")
     (result,) = find_results(AppProject(tmp_path, "rig"))
-    assert result.dims == 3
+    assert (result.dims, result.source, result.made_by) == (3, "rec", folder.name)
     assert [path.name for path in result.files] == ["data3D.csv", "info.yaml", "log.csv"]
     assert row_count(result.table) == 2
     rows = read_rows(result.table, 0, 10)
-    assert list(rows) == ["a x", "a y", "a z", "a confidence"]
+    assert list(rows) == ["frame", "a x", "a y", "a z", "a confidence"]
+    assert rows["frame"].tolist() == [7, 8] and read_rows(result.table, 1, 10)["frame"].tolist() == [8]
     assert rows["a z"].tolist()[0] == 3.0 and rows["a z"].isna().tolist() == [False, True]
     assert header_rows(folder / "log.csv") == 1
 

@@ -132,6 +132,7 @@ def keypoint_histograms(
     for col in range(_COLUMNS):
         figure.update_xaxes(title=_axis(errors, end) if col == 0 else "Error (mm)", row=rows, col=col + 1)
     figure.update_yaxes(range=[0, 1.05 * highest or 1])
+    figure.update_yaxes(title="Share (%)", col=1)
     figure.update_annotations(font_size=13)
     return laid_out(figure, 120 + 150 * rows, above=24)
 

@@ -173,13 +173,13 @@ def _cameras(place: Place, methods: list[Method]) -> None:
             if len({row["cameras"] for row in rows}) > 1:
                 key = field_key(place, f"analyze_3d:{name}:{number}")
                 column.plotly_chart(drawn.over_cameras(rows, title), key=key)
-        left, right = st.columns(2)
+        # Each has more columns than half of a narrow window shows.
         if said.get("reprojection_errors"):
-            left.markdown("**Distance from the labels in the images**")
-            left.dataframe(said["reprojection_errors"], hide_index=True, column_config=_PIXELS)
+            st.markdown("**Distance from the labels in the images**")
+            st.dataframe(said["reprojection_errors"], hide_index=True, column_config=_PIXELS)
         if said.get("bones"):
-            right.markdown("**Lengths of bones**")
-            right.dataframe(said["bones"], hide_index=True, column_config=_BONES)
+            st.markdown("**Lengths of bones**")
+            st.dataframe(said["bones"], hide_index=True, column_config=_BONES)
 
 
 _PIXELS: dict[str, Any] = {

@@ -53,7 +53,10 @@ def choose_run(
         st.session_state[field] = asked if asked in options else options[0]
 
     def said(name: str) -> str:
-        return f"{LATEST} ({named.name})" if name == LATEST and named is not None else run_label(known[name])
+        # Of one network all names begin alike.
+        label = run_label(known[name]) if name in known else named.name if named is not None else ""
+        label = label.removeprefix(f"{stage}/")
+        return f"{LATEST} ({label})" if name == LATEST else label
 
     chosen = st.selectbox(label, options, key=field, format_func=said, help=help)
     if address:

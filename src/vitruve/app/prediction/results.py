@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from vitruve.app.projects import RIG, AppProject, RunEntry
-from vitruve.errors import InputError
-from vitruve.formats.coordinates_3d import FILE_NAMES, INFO
+from vitruve.errors import InputError, VitruveError
+from vitruve.formats.coordinates_3d import FILE_NAMES, FRAME, INFO, PredictionInfo, read_info
 from vitruve.formats.csv_table import looks_like_header
 from vitruve.inference.jobs import DRAWN, Job
 from vitruve.media.video import is_video
@@ -65,7 +65,7 @@ def find_results(project: AppProject) -> list[Result]:
     found = [result for run in project.runs() for result in _of_run(run)]
     if project.kind == RIG:
         for parent in (project.path / "predictions" / "predictions3D", project.path / "predictions" / "predictions2D"):
-            found += _of_folders(parent, project.path)
+            found += [each for each in _of_folders(parent) if project.holds(each.table.parent)]
     return sorted(found, key=lambda result: result.made, reverse=True)
 
 
@@ -84,20 +84,28 @@ def read_rows(table: Path, first: int, count: int) -> pd.DataFrame:
         InputError: It is no table.
     """
     heads = header_rows(table)
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = csv.reader(stream)
-        titles = list(islice(rows, heads))
-        body = list(islice(rows, first, first + count))
-    if not titles:
+    try:
+        with table.open(encoding="utf-8", newline="") as stream:
+            rows = csv.reader(stream)
+            titles = list(islice(rows, heads))
+            body = list(islice(rows, first, first + count))
+        # The first of three header rows is the same everywhere: who made it.
+        named = titles[1:] if len(titles) > 2 else titles
+        names = [" ".join(dict.fromkeys(part for part in column if part)) for column in zip(*named, strict=True)]
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{table}: not a table ({error}); predict again") from error
+    if not names:
         raise InputError(f"{table}: is empty; predict again")
-    # The first of three header rows is the same everywhere: who made it.
-    named = titles[1:] if len(titles) > 2 else titles
-    names = [" ".join(dict.fromkeys(part for part in column if part)) for column in zip(*named, strict=True)]
     if len(titles) > 2:
         names[0] = "frame"
     frame = pd.DataFrame([row[: len(names)] for row in body], columns=_unlike(names))
     numbers = {str(name): pd.to_numeric(frame[name], errors="coerce") for name in frame if _numeric(frame[name])}
-    return frame.assign(**numbers)
+    shown = frame.assign(**numbers)
+    if table.name in FILE_NAMES.values() and FRAME not in titles[0][:1]:
+        # JARVIS' tables have one row a frame, and do not say which.
+        start = first + _info(table.with_name(INFO)).frame_start
+        shown.insert(0, "frame", range(start, start + len(shown)))
+    return shown
 
 
 def header_rows(table: Path) -> int:
@@ -123,7 +131,7 @@ def _of_run(run: RunEntry) -> Iterator[Result]:
             if table.is_file() and _is_note(note):
                 yield _result(run, table)
     for parent in (run.path / "predictions" / "predictions3D", run.path / "predictions" / "predictions2D"):
-        yield from _of_folders(parent, run.path.parent)
+        yield from _of_folders(parent, f"{run.name}, ")
 
 
 def _is_note(note: Path) -> bool:
@@ -147,15 +155,28 @@ def _result(run: RunEntry, table: Path) -> Result:
     return Result(table, source, run.name, table.stat().st_mtime, files)
 
 
-def _of_folders(parent: Path, root: Path) -> Iterator[Result]:
+def _of_folders(parent: Path, maker: str = "") -> Iterator[Result]:
     for info in parent.glob(f"[!.]*/{INFO}"):
         folder = info.parent
         dims = 3 if (folder / FILE_NAMES[3]).is_file() else 2
         table = folder / FILE_NAMES[dims]
         if table.is_file():
             files = sorted(path for path in folder.rglob("[!.]*") if path.is_file() and path != table)
-            made_by = folder.relative_to(root).as_posix()
-            yield Result(table, folder.name, made_by, table.stat().st_mtime, (table, *files), dims)
+            made_by = f"{maker}{folder.name}"
+            yield Result(table, _recording(info), made_by, table.stat().st_mtime, (table, *files), dims)
+
+
+def _recording(info: Path) -> str:
+    """The name of what a project's prediction is of; that of its folder where it does not say."""
+    return Path(_info(info).recording_path).name or info.parent.name
+
+
+def _info(file: Path) -> PredictionInfo:
+    """What is said of a prediction; nothing where that cannot be read."""
+    try:
+        return read_info(file)
+    except VitruveError:
+        return PredictionInfo("")
 
 
 def _numeric(column: pd.Series) -> bool:

@@ -246,7 +246,7 @@ def _of_rig(project: AppProject) -> list[Look]:
     config = project.rig.config
     side, box = config.CENTERDETECT.IMAGE_SIZE, config.KEYPOINTDETECT.BOUNDING_BOX_SIZE
     return [
-        Look(f"{Stage.CENTER}: images shrunk to {side} px, and the middle of the animal", side, center=True),
+        Look(f"{Stage.CENTER}: middle of the animal, {side} px", side, center=True),
         Look(f"{Stage.KEYPOINT}: crops of {box} px", crop=CropSettings(from_labels=True, size=float(box))),
     ]
 
