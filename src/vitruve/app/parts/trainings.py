@@ -158,4 +158,4 @@ def _elsewhere_now(place: Place, run: RunEntry, was_running: bool) -> None:
             st.rerun()
 
 
-_BARE = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+_BARE = {"displayModeBar": False}
