@@ -12,6 +12,7 @@ import vitruve
 from app.conftest import shown
 from vitruve.app.pages import labels_2d, statistics
 from vitruve.app.place import Place
+from vitruve.app.prediction.preview import skeleton_of
 from vitruve.app.projects import open_project
 from vitruve.app.sources import Kind, find_sources
 from vitruve.app.workspace import Workspace
@@ -42,6 +43,14 @@ def test_boxes_are_counted_in_the_splits_of_a_training(field: Place) -> None:
     table = page.dataframe[0].value
     assert {"train", "validation"} <= set(table.columns) and "no split" not in table.columns
     assert table["images"].sum() == table.drop(columns=["session", "images", "instances"]).sum().sum() == 10
+
+
+def test_a_detector_has_no_skeleton_to_preview() -> None:
+    named = {"names": ["nose"], "edges": []}
+    assert skeleton_of({"task": {"skeleton": {"names": [], "edges": []}}}) is None
+    assert skeleton_of({}) is None
+    found = skeleton_of({"task": {"skeleton": named}})
+    assert found is not None and found.names == ("nose",)
 
 
 def test_videos_come_before_the_folders_of_labelled_images(field: Place) -> None:

@@ -135,8 +135,9 @@ def skeleton_of(model: Mapping[str, object]) -> Skeleton | None:
         The skeleton.
     """
     task = model.get("task")
-    skeleton = Skeleton.from_dict(task["skeleton"]) if isinstance(task, dict) else None
-    return skeleton if skeleton is not None and len(skeleton) else None
+    found = task["skeleton"] if isinstance(task, dict) else {}
+    # One of a detector has no names, which a skeleton that is drawn must have.
+    return Skeleton.from_dict(found) if found.get("names") else None
 
 
 def _last_cells(table: Path) -> tuple[list[str], list[str]] | None:
