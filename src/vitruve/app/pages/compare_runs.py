@@ -16,7 +16,7 @@ from vitruve.app.training.curves import LOSS, Curves, column_name, columns_among
 from vitruve.app.training.units import error_unit
 from vitruve.project import Stage
 
-_EVERY = 3.0
+_EVERY = 4.0
 
 
 def show(place: Place) -> None:

@@ -21,7 +21,7 @@ from vitruve.app.training.units import error_unit
 from vitruve.errors import VitruveError
 from vitruve.jobs import Job
 
-_EVERY = 2.0
+_EVERY = 4.0
 _ENDED = 4
 _WIDTH = 400
 
