@@ -56,7 +56,7 @@ def measure(folder: Path, turns: int, seconds: float) -> dict[str, Any]:
     Returns:
         The figures.
     """
-    project = example("mouse", folder / "mouse", frames=30, videos=1, video_frames=20, seed=1)
+    project = example("mouse", folder / "mouse", frames=160, videos=1, video_frames=20, seed=1)
     run = project / "outputs" / "load"
     jobs = Jobs(folder / ".vitruve" / "jobs")
     server = subprocess.Popen(
@@ -66,7 +66,7 @@ def measure(folder: Path, turns: int, seconds: float) -> dict[str, Any]:
         address = _address(server)
         about = {"project": str(project), "run": str(run), "kind": "train"}
         job = jobs.submit(["train", *SETTINGS, f"hydra.run.dir={run}"], project, title="load", about=about)
-        _until_epoch(run, 5)
+        _until_epoch(run, 2)
         _walk(address, 1, 60)  # pages are loaded at the first visit
         busy: list[float] = []
         watched: list[float] = []

@@ -69,7 +69,13 @@ def launch(
     said(f"serves: {', '.join(map(str, workspace.roots))}")
     server = uvicorn.Server(
         uvicorn.Config(
-            build(workspace, entry, host), log_level="warning", lifespan="on", ws="websockets-sansio", access_log=False
+            build(workspace, entry, host),
+            log_level="warning",
+            lifespan="on",
+            ws="websockets-sansio",
+            access_log=False,
+            # Within one machine it would cost more than it saves.
+            ws_per_message_deflate=not is_loopback(host),
         )
     )
     if browser:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 
 from vitruve.app.projects import AppProject
 from vitruve.app.settings_file import check, read_settings, save_settings
+from vitruve.app.workspace import folders_below
 from vitruve.config.compose import compose
 from vitruve.config.yaml_edit import with_values
 from vitruve.curation.files import MAP_ATLAS, MAP_TABLE
@@ -28,6 +29,7 @@ FOLDER = "maps"
 SPLITS = ("train", "validation", "test", "unused")
 
 _DEPTH = 3
+_SKIPPED = ("labeled-data", "videos", "trials")
 _NUMBERS = ("x", "y", "x1", "y1", "x2", "y2")
 _GROUPS = ("split", "cluster", "class", "session")
 
@@ -94,7 +96,8 @@ def find_maps(project: AppProject) -> list[Path]:
     Returns:
         The newest first.
     """
-    found = [path for path in _folders(project.path, _DEPTH) if (path / MAP_TABLE).is_file() and project.holds(path)]
+    folders = folders_below(project.path, _DEPTH, _SKIPPED)
+    found = [path for path in folders if (path / MAP_TABLE).is_file() and project.holds(path)]
     return sorted(found, key=lambda path: (path / MAP_TABLE).stat().st_mtime, reverse=True)
 
 
@@ -286,16 +289,3 @@ def _key(name: str, index: float) -> tuple[str, int | None]:
 
 def _ordered(values: Sequence[str]) -> list[str]:
     return sorted(set(values), key=lambda name: (-values.count(name), name))
-
-
-def _folders(folder: Path, depth: int) -> Iterator[Path]:
-    try:
-        inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
-    except OSError:
-        return
-    for path in inside:
-        if path.name.startswith(".") or path.name in ("labeled-data", "videos", "trials"):
-            continue
-        yield path
-        if depth:
-            yield from _folders(path, depth - 1)

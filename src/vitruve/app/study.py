@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic.fields import FieldInfo
 
 from vitruve.app.projects import POSES, AppProject
+from vitruve.app.workspace import folders_below
 from vitruve.config.compose import compose
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError
@@ -69,7 +70,9 @@ def find_studies(project: AppProject) -> list[Path]:
         The one that changed last first.
     """
     found = [
-        path for path in _folders(project.path, _DEPTH) if StudyFiles(path).settings.is_file() and project.holds(path)
+        path
+        for path in folders_below(project.path, _DEPTH, _SKIPPED)
+        if StudyFiles(path).settings.is_file() and project.holds(path)
     ]
     return sorted(found, key=lambda path: _changed(StudyFiles(path)), reverse=True)
 
@@ -299,16 +302,3 @@ def override_value(value: Any) -> str:
 
 def _changed(files: StudyFiles) -> float:
     return max(file.stat().st_mtime for file in (files.settings, files.journal) if file.is_file())
-
-
-def _folders(folder: Path, depth: int) -> Iterator[Path]:
-    try:
-        inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
-    except OSError:
-        return
-    for path in inside:
-        if path.name.startswith(".") or path.name in _SKIPPED:
-            continue
-        yield path
-        if depth:
-            yield from _folders(path, depth - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,3 +234,26 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return entry.is_file()
     except OSError:
         return False
+
+
+def folders_below(folder: Path, depth: int, skipped: Collection[str]) -> Iterator[Path]:
+    """The folders below one, outer ones first; links, hidden ones, and what cannot be read are left out.
+
+    Args:
+        folder: Where to begin; it is not among them.
+        depth: How many levels lie between it and the innermost.
+        skipped: Names of folders that are not looked into.
+
+    Yields:
+        The folders.
+    """
+    try:
+        inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    except OSError:
+        return
+    for path in inside:
+        if path.name.startswith(".") or path.name in skipped:
+            continue
+        yield path
+        if depth:
+            yield from folders_below(path, depth - 1, skipped)

@@ -252,3 +252,17 @@ def view_pictures(
         part = image_part(workspace, labels, image, np.array(points, np.float64).reshape(-1, 2), marks, title)
         found += [] if part is None else [part]
     return found
+
+
+def short_name(name: str) -> str:
+    """Name of an analysis without what is the same in all of them.
+
+    Args:
+        name: Its file from the project on, without suffix.
+
+    Returns:
+        What tells it from others.
+    """
+    folder, _, stem = name.rpartition("/")
+    parts = [part for part in folder.split("/") if part != "analysis"]
+    return "/".join([*parts, stem.removeprefix("Validation_Predictions_")])

@@ -18,6 +18,7 @@ from vitruve.app.analysis.space import (
     find_analyses,
     frames_by_name,
     methods_of,
+    short_name,
     view_pictures,
     worst_framesets,
 )
@@ -80,13 +81,13 @@ def show(place: Place) -> None:
         list(names),
         list(names)[:_OPEN],
         key=field_key(place, "analyze_3d:analyses"),
-        format_func=_short,
+        format_func=short_name,
         wrap=True,
     )
     if not folders:
         st.info("Choose above which analyses are compared.")
         return
-    methods = methods_of({_short(name): names[name] for name in folders})
+    methods = methods_of({short_name(name): names[name] for name in folders})
     known = list(dict.fromkeys(name for each in methods for name in each.report.skeleton.names))
     keypoints = second.multiselect(
         "Keypoints", known, key=field_key(place, "analyze_3d:keypoints"), placeholder="All keypoints", wrap=True
@@ -128,7 +129,7 @@ def _figures(place: Place, methods: list[Method], keypoints: list[str]) -> None:
         lost = read_figures(folder).get("not_located", {}).get("count", 0)
         if lost:
             st.caption(
-                f"{verbatim(_short(place.name(folder)))}: in {lost} framesets beside these {count} nothing was located."
+                f"{verbatim(short_name(place.name(folder)))}: in {lost} framesets beside these {count} nothing was found."
             )
 
 
@@ -159,7 +160,7 @@ def _cameras(place: Place, methods: list[Method]) -> None:
     """What the analyses have written of cameras and bones."""
     for number, folder in enumerate(dict.fromkeys(each.folder for each in methods)):
         said = read_figures(folder)
-        st.subheader(verbatim(_short(place.name(folder))))
+        st.subheader(verbatim(short_name(place.name(folder))))
         if not said:
             st.caption("This analysis holds points alone.")
             continue
@@ -383,13 +384,6 @@ def _changed(source: Path) -> float:
     """When labels were changed last."""
     files = [source] if source.is_file() else [*source.glob("*.csv"), *source.glob("annotations/*.json")]
     return max((file.stat().st_mtime for file in files), default=0.0)
-
-
-def _short(name: str) -> str:
-    """Name of an analysis without what is the same in all of them."""
-    folder, _, stem = name.rpartition("/")
-    parts = [part for part in folder.split("/") if part != "analysis"]
-    return "/".join([*parts, stem.removeprefix("Validation_Predictions_")])
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading labels")

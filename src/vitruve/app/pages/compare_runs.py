@@ -16,8 +16,6 @@ from vitruve.app.training.curves import LOSS, Curves, column_name, columns_among
 from vitruve.app.training.units import error_unit
 from vitruve.project import Stage
 
-_EVERY = 4.0
-
 
 def show(place: Place) -> None:
     """The page."""
@@ -32,7 +30,7 @@ def show(place: Place) -> None:
     if not runs:
         return
     trains = any(run.status is not None and run.status.process is not None for run in runs)
-    live(_compared, place, runs, key="compare", every=_EVERY if trains else None)
+    live(_compared, place, runs, key="compare", since=0.0 if trains else None)
     differing = differing_settings({run.name: run.files.config for run in runs})
     st.subheader("Settings that differ")
     if differing.empty:

@@ -49,7 +49,7 @@ def show(place: Place) -> None:
         )
         return
     kinds = kinds_of(list(traces.values()))
-    live(_shown, place, {name: tables[name] for name in traces}, traces, named, kinds, key="video_traces", every=None)
+    live(_shown, place, {name: tables[name] for name in traces}, traces, named, kinds, key="video_traces", since=None)
 
 
 def _shown(

@@ -20,9 +20,6 @@ from vitruve.errors import RunError
 from vitruve.jobs import Job
 from vitruve.jobs.job import DONE, FAILED, LOST, QUEUED, RUNNING, STOPPED
 
-EVERY = 2.0
-"""Seconds between two looks at a job that is active."""
-
 _LOOKS = {
     QUEUED: ("gray", ":material/hourglass_empty:"),
     RUNNING: ("blue", ":material/play_circle:"),
@@ -124,7 +121,12 @@ def show_job(place: Place, job: Job, key: str, *, log: bool = True) -> None:
         log: Offer what it prints.
     """
     own = f"{key}:{job.id}"
-    live(_watched, place, job.id, own, log, job.active, key=own, every=EVERY if job.active else None)
+    live(_watched, place, job.id, own, log, job.active, key=own, since=watched_since(job))
+
+
+def watched_since(job: Job) -> float | None:
+    """From when on a job is looked at, for :func:`live`: None once it has ended."""
+    return (job.started or time.time()) if job.active else None
 
 
 def job_state(job: Job) -> str:

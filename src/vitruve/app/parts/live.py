@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -19,18 +20,38 @@ _STYLE = """<style>
 </style>"""
 
 
-def live(function: Callable[..., None], *args: Any, key: str, every: float | None) -> None:
-    """Draw a part of a page, and draw it again by itself.
+def live(function: Callable[..., None], *args: Any, key: str, since: float | None) -> None:
+    """Draw a part of a page, and draw it again by itself, the more seldom the longer it goes on.
 
     Args:
         function: Draws it. It should be quick, and look only at what changes.
         *args: For the function.
         key: Of the part, unique on the page.
-        every: Seconds between two times; None to draw it once.
+        since: Unix time at which what is looked at began; None to draw it once.
     """
+    every = None if since is None else pace(since)
+
+    @wraps(function)
+    def drawn(*given: Any) -> None:
+        if since is not None and every is not None and pace(since) >= 2 * every:
+            st.rerun()
+        function(*given)
+
     with st.container(key=f"live-{key}"):
         st.html(_STYLE)
-        fragment(function, every)(*args)
+        fragment(drawn, every)(*args)
+
+
+def pace(since: float) -> float:
+    """How often something is looked at: what goes on for hours does not change in seconds, and each look costs it time.
+
+    Args:
+        since: Unix time at which it began.
+
+    Returns:
+        Seconds between two looks, of 2 to 10: a thirtieth of its age.
+    """
+    return min(10.0, max(2.0, (time.time() - since) / 30))
 
 
 def fragment(function: Callable[..., None], every: float | None = None) -> Callable[..., None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from vitruve.app.media import file_url
-from vitruve.app.parts.jobs import jobs_of, show_job
+from vitruve.app.parts.jobs import jobs_of, show_job, watched_since
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.live import live
 from vitruve.app.parts.predict_form import PREDICT, training_set
@@ -28,7 +28,6 @@ from vitruve.project import Project
 from vitruve.run import RunFiles
 from vitruve.structures.camera import Camera
 
-_EVERY = 2.0
 _OLDER = 6
 _SAID = 4
 _PAGE = 200
@@ -54,7 +53,7 @@ def show_running(place: Place) -> None:
     first = active[-1] if active else jobs[0]
     show_job(place, first, "predict")
     if first.state == RUNNING:
-        live(_preview, place, first.id, key=f"preview:{first.id}", every=_EVERY)
+        live(_preview, place, first.id, key=f"preview:{first.id}", since=watched_since(first))
     elif first.state == DONE:
         st.caption("  \n".join(_plain(place, line) for line in first.said(_SAID)))
     others = [job for job in jobs if job.id != first.id]

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from vitruve.app.figures.training import error_figure, loss_figure
-from vitruve.app.parts.jobs import command_line, jobs_of, show_job, show_progress, submit, submitting
+from vitruve.app.parts.jobs import command_line, jobs_of, show_job, show_progress, submit, submitting, watched_since
 from vitruve.app.parts.live import live
 from vitruve.app.parts.runs import runs_of
 from vitruve.app.parts.text import code, verbatim
@@ -21,7 +21,6 @@ from vitruve.app.training.units import error_unit
 from vitruve.errors import VitruveError
 from vitruve.jobs import Job
 
-_EVERY = 4.0
 _ENDED = 4
 _WIDTH = 400
 
@@ -66,7 +65,7 @@ def _nothing_at_hand(place: Place) -> None:
 
 
 def _watch_curves(place: Place, job: Job) -> None:
-    live(_curves_of_job, place, job.id, key=f"curves:{job.id}", every=_EVERY if job.active else None)
+    live(_curves_of_job, place, job.id, key=f"curves:{job.id}", since=watched_since(job))
 
 
 def _curves_of_job(place: Place, number: str) -> None:
@@ -133,7 +132,7 @@ def _elsewhere(place: Place, jobs: list[Job]) -> list[RunEntry]:
 
 def _show_elsewhere(place: Place, run: RunEntry) -> None:
     running = (run.status is not None) and run.status.process is not None
-    live(_elsewhere_now, place, run, running, key=f"run:{run.path}", every=_EVERY if running else None)
+    live(_elsewhere_now, place, run, running, key=f"run:{run.path}", since=time.time() if running else None)
 
 
 def _elsewhere_now(place: Place, run: RunEntry, was_running: bool) -> None:
