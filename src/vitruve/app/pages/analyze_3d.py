@@ -128,9 +128,8 @@ def _figures(place: Place, methods: list[Method], keypoints: list[str]) -> None:
     for folder, count in {each.folder: len(each.report.names) for each in methods}.items():
         lost = read_figures(folder).get("not_located", {}).get("count", 0)
         if lost:
-            st.caption(
-                f"{verbatim(short_name(place.name(folder)))}: in {lost} framesets beside these {count} nothing was found."
-            )
+            name = verbatim(short_name(place.name(folder)))
+            st.caption(f"{name}: in {lost} framesets beside these {count} nothing was found.")
 
 
 def _each_keypoint(
