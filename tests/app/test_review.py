@@ -110,7 +110,7 @@ def test_all_are_accepted_and_sent_by_a_job(place: Place, folder: Path, monkeypa
     test = shown(page, place)
     assert any(each.value == "**1** open, **0** accepted, **0** changed, **0** rejected" for each in test.markdown)
     assert next(button for button in test.button if button.label == "Send to CVAT").disabled
-    next(button for button in test.button if button.label == "Accept the 1 open").click().run()
+    next(button for button in test.button if button.label == "Accept the 1 open: yes").click().run()
     assert table(open_pending(folder))[0]["state"] == "accepted"
     next(button for button in test.button if button.label == "Send 1 to CVAT").click().run()
     assert found == [("annotate", "send", "auto_annotation/net/2026/review/clip", "--apply")]

@@ -121,6 +121,8 @@ def test_paths_of_a_file_whose_folder_is_yet_to_be_made(place: Place) -> None:
     assert place.project is not None
     text = "data: {data_dir: ../mouse, csv_file: CollectedData.csv}\n"
     assert check(POSES, text, place.workspace.home / "later" / "config.yaml").error == ""
+    lost = check(POSES, text.replace("Collected", "Lost"), place.workspace.home / "later" / "config.yaml").error
+    assert "data.csv_file" in lost and "LostData.csv: no such file" in lost
 
 
 def test_settings_in_several_files_are_read_as_training_reads_them(place: Place) -> None:
@@ -205,6 +207,9 @@ def test_what_is_typed_is_read_as_yaml_is() -> None:
     ]
     assert from_field(text, " 5 ") == "5" and from_field(text, "") == ""
     assert from_field(Control(Look.YAML), "[a, 2]") == ["a", 2] and from_field(Control(Look.YAML), "''") == ""
+    # What lacks an end can be given one.
+    broken = from_field(Control(Look.YAML), "[a, 2")
+    assert from_field(Control(Look.YAML), to_field(Control(Look.YAML), broken) + "]") == ["a", 2]
 
 
 def test_what_is_wrong_with_a_value_alone() -> None:

@@ -105,6 +105,7 @@ def test_two_browsers_do_not_take_one_name(place: Place, submitted: Submitted, m
         ("more", "hydra.run.dir=/x", "leave it out"),
         ("more", "training.train_batch_size=0", "training.train_batch_size"),
         ("more", "data.csv_file=a,b", "holds several values"),
+        ("more", "data.csv_file=gone.csv", "no such file or folder"),
     ],
 )
 def test_what_is_wrong_is_said_in_place_and_nothing_can_be_begun(

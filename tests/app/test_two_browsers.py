@@ -91,7 +91,7 @@ def test_what_one_has_decided_the_other_does_not_decide_as_open(place: Place) ->
     assert place.project is not None
     fill(place)
     first, second = shown(review, place), shown(review, place)
-    _button(first, "Accept the 1 open").click().run()
+    _button(first, "Accept the 1 open: yes").click().run()
     _button(second, "Refuse the 1 open").click().run()
     (folder,) = find_reviews(place.project)
     assert [each.state for each in open_pending(folder).decisions.values()] == ["accepted"]

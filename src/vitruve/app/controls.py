@@ -81,7 +81,8 @@ def to_field(control: Control, value: Any) -> Any:
         return value
     if value is None and control.empty:
         return ""
-    if control.look is Look.TEXT:
+    if control.look is Look.TEXT or (control.look is Look.YAML and isinstance(value, str) and value[:1] in ("[", "{")):
+        # A list that lacks its end is a text: quoted, it could not be mended.
         return value
     return repr(value) if isinstance(value, float) else flow(value)
 

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from vitruve.app.projects import RIG
 from vitruve.atomic import atomic_write
 from vitruve.config.explain import expectation
+from vitruve.config.schema import Config
 from vitruve.config.table import fields_of
 from vitruve.config.yaml_edit import value_at
 from vitruve.errors import ConfigError, InputError, VitruveError
@@ -142,10 +143,25 @@ def check(kind: str, text: str, path: Path) -> Checked:
             return Checked()
         from vitruve.config.compose import examine_text
 
-        remarks = examine_text(text, path)[1]
+        settings, remarks = examine_text(text, path)
+        if lacking := missing_labels(settings):
+            return Checked(lacking)
         return Checked("", (*remarks.changed, *(f"no effect: {line}" for line in remarks.idle)))
     except VitruveError as error:
         return Checked(str(error))
+
+
+def missing_labels(settings: Config) -> str:
+    """Which label file is not there.
+
+    Args:
+        settings: Of a training.
+
+    Returns:
+        What is wrong, in one line; empty where all are there.
+    """
+    gone = next((file for file in settings.data.label_files() if not file.exists()), None)
+    return "" if gone is None else f"data.csv_file: {gone}: no such file or folder; name it from data.data_dir on"
 
 
 def schema(kind: str, values: Mapping[str, Any]) -> type[BaseModel]:

@@ -14,7 +14,8 @@ function ticks(low, high, count, log) {
   const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((each) => each * power >= rough);
   for (let at = Math.ceil(low / step); at * step <= high; at++) found.push(at * step);
-  return found;
+  // One number tells no scale.
+  return found.length > 1 || count > 20 ? found : ticks(low, high, 2 * count, log);
 }
 
 function tickText(value) {

@@ -47,10 +47,13 @@ def show(place: Place) -> None:
     maps = {place.name(path): path for path in find_maps(place.project)}
     shown, new = tabs(field_key(place, "map/tab"), (_MAPS, _NEW))
     with shown:
-        for job in [job for job in jobs_of(place, "map") if job.state != "done"][:2]:
+        making = [job for job in jobs_of(place, "map") if job.state != "done"][:2]
+        for job in making:
             show_job(place, job, "map")
         if maps:
             _chosen(place, maps)
+        elif any(job.active for job in making):
+            st.caption("The map appears here when it is made.")
         else:
             st.info(
                 "No map has been made yet. A map places each labelled animal, object or image near those that look "

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from vitruve.annotation.cvat.access import Access
 from vitruve.annotation.proposals.judge import KINDS
 from vitruve.annotation.proposals.pending import Decision, Pending, decide, open_pending, state_of
 from vitruve.annotation.proposals.propose import OUTPUT
@@ -92,10 +93,12 @@ def _summary(place: Place, pending: Pending, key: str) -> None:
         st.markdown(counts, width="content")
         if left:
             for state, label in ((ACCEPTED, f"Accept the {left} open"), (REJECTED, f"Refuse the {left} open")):
-                if st.button(label, key=f"{key}/all/{state}"):
-                    for item in pending.open:
-                        decide(pending, item.id, Decision(state))
-                    st.rerun()
+                with st.popover(label):
+                    st.caption("These were not looked at one by one. Each can be left open again, one by one.")
+                    if st.button(f"{label}: yes", key=f"{key}/all/{state}"):
+                        for item in pending.open:
+                            decide(pending, item.id, Decision(state))
+                        st.rerun()
         sends = len(states) - left - states.count(REJECTED)
         sending = any(job.active for job in jobs_of(place, "send"))
         if st.button(
@@ -109,6 +112,10 @@ def _summary(place: Place, pending: Pending, key: str) -> None:
         ):
             submit(place, _sending(place, pending), title=f"Send {pending.folder.name}", kind="send", waits=False)
             st.rerun()
+    try:
+        Access.find()
+    except VitruveError as error:
+        st.caption(f"To send them: {verbatim(error)}, and start 'vitruve launch' again.")
 
 
 def _one(place: Place, pending: Pending, found: list[Proposal], key: str, wanted: str) -> None:

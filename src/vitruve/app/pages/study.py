@@ -47,9 +47,12 @@ def show(place: Place) -> None:
     studies = {place.name(path): path for path in find_studies(place.project)}
     shown, begin = tabs(_tab(place), (_SEARCHES, _NEW))
     with shown:
-        for job in _starting(place, studies):
+        starting = _starting(place, studies)
+        for job in starting:
             show_job(place, job, _key(place))
-        if not studies:
+        if not studies and any(job.active for job in starting):
+            st.caption("The search appears here when its first trial begins.")
+        elif not studies:
             st.info(
                 "No search has been begun in this project. A search trains one network after the other with other "
                 "settings, each where the best ones so far are promising.",

@@ -29,6 +29,7 @@ _LOOKS = {
     LOST: ("red", ":material/help:"),
 }
 _LOG_LINES = 100
+_WARNING, _WARNINGS = "warning: ", 3
 # In what a job is about: the job that it goes on with.
 _FIRST = "goes_on"
 _submitting = threading.RLock()
@@ -148,6 +149,8 @@ def _watched(place: Place, number: str, key: str, log: bool, was_active: bool) -
             show_progress(kind_of(job).standing(job), waits=job.state == QUEUED)
         elif job.message:
             show_error(job.message)
+        for line in [line for line in job.said() if line.startswith(_WARNING)][:_WARNINGS]:
+            st.caption(f":material/warning: {verbatim(line.removeprefix(_WARNING))}")
         _buttons(place, job, key)
         if log:
             _log(job, key)

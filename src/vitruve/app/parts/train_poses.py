@@ -11,6 +11,7 @@ from vitruve.app.parts.runs import field_key, runs_of
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import AppProject
+from vitruve.app.settings_file import missing_labels
 from vitruve.app.training.command import AS_SET, PUBLISHED, RANDOM, PosesTraining, run_name, settings_lines
 from vitruve.app.training.progress import Step, about_steps
 from vitruve.config.compose import compose
@@ -87,8 +88,9 @@ def poses_form(place: Place) -> None:
         show_error(error)
         return
     made = _settings(str(project.config), project.changed, tuple(training.overrides))
-    if isinstance(made, str):
-        show_error(made)
+    wrong = made if isinstance(made, str) else missing_labels(made)
+    if isinstance(made, str) or wrong:
+        show_error(wrong)
         return
     st.caption(_summary(made))
     waiting = any(job.active and job.waits for job in place.jobs.all())
