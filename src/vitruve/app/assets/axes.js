@@ -21,3 +21,15 @@ function ticks(low, high, count, log) {
 function tickText(value) {
   return String(Number(value.toPrecision(6)));
 }
+
+function line(paint, points, style, width, dash, opacity = 1) {
+  paint.save();
+  Object.assign(paint, { strokeStyle: style, lineWidth: width, globalAlpha: opacity });
+  paint.setLineDash(dash);
+  paint.beginPath();
+  for (const [x, y] of points) paint.lineTo(x, y);
+  paint.stroke();
+  paint.restore();
+}
+
+// Where several frames share a column of pixels, it shows the lowest and the highest of them: no peak is lost.

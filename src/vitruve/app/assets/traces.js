@@ -267,17 +267,6 @@ function drawLines(own) {
   paint.fillText("Frame", LEFT + across(own) / 2, bottom + 15);
 }
 
-function line(paint, points, style, width, dash, opacity = 1) {
-  paint.save();
-  Object.assign(paint, { strokeStyle: style, lineWidth: width, globalAlpha: opacity });
-  paint.setLineDash(dash);
-  paint.beginPath();
-  for (const [x, y] of points) paint.lineTo(x, y);
-  paint.stroke();
-  paint.restore();
-}
-
-// Where several frames share a column of pixels, it shows the lowest and the highest of them: no peak is lost.
 function drawTrace(own, paint, panel, s, one, from, to, up) {
   const { start } = own.data, dense = (to - from) / across(own) > 2;
   Object.assign(paint, { strokeStyle: one.color, fillStyle: one.color, lineWidth: 1.4, lineJoin: "round" });
