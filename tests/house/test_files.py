@@ -43,6 +43,11 @@ def test_a_file_is_short_and_says_what_it_is_for(path: Path) -> None:
         assert "from __future__ import annotations" in text
 
 
+@pytest.mark.parametrize("path", [path for path in text_files() if path.suffix in (".js", ".css", ".html")], ids=name)
+def test_what_browsers_are_given_is_short_too(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").count("\n") <= LONGEST
+
+
 @pytest.mark.parametrize("path", text_files(), ids=name)
 def test_nothing_unfinished_and_no_place_of_one_machine(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
