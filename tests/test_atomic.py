@@ -129,5 +129,6 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
         for path in others:
             path.write_text("someone's")
     left[1].write_text("half")
+    (tmp_path / ".tmpP2SktL").write_text("what safetensors leaves when it is killed")
     remove_leftovers(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.json", *others])

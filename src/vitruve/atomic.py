@@ -28,6 +28,8 @@ _REFUSED = (
 
 # Tells temporary files from others that are hidden.
 _MARK = ".writing-"
+# safetensors writes into a temporary file of its own beside the one that it is given.
+_OF_SAFETENSORS = ".tmp??????"
 
 
 @contextmanager
@@ -124,8 +126,9 @@ def remove_leftovers(folder: str | Path) -> None:
     Args:
         folder: Where to look, subfolders left out. No other process may be writing into it.
     """
-    for path in Path(folder).glob(f".*{_MARK}*"):
-        path.unlink(missing_ok=True)
+    for pattern in (f".*{_MARK}*", _OF_SAFETENSORS):
+        for path in Path(folder).glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def _fsync(path: Path) -> None:
