@@ -149,8 +149,8 @@ def _watched(place: Place, number: str, key: str, log: bool, was_active: bool) -
             show_progress(kind_of(job).standing(job), waits=job.state == QUEUED)
         elif job.message:
             show_error(job.message)
-        for line in [line for line in job.said() if line.startswith(_WARNING)][:_WARNINGS]:
-            st.caption(f":material/warning: {verbatim(line.removeprefix(_WARNING))}")
+        for line in _warnings(job, job.log.stat().st_size if job.log.is_file() else 0):
+            st.caption(f":material/warning: {verbatim(line)}")
         _buttons(place, job, key)
         if log:
             _log(job, key)
@@ -232,6 +232,12 @@ def _gone_on(place: Place, job: Job) -> bool:
     """Whether a later job goes on with what this one began."""
     first = job.about.get(_FIRST, job.id)
     return any(other.id > job.id and other.about.get(_FIRST) == first for other in place.jobs.all())
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Job: lambda job: str(job.path)})
+def _warnings(job: Job, size: int) -> list[str]:
+    """What a job has warned of, read anew only when its log has grown."""
+    return [line.removeprefix(_WARNING) for line in job.said() if line.startswith(_WARNING)][:_WARNINGS]
 
 
 def _log(job: Job, key: str) -> None:
