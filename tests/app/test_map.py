@@ -22,7 +22,7 @@ from vitruve.app.maps import (
 )
 from vitruve.app.pages import map as page
 from vitruve.app.pages import statistics
-from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.fields import field_key
 from vitruve.app.place import Place
 from vitruve.config.compose import compose
 from vitruve.curation.crops import Crop

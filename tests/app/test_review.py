@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from app.conftest import shown
-from vitruve.annotation.proposals.pending import Decision, decide, keep_review, open_pending
+from vitruve.annotation.proposals.pending import DecidedMeanwhile, Decision, decide, keep_review, open_pending
 from vitruve.annotation.proposals.review import ATTRIBUTE, Review
 from vitruve.annotation.proposals.sources import Source
 from vitruve.annotation.proposals.trail import Proposal
 from vitruve.app.labels import label_files
 from vitruve.app.pages import review as page
-from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.fields import field_key
 from vitruve.app.place import Place
 from vitruve.app.reviews import decision_of, drawing, find_reviews, table
 from vitruve.errors import InputError
@@ -84,9 +84,11 @@ def test_an_image_outside_the_workspace_is_not_shown(place: Place, folder: Path,
 
 def test_corrections_add_up_and_what_is_no_point_is_refused(folder: Path) -> None:
     pending = open_pending(folder)
-    decide(pending, NAME, decision_of(pending, NAME, {"action": "accepted", "parts": {"nose": [1, 2]}}))
+    said = {"action": "accepted", "parts": {"nose": [1, 2]}, "version": repr(None)}
+    decide(pending, NAME, decision_of(pending, NAME, said))
     pending = open_pending(folder)
-    again = decision_of(pending, NAME, {"action": "accepted", "parts": {"tail": None}, "box": None})
+    version = repr(pending.decisions[NAME])
+    again = decision_of(pending, NAME, {"action": "accepted", "parts": {"tail": None}, "version": version})
     assert again == Decision("accepted", None, {"nose": (1.0, 2.0), "tail": None})
     for wrong in (
         {"action": "sent"},
@@ -97,6 +99,40 @@ def test_corrections_add_up_and_what_is_no_point_is_refused(folder: Path) -> Non
     ):
         with pytest.raises(InputError):
             decision_of(pending, NAME, wrong)
+
+
+def test_a_decision_is_refused_where_another_was_made_since_it_was_looked_at(place: Place, folder: Path) -> None:
+    first, second = open_pending(folder), open_pending(folder)
+    drawn = drawing(place.workspace, second, second.proposals[0])["version"]
+    decide(first, NAME, Decision("accepted", None, {"nose": (1.0, 2.0), "tail": None}))
+    kept = open_pending(folder).decisions
+    refusal = "meanwhile this was accepted with nose moved, tail taken away elsewhere"
+    # By the component, which read it again; and by a page that has not.
+    with pytest.raises(DecidedMeanwhile, match=refusal):
+        decision_of(open_pending(folder), NAME, {"action": "rejected", "version": drawn})
+    for other in (Decision("rejected"), Decision("accepted")):
+        with pytest.raises(DecidedMeanwhile, match=refusal):
+            decide(second, NAME, other)
+    assert open_pending(folder).decisions == kept
+    # The same key pressed twice says the same, and so does the same decision of two people.
+    twice = {"action": "accepted", "parts": {"nose": [1, 2]}, "version": drawn}
+    assert decision_of(open_pending(folder), NAME, twice) == kept[NAME]
+    decide(second, NAME, kept[NAME])
+    # One who has not seen that it is open again.
+    late = open_pending(folder)
+    decide(open_pending(folder), NAME, None)
+    with pytest.raises(DecidedMeanwhile, match="left open elsewhere"):
+        decide(late, NAME, Decision("rejected"))
+
+
+def test_all_decisions_are_taken_back_together(place: Place, folder: Path) -> None:
+    decide(open_pending(folder), NAME, Decision("rejected"))
+    test = shown(page, place)
+    assert any(each.value.startswith("**0** open") for each in test.markdown)
+    next(button for button in test.button if button.label == "Take the decision back: yes").click().run()
+    assert not open_pending(folder).decisions
+    assert any(each.value.startswith("**1** open") for each in test.markdown)
+    assert not any(button.label.startswith("Take the") for button in test.button)
 
 
 def test_all_are_accepted_and_sent_by_a_job(place: Place, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

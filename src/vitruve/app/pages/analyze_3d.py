@@ -24,10 +24,11 @@ from vitruve.app.analysis.space import (
 )
 from vitruve.app.figures import space as drawn
 from vitruve.app.figures.colors import colors_of
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import nothing_to_show, pictures
-from vitruve.app.parts.runs import choose_run, field_key, no_runs, runs_of
+from vitruve.app.parts.runs import choose_run, no_runs, runs_of
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, RunEntry

@@ -25,9 +25,10 @@ from vitruve.app.analysis.labelled import (
 from vitruve.app.analysis.pictures import Picture, image_part, pose_marks
 from vitruve.app.figures.colors import colors_of, split_colors
 from vitruve.app.figures.labelled import Kind, distribution
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import Point, nothing_to_show, pictures, scatter
-from vitruve.app.parts.runs import choose_runs, field_key
+from vitruve.app.parts.runs import choose_runs
 from vitruve.app.parts.text import verbatim
 from vitruve.app.place import Place
 from vitruve.errors import VitruveError

@@ -23,9 +23,9 @@ from vitruve.app.analysis.videos import (
 from vitruve.app.figures.colors import colors_of
 from vitruve.app.figures.labelled import Kind, distribution
 from vitruve.app.figures.videos import over_time
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import nothing_to_show, pictures
-from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.text import verbatim
 from vitruve.app.place import Place
 from vitruve.app.videos.tables import (

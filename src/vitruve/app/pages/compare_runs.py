@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from vitruve.app.figures.training import compared_figure
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.live import live
-from vitruve.app.parts.runs import choose_runs, field_key
+from vitruve.app.parts.runs import choose_runs
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, RunEntry
 from vitruve.app.training.compare import differing_settings, summary_table

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.player import player
-from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.text import code, show_error, verbatim
 from vitruve.app.parts.traces import maker_name, traces_of, video_tables
 from vitruve.app.place import Place

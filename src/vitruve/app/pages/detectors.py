@@ -25,9 +25,10 @@ from vitruve.app.analysis.detectors import (
 from vitruve.app.analysis.labelled import OWN, stems_of
 from vitruve.app.figures import detectors as drawn
 from vitruve.app.figures.colors import colors_of
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import nothing_to_show, pictures
-from vitruve.app.parts.runs import choose_runs, field_key, runs_of
+from vitruve.app.parts.runs import choose_runs, runs_of
 from vitruve.app.parts.text import verbatim
 from vitruve.app.parts.theme import is_dark
 from vitruve.app.place import Place

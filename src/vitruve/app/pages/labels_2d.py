@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.labels import ALL, choose_labels, choose_split, split_labels
-from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.text import verbatim
 from vitruve.app.parts.viewer import choose_part, part_length, show_frames
 from vitruve.app.place import Place

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from vitruve.app.labels import LabelFile
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.labels import choose_labels, choose_split, labels_in
 from vitruve.app.parts.links import page_link
-from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.text import verbatim
 from vitruve.app.parts.viewer import choose_part, part_length, show_frames
 from vitruve.app.place import Place

@@ -23,10 +23,11 @@ from vitruve.app.maps import (
 )
 from vitruve.app.media import file_url
 from vitruve.app.parts.component import component
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.labels import choose_labels, labels_in
 from vitruve.app.parts.links import page_link
-from vitruve.app.parts.runs import field_key, runs_of
+from vitruve.app.parts.runs import runs_of
 from vitruve.app.parts.tabs import open_tab, tabs
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place

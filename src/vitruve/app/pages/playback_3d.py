@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
-from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.viewer import choose_part, part_length, show_frames
 from vitruve.app.place import Place
 from vitruve.app.videos.tables import LIKELIHOOD, Traces, VideoTable, find_tables, read_traces, videos_for

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,14 @@ import streamlit as st
 
 from vitruve.annotation.cvat.access import Access
 from vitruve.annotation.proposals.judge import KINDS
-from vitruve.annotation.proposals.pending import Decision, Pending, decide, open_pending, state_of
+from vitruve.annotation.proposals.pending import DecidedMeanwhile, Decision, Pending, decide, open_pending, state_of
 from vitruve.annotation.proposals.propose import OUTPUT
 from vitruve.annotation.proposals.trail import ACCEPTED, REJECTED, Proposal
 from vitruve.app.parts.component import component
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit
 from vitruve.app.parts.labels import choose_labels
-from vitruve.app.parts.runs import choose_run, field_key
+from vitruve.app.parts.runs import choose_run
 from vitruve.app.parts.stepper import jump, stepper
 from vitruve.app.parts.tabs import open_tab, tabs
 from vitruve.app.parts.text import show_error, verbatim
@@ -94,11 +97,18 @@ def _summary(place: Place, pending: Pending, key: str) -> None:
         if left:
             for state, label in ((ACCEPTED, f"Accept the {left} open"), (REJECTED, f"Refuse the {left} open")):
                 with st.popover(label):
-                    st.caption("These were not looked at one by one. Each can be left open again, one by one.")
+                    st.caption("These were not looked at one by one. Each can be left open again, or all together.")
                     if st.button(f"{label}: yes", key=f"{key}/all/{state}"):
-                        for item in pending.open:
-                            decide(pending, item.id, Decision(state))
+                        _decide_all(pending, pending.open, Decision(state))
                         st.rerun()
+        decided = [item for item in pending.proposals if item.id in pending.decisions]
+        if decided:
+            with st.popover("Leave all open"):
+                said = "the decision" if len(decided) == 1 else f"all {len(decided)} decisions"
+                st.caption(f"Takes {said} back, with what was corrected, also by other people.")
+                if st.button(f"Take {said} back: yes", key=f"{key}/all/{OPEN}", icon=":material/undo:"):
+                    _decide_all(pending, decided, None)
+                    st.rerun()
         sends = len(states) - left - states.count(REJECTED)
         sending = any(job.active for job in jobs_of(place, "send"))
         if st.button(
@@ -116,6 +126,13 @@ def _summary(place: Place, pending: Pending, key: str) -> None:
         Access.find()
     except VitruveError as error:
         st.caption(f"To send them: {verbatim(error)}, and start 'vitruve launch' again.")
+
+
+def _decide_all(pending: Pending, proposals: Sequence[Proposal], decision: Decision | None) -> None:
+    """Decide several at once, but for those that somebody else has decided meanwhile."""
+    for item in proposals:
+        with suppress(DecidedMeanwhile):
+            decide(pending, item.id, decision)
 
 
 def _one(place: Place, pending: Pending, found: list[Proposal], key: str, wanted: str) -> None:

@@ -19,9 +19,9 @@ from vitruve.app.figures.statistics import (
     task_bars,
 )
 from vitruve.app.labels import LabelFile
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit
 from vitruve.app.parts.labels import choose_labels, split_labels
-from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.curation.statistics import image_table, instance_table, keypoint_table, per_image

@@ -8,9 +8,9 @@ import numpy as np
 import streamlit as st
 
 from vitruve.app.figures.colors import colors_of
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.live import live
-from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.text import verbatim
 from vitruve.app.parts.traces import choose_video, jump, maker_name, traces_of, video_with_traces
 from vitruve.app.place import Place

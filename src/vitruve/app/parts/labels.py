@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from vitruve.app.labels import LabelFile, label_files, named_labels
-from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.text import show_error
 from vitruve.app.place import Place
 from vitruve.app.projects import AppProject

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import show_command, submit
-from vitruve.app.parts.runs import choose_run, field_key, no_runs, runs_of
+from vitruve.app.parts.runs import choose_run, no_runs, runs_of
 from vitruve.app.parts.sources import choose_source, length_of
 from vitruve.app.parts.text import verbatim
 from vitruve.app.place import Place

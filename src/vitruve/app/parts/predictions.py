@@ -10,11 +10,11 @@ from pathlib import Path
 import streamlit as st
 
 from vitruve.app.media import file_url
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import jobs_of, show_job, watched_since
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.live import live
 from vitruve.app.parts.predict_form import PREDICT, training_set
-from vitruve.app.parts.runs import field_key
 from vitruve.app.parts.text import code, verbatim
 from vitruve.app.place import Place
 from vitruve.app.prediction.preview import LastRow, drawn, last_row, part_of_folder, part_of_table, skeleton_of

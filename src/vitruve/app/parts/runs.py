@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
 from vitruve.app.place import Place
 from vitruve.app.projects import RunEntry
@@ -143,19 +144,6 @@ def no_runs(place: Place, *, finished: bool = True, stage: str = "") -> None:
     kind = "finished run" if finished else "run"
     st.info(f"No {kind} of {stage or 'this project'} yet: train a network first.", icon=":material/model_training:")
     page_link(place, "train", "Train a network")
-
-
-def field_key(place: Place, key: str) -> str:
-    """A key for a field that must not keep its value when another project is opened.
-
-    Args:
-        place: Where the field is.
-        key: Unique on its page.
-
-    Returns:
-        The key.
-    """
-    return key if place.project is None else f"{key}:{place.project.path}"
 
 
 def _latest(runs: Sequence[RunEntry]) -> RunEntry | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from vitruve.app.parts.runs import field_key
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.sources import Kind, Source, find_sources, named_source, said_of, video_facts

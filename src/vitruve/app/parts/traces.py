@@ -11,8 +11,8 @@ import streamlit as st
 
 from vitruve.app.media import frame_url
 from vitruve.app.parts.component import asset, component
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
-from vitruve.app.parts.runs import field_key
 from vitruve.app.place import Place
 from vitruve.app.sources import video_facts
 from vitruve.app.videos.tables import Traces, VideoTable, by_video, find_tables, read_traces

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import jobs_of, show_command, submit, submitting
-from vitruve.app.parts.runs import field_key, runs_of
+from vitruve.app.parts.runs import runs_of
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import AppProject

@@ -1,0 +1,96 @@
+"""Fields of forms: their keys, and what was typed into them, which stays while other pages are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypedDict
+
+import streamlit as st
+
+from vitruve.app.place import Place
+
+_TYPED = "typed"
+
+
+class Field(TypedDict):
+    """What a field of a form is drawn with, besides what it is."""
+
+    key: str
+    on_change: Callable[[], None]
+
+
+def typed(place: Place, key: str, first: Any, options: Sequence[Any] | None = None) -> Field:
+    """A field that keeps what was typed into it until its form is handed in; untouched, it follows what it begins with.
+
+    Streamlit forgets the value of a field as soon as a page is drawn without it.
+
+    Args:
+        place: Where the field is; what was typed belongs to the open project.
+        key: Of the field, unique in the app: its form, a colon, its name.
+        first: What the field begins with.
+        options: What can be chosen, where that changes: what was chosen and is not there any more is forgotten.
+
+    Returns:
+        Arguments of the widget, which must be drawn without a value of its own.
+    """
+    field = field_key(place, key)
+    value = _known(_all().get(field, first), first, options)
+    # Setting what is there already would take away what somebody is typing just now.
+    if field not in st.session_state or st.session_state[field] != value:
+        st.session_state[field] = value
+    return {"key": field, "on_change": partial(_told, field)}
+
+
+def type_in(place: Place, key: str, value: Any) -> None:
+    """Fill in a field of :func:`typed` for somebody.
+
+    Args:
+        place: Where the field is.
+        key: Of the field.
+        value: What is typed.
+    """
+    _all()[field_key(place, key)] = value
+
+
+def hand_in(place: Place, form: str) -> None:
+    """Forget what was typed into a form: its fields begin anew.
+
+    Args:
+        place: Where the form is.
+        form: What the keys of its fields begin with.
+    """
+    end = field_key(place, "")
+    for key in [key for key in _all() if key.startswith(f"{form}:") and key.endswith(end)]:
+        del _all()[key]
+
+
+def field_key(place: Place, key: str) -> str:
+    """A key for a field that must not keep its value when another project is opened.
+
+    Args:
+        place: Where the field is.
+        key: Unique on its page.
+
+    Returns:
+        The key.
+    """
+    return key if place.project is None else f"{key}:{place.project.path}"
+
+
+def _known(value: Any, first: Any, options: Sequence[Any] | None) -> Any:
+    if options is None:
+        return value
+    if isinstance(value, list):
+        return [each for each in value if each in options]
+    return value if value in options else first
+
+
+def _told(field: str) -> None:
+    _all()[field] = st.session_state[field]
+
+
+def _all() -> dict[str, Any]:
+    """What was typed in this session, by key of the field."""
+    typed_so_far: dict[str, Any] = st.session_state.setdefault(_TYPED, {})
+    return typed_so_far
