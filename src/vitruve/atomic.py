@@ -120,6 +120,34 @@ def atomic_json(path: str | Path, value: Any) -> None:
     atomic_write(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
+@contextmanager
+def alone(path: str | Path) -> Iterator[None]:
+    """Nobody else who asks replaces a file of this folder meanwhile: for what is read, compared and then written.
+
+    Args:
+        path: The file; its folder is there.
+
+    Yields:
+        Nothing; threads and processes of this machine wait for one another.
+
+    Raises:
+        InputError: The folder cannot be read.
+    """
+    # Windows has none.
+    import fcntl
+
+    try:
+        folder = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise InputError(f"{Path(path).parent}: cannot be written ({error.strerror})") from error
+    try:
+        # Of this opening of the folder, so that threads of one process exclude one another, too.
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def remove_leftovers(folder: str | Path) -> None:
     """Remove the temporary files that a killed process has left.
 

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vitruve.annotation.proposals.pending import Decision, Pending, pending_folders, state_of
+from vitruve.annotation.proposals.pending import (
+    DecidedMeanwhile,
+    Decision,
+    Pending,
+    pending_folders,
+    state_of,
+)
 from vitruve.annotation.proposals.propose import OUTPUT
 from vitruve.annotation.proposals.trail import ACCEPTED, REJECTED, Proposal
 from vitruve.app.media import frame_url
@@ -57,7 +63,7 @@ def drawing(workspace: Workspace, pending: Pending, proposal: Proposal) -> dict[
     decision = pending.decisions.get(proposal.id)
     return {
         "id": proposal.id,
-        # Where another browser has decided anew, it is drawn anew.
+        # Where another browser has decided anew, it is drawn anew; what is said back tells which one it was drawn from.
         "version": repr(decision),
         "image": frame_url(workspace, image, frame.index or 0),
         "size": [frame.width, frame.height],
@@ -77,15 +83,25 @@ def decision_of(pending: Pending, proposal: str, said: Mapping[str, Any]) -> Dec
     Args:
         pending: All of them.
         proposal: Its name.
-        said: ``action``, ``box`` and ``parts``.
+        said: ``action``, ``box``, ``parts``, and the ``version`` that was looked at.
 
     Returns:
         The decision.
 
     Raises:
+        DecidedMeanwhile: Somebody else has decided since it was drawn.
         InputError: It is none.
     """
-    before = pending.decisions.get(proposal) or Decision(ACCEPTED)
+    now = pending.decisions.get(proposal)
+    decision = _said(now or Decision(ACCEPTED), said)
+    # What was decided alike, perhaps by a second press of the same key, is no matter.
+    if said.get("version") != repr(now) and decision != now:
+        raise DecidedMeanwhile(now)
+    return decision
+
+
+def _said(before: Decision, said: Mapping[str, Any]) -> Decision:
+    """What the browser says, with what stays of before."""
     if said.get("action") == REJECTED:
         return Decision(REJECTED, before.box, before.parts)
     if said.get("action") != ACCEPTED:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import fcntl
 import hashlib
 import os
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,14 +14,13 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_mode
 from pydantic.fields import FieldInfo
 
 from vitruve.app.projects import RIG
-from vitruve.atomic import atomic_write
+from vitruve.atomic import alone, atomic_write
 from vitruve.config.explain import expectation
 from vitruve.config.schema import Config
 from vitruve.config.table import fields_of
 from vitruve.config.yaml_edit import value_at
 from vitruve.errors import ConfigError, InputError, VitruveError
 
-_LOCK = threading.Lock()
 _LARGEST = 1 << 20
 
 
@@ -96,8 +92,7 @@ def save_settings(path: Path, text: str, mark: str) -> Read:
     Raises:
         InputError: It has changed since, or cannot be written. Nothing is written then.
     """
-    # One text at a time, of all browsers.
-    with _LOCK, _alone(path):
+    with alone(path):
         if not path.is_file() or mark_of(path.read_bytes()) != mark:
             raise InputError(
                 f"{path.name}: somebody has changed it since it was read here, so nothing was saved; load it again"
@@ -116,12 +111,11 @@ def create_settings(path: Path, text: str) -> None:
     Raises:
         InputError: It is there already, or cannot be written.
     """
-    with _LOCK:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path):
-            if path.exists():
-                raise InputError(f"{path}: is there already; choose another name")
-            atomic_write(path, text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(path):
+        if path.exists():
+            raise InputError(f"{path}: is there already; choose another name")
+        atomic_write(path, text)
 
 
 def check(kind: str, text: str, path: Path) -> Checked:
@@ -251,17 +245,3 @@ def diff(before: str, after: str) -> str:
     """The lines that differ, as ``diff -u`` shows them."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "on disk", "here", lineterm="", n=1)
     return "\n".join(lines)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """No other process of this machine replaces the file meanwhile, as far as it asks."""
-    try:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise InputError(f"{path.parent}: cannot be written ({error.strerror})") from error
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)

@@ -13,7 +13,7 @@ from vitruve.annotation.cvat.verbs import Outcome
 from vitruve.annotation.proposals.review import ATTRIBUTE, CORRECTS, Review, with_shapes
 from vitruve.annotation.proposals.sources import Source
 from vitruve.annotation.proposals.trail import ACCEPTED, CHANGED, REJECTED, Proposal, Trail, counted, proposal_of
-from vitruve.atomic import atomic_json
+from vitruve.atomic import alone, atomic_json
 from vitruve.errors import InputError
 from vitruve.formats.cvat_xml import read_task
 from vitruve.formats.cvat_xml_writer import FILE_NAME, write_task
@@ -143,11 +143,8 @@ def open_pending(folder: Path) -> Pending:
         root, name = Path(about["root"]), str(about["name"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{file}: no proposals ({error!r}); make them again: vitruve annotate propose") from error
-    decisions = {}
-    for item in proposals:
-        said = folder / _DECISIONS / f"{item.id}.json"
-        if said.is_file():
-            decisions[item.id] = _decision(said)
+    found = {item.id: _decision(folder, item.id) for item in proposals}
+    decisions = {name: decision for name, decision in found.items() if decision is not None}
     sent = read_json(folder / _SENT)["task"] if (folder / _SENT).is_file() else None
     task = replace(read_task(folder / FILE_NAME), name=name)
     # Proposals that were kept before labels were kept beside them have none.
@@ -155,25 +152,66 @@ def open_pending(folder: Path) -> Pending:
     return Pending(folder, task, proposals, root, decisions, sent, labelled)
 
 
-def decide(pending: Pending, proposal: str, decision: Decision | None) -> None:
-    """Keep what somebody makes of a proposal; each has a file of its own, so that two people do not undo one another's.
+class DecidedMeanwhile(InputError):
+    """Somebody else has decided otherwise since a proposal was looked at.
 
     Args:
-        pending: The proposals.
+        now: What was decided; None where it was left open again.
+    """
+
+    def __init__(self, now: Decision | None) -> None:
+        super().__init__(f"meanwhile this was {in_words(now)} elsewhere; look at it as it is now, and decide")
+
+
+def decide(pending: Pending, proposal: str, decision: Decision | None) -> None:
+    """Keep what somebody makes of a proposal, who has seen what was made of it before.
+
+    Args:
+        pending: The proposals, with the decisions that were seen.
         proposal: Name of one of them.
         decision: What is made of it; None to leave it open again.
 
     Raises:
+        DecidedMeanwhile: It was decided otherwise since; nothing is kept then.
         InputError: There is no such proposal, they were sent already, or a point is none.
     """
     if not _ID.fullmatch(proposal) or all(item.id != proposal for item in pending.proposals):
         raise InputError(f"{pending.folder}: no proposal '{proposal}'; look at them again")
     if (pending.folder / _SENT).is_file():
         raise InputError(f"{pending.folder}: these proposals were sent already; change them on the server")
-    file = pending.folder / _DECISIONS / f"{proposal}.json"
+    kept = None if decision is None else _inside(pending, proposal, decision)
+    # One at a time, of all who look through these.
+    with alone(pending.folder / _ABOUT):
+        now = _decision(pending.folder, proposal)
+        if now == kept:
+            return
+        if now != pending.decisions.get(proposal):
+            raise DecidedMeanwhile(now)
+        file = pending.folder / _DECISIONS / f"{proposal}.json"
+        if kept is None:
+            file.unlink(missing_ok=True)
+        else:
+            atomic_json(file, {"format": _FORMAT, **asdict(kept)})
+
+
+def in_words(decision: Decision | None) -> str:
+    """A decision in words.
+
+    Args:
+        decision: The decision, or None.
+
+    Returns:
+        Such as ``accepted, with nose moved and its box``.
+    """
     if decision is None:
-        file.unlink(missing_ok=True)
-        return
+        return "left open"
+    moved = [f"{name} {'taken away' if point is None else 'moved'}" for name, point in (decision.parts or {}).items()]
+    changes = [*moved, *(["its box moved"] if decision.box is not None else [])]
+    return decision.state + (f" with {', '.join(changes)}" if changes and decision.state == ACCEPTED else "")
+
+
+def _inside(pending: Pending, proposal: str, decision: Decision) -> Decision:
+    """A decision as it is kept: checked, its points within the image."""
     if decision.state not in (ACCEPTED, REJECTED):
         raise InputError(f"{decision.state}: proposals are {ACCEPTED} or {REJECTED}")
     own = [shape for shape in pending.task.shapes if _of(shape) == proposal]
@@ -182,7 +220,17 @@ def decide(pending: Pending, proposal: str, decision: Decision | None) -> None:
     if not all(math.isfinite(value) for value in values) or not set(decision.parts or {}) <= known:
         raise InputError(f"proposal {proposal}: a point is no number, or of no keypoint it has")
     frame = pending.task.frames[own[0].frame]
-    atomic_json(file, _inside(decision, frame.width, frame.height))
+
+    def clipped(values: Sequence[float]) -> list[float]:
+        limits = (frame.width, frame.height) * (len(values) // 2)
+        return [round(min(max(float(value), 0.0), limit), 2) for value, limit in zip(values, limits, strict=True)]
+
+    box = None
+    if decision.box is not None:
+        a, b, c, d = clipped(decision.box)
+        box = (min(a, c), min(b, d), max(a, c), max(b, d))
+    parts = {name: None if point is None else _pair(clipped(point)) for name, point in (decision.parts or {}).items()}
+    return Decision(decision.state, box, parts)
 
 
 def corrected(shape: Shape, decision: Decision) -> Shape:
@@ -298,26 +346,18 @@ def _moved(part: Shape, point: tuple[float, float] | None) -> Shape:
     return replace(part, points=point, outside=False)
 
 
-def _inside(decision: Decision, width: int, height: int) -> dict[str, object]:
-    """A decision as it is kept, its points within the image."""
-
-    def clipped(values: Sequence[float]) -> list[float]:
-        limits = (width, height) * (len(values) // 2)
-        return [round(min(max(float(value), 0.0), limit), 2) for value, limit in zip(values, limits, strict=True)]
-
-    box = None
-    if decision.box is not None:
-        a, b, c, d = clipped(decision.box)
-        box = [min(a, c), min(b, d), max(a, c), max(b, d)]
-    parts = {name: None if point is None else clipped(point) for name, point in (decision.parts or {}).items()}
-    return {"format": _FORMAT, "state": decision.state, "box": box, "parts": parts}
+def _pair(values: Sequence[float]) -> tuple[float, float]:
+    return float(values[0]), float(values[1])
 
 
-def _decision(file: Path) -> Decision:
+def _decision(folder: Path, proposal: str) -> Decision | None:
+    file = folder / _DECISIONS / f"{proposal}.json"
+    if not file.is_file():
+        return None
     row = read_json(file)
     try:
         box = None if row["box"] is None else tuple(float(value) for value in row["box"])
-        parts = {str(k): None if v is None else (float(v[0]), float(v[1])) for k, v in row["parts"].items()}
+        parts = {str(k): None if v is None else _pair(v) for k, v in row["parts"].items()}
         if row["state"] not in (ACCEPTED, REJECTED) or (box is not None and len(box) != 4):
             raise ValueError("state or box")
         return Decision(row["state"], box, parts)

@@ -1,4 +1,4 @@
-// One proposal on its image. Python is told {serial, id, action, box, parts}; points are pixels with the image's top-left corner at (0, 0).
+// One proposal on its image. Python is told {serial, id, version, action, box, parts}; points are pixels with the image's top-left corner at (0, 0).
 const known = new WeakMap();
 const HIT = 12, GRIP = 6, LABEL = "#4fd1ff";
 
@@ -211,7 +211,7 @@ function tell(own, action) {
   const parts = {};
   for (const part of own.parts) if (own.moved.parts.has(part.name)) parts[part.name] = part.outside ? null : [part.x, part.y];
   const box = own.moved.box ? own.corners : null;
-  own.send("decided", { serial: Date.now() * 1000 + (own.serial++ % 1000), id: own.data.id, action, box, parts });
+  own.send("decided", { serial: Date.now() * 1000 + (own.serial++ % 1000), id: own.data.id, version: own.data.version, action, box, parts });
 }
 function listen(own) {
   const canvas = own.canvas;

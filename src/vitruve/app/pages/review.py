@@ -15,7 +15,7 @@ from vitruve.annotation.proposals.pending import DecidedMeanwhile, Decision, Pen
 from vitruve.annotation.proposals.propose import OUTPUT
 from vitruve.annotation.proposals.trail import ACCEPTED, REJECTED, Proposal
 from vitruve.app.parts.component import component
-from vitruve.app.parts.fields import field_key
+from vitruve.app.parts.fields import field_key, hand_in, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit
 from vitruve.app.parts.labels import choose_labels
 from vitruve.app.parts.runs import choose_run
@@ -27,6 +27,7 @@ from vitruve.app.reviews import OPEN, STATES, decision_of, drawing, find_reviews
 from vitruve.errors import VitruveError
 
 _WAITING, _NEW = "Proposals", "Let a network propose"
+_FORM = "review:new"
 
 
 def show(place: Place) -> None:
@@ -181,25 +182,27 @@ def _decided(folder: Path, inner: str, problem: str, following: tuple[str, int, 
 
 
 def _new(place: Place) -> None:
-    run = choose_run(place, "review/run", label="Network", address=False)
+    run = choose_run(place, f"{_FORM}:run", label="Network", address=False)
     if run is None:
         return
-    file = choose_labels(place, "review/labels", "Labels, or a folder of images, to look through")
+    file = choose_labels(place, f"{_FORM}:labels", "Labels, or a folder of images, to look through")
     if file is None:
         return
-    key = field_key(place, "review/new")
     one, other, kinds = st.columns([1, 1, 3])
-    score = one.slider("Least score", 0.0, 1.0, 0.5, 0.05, key=f"{key}/score", help="Of predictions that count.")
-    keypoint = other.slider("Least keypoint score", 0.0, 1.0, 0.5, 0.05, key=f"{key}/keypoint")
+    least = typed(place, f"{_FORM}:score", 0.5)
+    score = one.slider("Least score", 0.0, 1.0, step=0.05, help="Of predictions that count.", **least)
+    least = typed(place, f"{_FORM}:keypoint", 0.5)
+    keypoint = other.slider("Least keypoint score", 0.0, 1.0, step=0.05, **least)
     usual = "missing objects, and all that speaks of keypoints"
-    wanted = kinds.multiselect("What is proposed", KINDS, key=f"{key}/kinds", placeholder=usual)
+    wanted = kinds.multiselect("What is proposed", KINDS, placeholder=usual, **typed(place, f"{_FORM}:kinds", []))
     limits = ["--threshold", f"{score:g}", "--keypoint-threshold", f"{keypoint:g}", "--output", OUTPUT]
     format = [] if file.format is None else ["--from", file.format]
     root = [] if file.root is None else ["--images", str(file.root)]
     chosen = [word for kind in wanted for word in ("--kind", kind)]
     arguments = ["annotate", "propose", str(run.path), str(file.path), *limits, *format, *root, *chosen]
-    if st.button("Propose", type="primary", key=f"{key}/start", icon=":material/play_arrow:"):
+    if st.button("Propose", type="primary", key=field_key(place, f"{_FORM}:start"), icon=":material/play_arrow:"):
         submit(place, arguments, title=f"Propose with {run.name}", kind="propose", waits=False)
+        hand_in(place, _FORM)
         open_tab(field_key(place, "review/tab"), _WAITING)
     st.caption("Nothing is sent: what is proposed waits here for your decision.")
     show_command(arguments)
