@@ -120,7 +120,7 @@ def test_a_map_is_made_by_a_job(place: Place, monkeypatch: pytest.MonkeyPatch) -
 def test_a_map_is_shown_and_splits_are_written_from_it(place: Place, folder: Path) -> None:
     assert place.project is not None
     test = shown(page, place)
-    test.session_state[f"{field_key(place, 'map/maps/made')}/picked"] = [0, 1, 2]
+    test.session_state[f"{field_key(place, 'map:maps/made')}/picked"] = [0, 1, 2]
     test.run()
     assert "3 picked, of 3 frames" in [each.value for each in test.subheader]
     next(button for button in test.button if button.label == "Write splits/picked/split.csv").click().run()
@@ -134,7 +134,7 @@ def test_a_split_is_written_into_the_settings_by_a_button(place: Place, folder: 
     assert project is not None
     before = project.config.read_text()
     test = shown(page, place)
-    test.session_state[f"{field_key(place, 'map/maps/made')}/picked"] = [0, 1, 2]
+    test.session_state[f"{field_key(place, 'map:maps/made')}/picked"] = [0, 1, 2]
     test.run()
     next(button for button in test.button if button.label.startswith("Write splits/picked")).click().run()
     assert project.config.read_text() == before

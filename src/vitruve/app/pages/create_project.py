@@ -6,6 +6,7 @@ import streamlit as st
 
 from vitruve.app.create_project import Plan, find_data, plan_poses, plan_rig, project_folder
 from vitruve.app.main import choose
+from vitruve.app.parts.fields import hand_in, type_in, typed
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.settings_editor import Draft, settings_editor
 from vitruve.app.parts.text import code, verbatim
@@ -49,48 +50,49 @@ def show(place: Place) -> None:
 def _questions(place: Place) -> None:
     """First step: what it is called, and what it is made of."""
     st.caption("Step 1 of 2. Nothing is written before you have seen the settings.")
-    query = st.query_params
+    anywhere = _anywhere(place)
+    _asked(anywhere)
     kind = st.radio(
         "What is it for?",
         list(_KINDS),
         format_func=_KINDS.__getitem__,
         horizontal=True,
-        key=f"{_KEY}/kind",
-        index=list(_KINDS).index(RIG) if query.get("kind") == RIG else 0,
+        **typed(anywhere, f"{_KEY}:kind", POSES),
     )
     left, right = st.columns(2)
-    name = left.text_input("Name", key=f"{_KEY}/name", placeholder="mouse_2024", max_chars=80)
+    name = left.text_input("Name", placeholder="mouse_2024", max_chars=80, **typed(anywhere, f"{_KEY}:name", ""))
     folder = right.text_input(
         "Folder that it is made in",
-        key=f"{_KEY}/folder",
         placeholder=str(place.workspace.home),
         help="Below the folders that this app was started for; empty for the first of them.",
+        **typed(anywhere, f"{_KEY}:folder", ""),
     )
     offered = [place.workspace.name(path) for path in find_data(place.workspace, kind)]
-    given = query.get("data")
+    field = typed(anywhere, f"{_KEY}:data:{kind}", offered[0] if len(offered) == 1 else None)
+    given = st.session_state[field["key"]]
     if given and given not in offered:
         offered.insert(0, given)
     data = st.selectbox(
         _DATA[kind],
         offered,
-        index=offered.index(given) if given in offered else 0 if len(offered) == 1 else None,
-        key=f"{_KEY}/data/{kind}",
+        index=None,
         accept_new_options=True,
         placeholder="Choose one that was found, or type a path" if offered else "None was found: type a path",
         help=_DATA_HELP[kind],
+        **field,
     )
     if kind == RIG:
         flat = st.text_input(
             "Training set of images (Dataset2D)",
-            key=f"{_KEY}/flat",
             placeholder="the same",
             help="Empty for the same set. A project of images alone, without cameras: give it here and leave the "
             "other one empty.",
+            **typed(anywhere, f"{_KEY}:flat", ""),
         )
         algorithm = _RECOMMENDED
     else:
         flat = ""
-        algorithm = _algorithm()
+        algorithm = _algorithm(anywhere)
     problem = _problem(place, name, folder, data or flat)
     if problem and (name or data):
         st.caption(f":orange[{verbatim(problem)}]")
@@ -110,17 +112,17 @@ def _questions(place: Place) -> None:
     st.rerun()
 
 
-def _algorithm() -> str:
+def _algorithm(anywhere: Place) -> str:
     from vitruve.listing import list_available
 
     known = dict(list_available("algorithms"))
     chosen = st.selectbox(
         "Network",
         [_RECOMMENDED, *known],
-        key=f"{_KEY}/algorithm",
         format_func=lambda each: f"{each}: {known[each]}" if each in known else "As recommended for the data",
         help="Settings are recommended for one animal an image. For people in a crowd, for boxes and for classes, "
         "choose an algorithm: its settings begin at their defaults.",
+        **typed(anywhere, f"{_KEY}:algorithm", _RECOMMENDED),
     )
     return str(chosen)
 
@@ -166,10 +168,25 @@ def _proposal(place: Place, plan: Plan) -> None:
 def _create(place: Place, plan: Plan, draft: Draft) -> None:
     create_settings(plan.config, draft.text)
     project = open_project(place.workspace, plan.path)
+    hand_in(_anywhere(place), _KEY)
     _forget()
     choose(project)
     st.session_state[_MADE] = str(plan.path)
     st.rerun()
+
+
+def _asked(anywhere: Place) -> None:
+    """Answer what a link to this page has answered; from then on it can be changed like anything else."""
+    kind, data = st.query_params.pop("kind", None), st.query_params.pop("data", None)
+    if kind in _KINDS:
+        type_in(anywhere, f"{_KEY}:kind", kind)
+        if data:
+            type_in(anywhere, f"{_KEY}:data:{kind}", data)
+
+
+def _anywhere(place: Place) -> Place:
+    """Where the questions stand: what is answered does not belong to the project that happens to be open."""
+    return Place(place.workspace, None)
 
 
 def _forget() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from vitruve.app.parts.fields import field_key
+from vitruve.app.parts.fields import field_key, hand_in, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.player import player
@@ -47,8 +47,8 @@ def _form(place: Place, project: AppProject, tables: list[VideoTable]) -> None:
     maker: tuple[str, int] = st.selectbox(
         "Predicted by",
         makers,
-        key=field_key(place, "create_video:by"),
         format_func=_maker,
+        **typed(place, "create_video:by", makers[0], makers),
     )
     own = [table for table in tables if (table.made_by, table.dims) == maker]
     try:
@@ -76,6 +76,7 @@ def _form(place: Place, project: AppProject, tables: list[VideoTable]) -> None:
         ):
             title = f"Video of {maker[0]}: {', '.join(cameras or [table.video for table in videos])}"
             submit(place, verb, title=title, kind=KIND, output=str(output))
+            hand_in(place, KIND)
             st.rerun()
     st.caption(f"Into {code(place.name(output))}")
     show_command(verb)
@@ -87,10 +88,9 @@ def _videos(place: Place, project: AppProject, tables: list[VideoTable]) -> dict
     chosen = st.multiselect(
         "Videos",
         list(named),
-        list(named),
-        key=field_key(place, f"create_video:videos:{tables[0].made_by}"),
         wrap=True,
         help="One a camera, where several cameras have seen the same.",
+        **typed(place, f"create_video:videos:{tables[0].made_by}", list(named), list(named)),
     )
     found: dict[VideoTable, Path] = {}
     for name in chosen:
@@ -101,7 +101,8 @@ def _videos(place: Place, project: AppProject, tables: list[VideoTable]) -> dict
             )
         file = next(iter(files))
         if len(files) > 1:
-            file = st.selectbox(f"File of {name}", list(files), key=field_key(place, f"create_video:file:{name}"))
+            field = typed(place, f"create_video:file:{name}", file, list(files))
+            file = st.selectbox(f"File of {name}", list(files), **field)
         found[named[name]] = files[file]
     return found
 
@@ -110,8 +111,8 @@ def _cameras(place: Place, project: AppProject, table: VideoTable) -> list[str]:
     files = videos_for(place.workspace, project, table)
     if not files:
         raise InputError(f"The recording {table.video} is not in the folders of this app any more: put it back.")
-    key = field_key(place, f"create_video:cameras:{table.path}")
-    return st.multiselect("Cameras", list(files), list(files), key=key, wrap=True)
+    field = typed(place, f"create_video:cameras:{table.path}", list(files), list(files))
+    return st.multiselect("Cameras", list(files), wrap=True, **field)
 
 
 def _maker(maker: tuple[str, int]) -> str:
@@ -127,28 +128,24 @@ def _drawing(place: Place, traces: list[Traces]) -> Drawing:
         "Confidence",
         0.0,
         1.0,
-        0.3,
-        0.05,
-        key=field_key(place, "create_video:threshold"),
+        step=0.05,
         help="Keypoints of at least this confidence are drawn.",
+        **typed(place, "create_video:threshold", 0.3),
     )
     colormap = right.selectbox(
         "Colours",
         _COLORMAPS,
-        key=field_key(place, "create_video:colormap"),
         accept_new_options=True,
         help="A colormap of matplotlib.",
+        **typed(place, "create_video:colormap", _COLORMAPS[0]),
     )
-    start = left.number_input(
-        "First frame", first, last, first, key=field_key(place, f"create_video:start:{first}:{last}")
-    )
+    start = left.number_input("First frame", first, last, **typed(place, f"create_video:start:{first}:{last}", first))
     number = right.number_input(
         "Number of frames",
         ALL,
         last - first + 1,
-        ALL,
-        key=field_key(place, f"create_video:number:{first}:{last}"),
         help=f"-1 for all to the end. Frames {first} to {last} are predicted.",
+        **typed(place, f"create_video:number:{first}:{last}", ALL),
     )
     if number == 0:
         raise InputError("Number of frames: give 1 or more, or -1 for all.")

@@ -23,7 +23,7 @@ from vitruve.app.maps import (
 )
 from vitruve.app.media import file_url
 from vitruve.app.parts.component import component
-from vitruve.app.parts.fields import field_key
+from vitruve.app.parts.fields import field_key, hand_in, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.labels import choose_labels, labels_in
 from vitruve.app.parts.links import page_link
@@ -37,6 +37,7 @@ from vitruve.errors import VitruveError
 from vitruve.structures.labels import Labels
 
 _MAPS, _NEW = "Maps", "New map"
+_FORM = "map:new"
 _AS_THEY_ARE = "as they are"
 _RANDOM, _PUBLISHED = "random weights", "published weights"
 _METHODS = ("clusters", "group", "random", "every-nth")
@@ -75,7 +76,8 @@ def _chosen(place: Place, maps: dict[str, Path]) -> None:
     name = st.selectbox("Map", list(maps), key=field)
     st.query_params["map"] = name
     drawn = _read(str(maps[name]), (maps[name] / MAP_TABLE).stat().st_mtime_ns)
-    key = field_key(place, f"map/{name}")
+    form = f"map:{name}"
+    key = field_key(place, form)
     picked = st.session_state.get(f"{key}/picked", [])
     component("map")(
         key=f"{key}/drawn",
@@ -86,7 +88,7 @@ def _chosen(place: Place, maps: dict[str, Path]) -> None:
     if not picked:
         st.caption("Drag a lasso around points to pick them (with shift, more of them); the wheel zooms.")
         return
-    _use(place, drawn, picked, key)
+    _use(place, drawn, picked, form)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the map")
@@ -101,32 +103,33 @@ def _picked(key: str, count: int) -> None:
     st.session_state[f"{key}/picked"] = [row for row in rows if isinstance(row, int) and 0 <= row < count]
 
 
-def _use(place: Place, drawn: DrawnMap, picked: list[int], key: str) -> None:
+def _use(place: Place, drawn: DrawnMap, picked: list[int], form: str) -> None:
     """What becomes of what was picked."""
     frames = drawn.frames(picked)
     st.subheader(f"{len(picked)} picked, of {len(frames)} frames")
-    file = choose_labels(place, f"{key}/labels", "Labels that the map was made of")
+    file = choose_labels(place, f"{form}:labels", "Labels that the map was made of")
     if file is None:
         return
     labels = labels_in(file)
     numbers = frame_numbers(labels, frames)
     split, task = st.tabs(["A split", "A task for CVAT"])
     with split:
-        _split(place, labels, numbers, key)
+        _split(place, labels, numbers, form)
     with task:
-        _task(place, labels, numbers, key)
+        _task(place, labels, numbers, form)
     with st.expander(f"The {len(frames)} frames"):
         st.dataframe([{"image": name, "frame": index} for name, index in frames], hide_index=True)
 
 
-def _split(place: Place, labels: Labels, numbers: list[int], key: str) -> None:
+def _split(place: Place, labels: Labels, numbers: list[int], form: str) -> None:
     assert place.project is not None
+    key = field_key(place, form)
     one, rest, name = st.columns(3, vertical_alignment="bottom")
-    split = one.selectbox("The picked ones are for", SPLITS, 1, key=f"{key}/split")
+    split = one.selectbox("The picked ones are for", SPLITS, **typed(place, f"{form}:split", SPLITS[1]))
     drawn = any(frame.split for frame in labels)
     options = [*([_AS_THEY_ARE] if drawn else []), *SPLITS]
-    others = rest.selectbox("All others", options, 0, key=f"{key}/others")
-    called = name.text_input("Name", "picked", key=f"{key}/split/name")
+    others = rest.selectbox("All others", options, **typed(place, f"{form}:others", options[0], options))
+    called = name.text_input("Name", **typed(place, f"{form}:split:name", "picked"))
     splits = picked_splits(labels, numbers, split, others)
     counts = ", ".join(f"{splits.count(each)} {each}" for each in SPLITS if each in splits)
     st.caption(f"That makes {counts}.")
@@ -174,9 +177,10 @@ def _made(place: Place, split: Path, key: str) -> None:
         show_error(error)
 
 
-def _task(place: Place, labels: Labels, numbers: list[int], key: str) -> None:
+def _task(place: Place, labels: Labels, numbers: list[int], form: str) -> None:
     assert place.project is not None
-    called = st.text_input("Name of the task", "picked", key=f"{key}/task/name")
+    key = field_key(place, form)
+    called = st.text_input("Name of the task", **typed(place, f"{form}:task:name", "picked"))
     file = place.workspace.resolve(place.project.path / "tasks" / f"{_plain(called)}.xml")
     arguments = ["annotate", "upload", str(file), "--from", "cvat_xml", "--images", str(labels.root), "--apply"]
     st.caption(
@@ -202,38 +206,42 @@ def _task(place: Place, labels: Labels, numbers: list[int], key: str) -> None:
 
 def _new(place: Place) -> None:
     assert place.project is not None
-    file = choose_labels(place, "map/new/labels")
+    file = choose_labels(place, f"{_FORM}:labels")
     if file is None:
         return
-    key = field_key(place, "map/new")
     runs = {run.name: run for run in runs_of(place, finished=True)}
     by, most, method, share, name = st.columns([1.4, 1.1, 1.1, 1.1, 1], vertical_alignment="bottom")
+    networks = [*runs, _PUBLISHED, _RANDOM]
     network = by.selectbox(
         "What looks alike, by",
-        [*runs, _PUBLISHED, _RANDOM],
-        key=f"{key}/network",
+        networks,
+        **typed(place, f"{_FORM}:network", networks[0], networks),
         help="The network of a run that was trained on such images, or a ResNet-18 that has learned from photographs. "
         "Random weights tell colours and textures apart.",
     )
-    count = most.number_input("Crops at most", 10, 20_000, 3000, 100, key=f"{key}/most")
+    count = most.number_input("Crops at most", 10, 20_000, step=100, **typed(place, f"{_FORM}:most", 3000))
     how = method.selectbox(
         "Split proposed by",
         _METHODS,
-        key=f"{key}/method",
+        **typed(place, f"{_FORM}:method", _METHODS[0]),
         help="A map comes with a split: by clusters, each in its share; by whole groups; at random; every n-th.",
     )
-    part = share.number_input("Validating share", 0.01, 0.9, 0.1, 0.05, key=f"{key}/share")
-    called = name.text_input("Name", "map", key=f"{key}/name")
+    part = share.number_input("Validating share", 0.01, 0.9, step=0.05, **typed(place, f"{_FORM}:share", 0.1))
+    called = name.text_input("Name", **typed(place, f"{_FORM}:name", "map"))
     more = ["--random"] if network == _RANDOM else [] if network == _PUBLISHED else ["--run", str(runs[network].path)]
     target = _free(place, _plain(called))
     words = ["split", *file.arguments, "--output", place.name(target), "--method", how, "--validation", str(part)]
     arguments = [*words, "--most", str(count), *more]
     if st.button(
-        f"Make the map {verbatim(place.name(target))}", type="primary", key=f"{key}/make", icon=":material/play_arrow:"
+        f"Make the map {verbatim(place.name(target))}",
+        type="primary",
+        key=field_key(place, f"{_FORM}:make"),
+        icon=":material/play_arrow:",
     ):
         with submitting():
             target.mkdir(parents=True)
             submit(place, arguments, title=f"Map {target.name}", kind="map", waits=False)
+        hand_in(place, _FORM)
         open_tab(field_key(place, "map/tab"), _MAPS)
     show_command(arguments)
 

@@ -8,9 +8,10 @@ from typing import Any
 import streamlit as st
 
 from vitruve.app.figures.study import importance_bars, parallel_coordinates, trial_curves
-from vitruve.app.parts.jobs import job_state, jobs_of, show_command, show_job, submit, submitting
+from vitruve.app.now import Watched, job_state
+from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.links import page_link
-from vitruve.app.parts.live import fragment
+from vitruve.app.parts.live import EVERY, fragment, watch
 from vitruve.app.parts.search import new_search
 from vitruve.app.parts.tabs import open_tab, tabs
 from vitruve.app.parts.text import show_error, verbatim
@@ -26,9 +27,6 @@ from vitruve.tuning.folder import StudyFiles
 from vitruve.tuning.report import study_state
 from vitruve.tuning.study import SharedStudy
 from vitruve.tuning.tune import open_study
-
-EVERY = 2.0
-"""Seconds between two looks at a search that goes on."""
 
 _QUERY = "study"
 # A bar of tools would lie over names of axes, and there is nothing to zoom into.
@@ -63,7 +61,7 @@ def show(place: Place) -> None:
         else:
             _chosen(place, studies)
     with begin:
-        begun = new_search(place, _key(place))
+        begun = new_search(place)
         if begun:
             st.session_state[_begun(place)] = begun
             open_tab(_tab(place), _SEARCHES)
@@ -103,7 +101,7 @@ def _chosen(place: Place, studies: dict[str, Path]) -> None:
         return
     live = goes_on or state["running"] > 0
     _go_on(place, name, path, state, live)
-    fragment(_trials, EVERY if live else None)(place, path)
+    fragment(_trials)(place, path, live)
 
 
 def _starting(place: Place, studies: dict[str, Path]) -> list[Job]:
@@ -124,8 +122,17 @@ def _opened(path: str, age: int) -> tuple[SharedStudy, int]:
     return shared, config.tune.max_trials
 
 
-def _trials(place: Place, path: Path) -> None:
+def _growing(files: StudyFiles) -> tuple[Path, ...]:
+    """What tells that a search has gone on; a database that keeps it need not lie here, but its runs do."""
+    if files.journal.is_file():
+        return (files.journal,)
+    return (files.trials, files.table, *(RunFiles(run).metrics for run in sorted(files.trials.glob("*"))))
+
+
+def _trials(place: Place, path: Path, live: bool) -> None:
     """What goes on in a search; looked at again and again while it runs."""
+    if live:
+        watch(place, Watched(files=_growing(StudyFiles(path))), f"{_key(place)}/trials", rest=EVERY)
     state = _state(path)
     best = next((trial for trial in state["trials"] if trial["number"] == state["best"]), None)
     done, running, reached = st.columns([1, 1, 2])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from vitruve.app.labels import LabelFile, label_files, named_labels
-from vitruve.app.parts.fields import field_key
+from vitruve.app.parts.fields import field_key, typed
 from vitruve.app.parts.text import show_error
 from vitruve.app.place import Place
 from vitruve.app.projects import AppProject
@@ -38,8 +38,8 @@ def choose_labels(place: Place, key: str, label: str = "Labels") -> LabelFile | 
     named = st.selectbox(
         label,
         list(known),
-        index=0 if known else None,
-        key=field_key(place, key),
+        index=None,
+        **typed(place, key, next(iter(known), None)),
         placeholder="Type the path of a label file or a folder with labels",
         accept_new_options=True,
         help="Those of the project's settings, or any other label file below the folders of this app: type its path.",

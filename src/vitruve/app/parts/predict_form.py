@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
-from vitruve.app.parts.fields import field_key
+from vitruve.app.parts.fields import field_key, hand_in, typed
 from vitruve.app.parts.jobs import show_command, submit
 from vitruve.app.parts.runs import choose_run, no_runs, runs_of
 from vitruve.app.parts.sources import choose_source, length_of
@@ -38,17 +37,15 @@ def poses_form(place: Place) -> None:
     Args:
         place: A project of kind ``poses`` must be open.
     """
-    key = _keys(place)
     run = choose_run(place, "predict:run", latest=True, help="The network that predicts.")
     if run is None:
         return
     source = choose_source(place, "predict:source")
     of_video = source is None or source.kind in _VIDEOS
-    start, number = _frames(key, of_video)
+    start, number = _frames(place, of_video)
     drawn = st.toggle(
         "Draw a labelled video",
-        value=True,
-        key=key("drawn"),
+        **typed(place, "predict:drawn", True),
         disabled=not of_video,
         help="A copy of the video with the keypoints in it, to look at below.",
     )
@@ -60,21 +57,31 @@ def poses_form(place: Place) -> None:
             value=None,
             step=0.05,
             placeholder=_AS_SET,
-            key=key("threshold"),
+            **typed(place, "predict:threshold", None),
             disabled=not drawn,
         )
         formats = st.multiselect(
-            "Tables", FORMATS, default=["csv"], key=key("formats"), help="CSV is always written; coco is COCO's json."
+            "Tables",
+            FORMATS,
+            help="CSV is always written; coco is COCO's json.",
+            **typed(place, "predict:formats", ["csv"]),
         )
-        smooth = bool(run.files.members()) and st.toggle("Smooth over time", key=key("smooth"))
-        runtime = _runtime(key)
+        smooth = bool(run.files.members()) and st.toggle("Smooth over time", **typed(place, "predict:smooth", False))
+        runtime = _runtime(place)
         overwrite = st.toggle(
             "Predict again what is there",
-            key=key("overwrite"),
+            **typed(place, "predict:overwrite", False),
             help="Otherwise finished predictions stay as they are, and unfinished ones go on.",
         )
     if source is None:
-        st.button("Predict", type="primary", disabled=True, width="stretch", key=key("start"), help="Name a source.")
+        st.button(
+            "Predict",
+            type="primary",
+            disabled=True,
+            width="stretch",
+            key=field_key(place, "predict:start"),
+            help="Name a source.",
+        )
         return
     wanted = PosePrediction(
         run.path,
@@ -89,7 +96,7 @@ def poses_form(place: Place) -> None:
         overwrite=overwrite,
     )
     what = _amount(source, start, number)
-    if _button(place, key, what):
+    if _button(place, what):
         tables = wanted.tables()
         submit(
             place,
@@ -100,6 +107,7 @@ def poses_form(place: Place) -> None:
             tables="\n".join(str(table) for table, _ in tables),
             videos="\n".join(str(video or "") for _, video in tables),
         )
+        hand_in(place, PREDICT)
         st.rerun()
     show_command(wanted.arguments)
 
@@ -111,30 +119,43 @@ def rig_form(place: Place) -> None:
         place: A project of kind ``rig`` must be open.
     """
     assert place.project is not None
-    project, key = place.project.rig, _keys(place)
+    project = place.project.rig
     what = st.segmented_control(
-        "What", [SPACE, IMAGE], default=SPACE, required=True, key=key("what"), label_visibility="collapsed"
+        "What",
+        [SPACE, IMAGE],
+        required=True,
+        label_visibility="collapsed",
+        **typed(place, "predict:what", SPACE),
     )
     space = what != IMAGE
     stage = Stage.HYBRID if space else Stage.KEYPOINT
-    network = _weights(place, stage, key)
-    center = _weights(place, Stage.CENTER, key)
+    network = _weights(place, stage)
+    center = _weights(place, Stage.CENTER)
     if network is None or center is None:
         no_runs(place, stage=str(stage if network is None else Stage.CENTER))
         return
     label = "Recording: a folder with one video a camera" if space else "Video"
     source = choose_source(place, f"predict:source:{stage}", (Kind.VIDEOS,) if space else (Kind.VIDEO,), label=label)
-    start, number = _frames(key, True)
-    dataset, cameras = _cameras(project, source, key) if space else ("", ())
+    start, number = _frames(place, True)
+    dataset, cameras = _cameras(place, source) if space else ("", ())
     with st.expander("More", icon=":material/tune:"):
         shortest = space and st.toggle(
-            "Go on to the end of the shortest video", key=key("shortest"), help="Where the videos differ in length."
+            "Go on to the end of the shortest video",
+            help="Where the videos differ in length.",
+            **typed(place, "predict:shortest", False),
         )
-        smooth = space and st.toggle("Also write smoothed points", key=key("smooth"))
-        column = st.toggle("Begin the rows with the number of the frame", key=key("column"))
-        runtime = _runtime(key)
+        smooth = space and st.toggle("Also write smoothed points", **typed(place, "predict:smooth", False))
+        column = st.toggle("Begin the rows with the number of the frame", **typed(place, "predict:column", False))
+        runtime = _runtime(place)
     if source is None:
-        st.button("Predict", type="primary", disabled=True, width="stretch", key=key("start"), help="Name a source.")
+        st.button(
+            "Predict",
+            type="primary",
+            disabled=True,
+            width="stretch",
+            key=field_key(place, "predict:start"),
+            help="Name a source.",
+        )
         return
     wanted = RigPrediction(
         project.path,
@@ -151,7 +172,7 @@ def rig_form(place: Place) -> None:
         column,
         runtime,
     )
-    if _button(place, key, _amount(source, start, number)):
+    if _button(place, _amount(source, start, number)):
         submit(
             place,
             wanted.arguments,
@@ -162,6 +183,7 @@ def rig_form(place: Place) -> None:
             source=str(source.path),
             dataset=dataset,
         )
+        hand_in(place, PREDICT)
         st.rerun()
     show_command(wanted.arguments)
 
@@ -193,13 +215,15 @@ def training_set(project: Project) -> Path | None:
         return None
 
 
-def _cameras(project: Project, source: Source | None, key: Callable[[str], str]) -> tuple[str, tuple[str, ...]]:
+def _cameras(place: Place, source: Source | None) -> tuple[str, tuple[str, ...]]:
     """The calibration and the cameras that count; empty for the only one, and for all."""
+    assert place.project is not None
+    project = place.project.rig
     home = training_set(project)
     known = sorted(path.name for path in (home / "calib_params").glob("*/")) if home is not None else []
     dataset = ""
     if len(known) > 1:
-        dataset = st.selectbox("Calibration of the dataset", known, key=key("dataset"))
+        dataset = st.selectbox("Calibration of the dataset", known, **typed(place, "predict:dataset", known[0], known))
     if source is None:
         return dataset, ()
     names = calibrated(project, source.path, dataset)
@@ -208,13 +232,14 @@ def _cameras(project: Project, source: Source | None, key: Callable[[str], str])
             f"{source.path}: {len(names)} of its videos are of calibrated cameras; two are needed. A video is named "
             "after its camera, such as Camera_1.mp4"
         )
-    chosen = st.multiselect("Cameras", names, default=names, key=key(f"cameras:{source.path}:{dataset}"), wrap=True)
+    field = typed(place, f"predict:cameras:{source.path}:{dataset}", names, names)
+    chosen = st.multiselect("Cameras", names, wrap=True, **field)
     if len(chosen) < 2:
         raise InputError("Cameras: points in space need two or more")
     return dataset, () if len(chosen) == len(names) else tuple(chosen)
 
 
-def _weights(place: Place, stage: Stage, key: Callable[[str], str]) -> str | None:
+def _weights(place: Place, stage: Stage) -> str | None:
     """A run of a network: ``latest``, or its name; None where there is none."""
     runs = [run for run in runs_of(place, stage=str(stage)) if is_finished(run.path)]
     if not runs:
@@ -224,36 +249,37 @@ def _weights(place: Place, stage: Stage, key: Callable[[str], str]) -> str | Non
     def said(name: str) -> str:
         return f"{LATEST} ({named[name].path.name})" if name == LATEST else name
 
-    return str(st.selectbox(str(stage), list(named), key=key(f"weights:{stage}"), format_func=said))
+    field = typed(place, f"predict:weights:{stage}", LATEST, list(named))
+    return str(st.selectbox(str(stage), list(named), format_func=said, **field))
 
 
 def _newest(runs: list[RunEntry]) -> RunEntry:
     return max(runs, key=lambda run: run.path.name)
 
 
-def _frames(key: Callable[[str], str], of_video: bool) -> tuple[int, int]:
+def _frames(place: Place, of_video: bool) -> tuple[int, int]:
     """The first frame and the number of frames."""
     left, right = st.columns(2)
-    start = left.number_input("First frame", 0, value=0, step=1, key=key("start_frame"), disabled=not of_video)
+    first = typed(place, "predict:start_frame", 0)
+    start = left.number_input("First frame", 0, step=1, disabled=not of_video, **first)
     number = right.number_input(
         "Number of frames",
         ALL,
-        value=ALL,
         step=1,
-        key=key("number"),
+        **typed(place, "predict:number", ALL),
         disabled=not of_video,
         help="-1 for all to the end. A few hundred give a first impression.",
     )
     return (int(start), int(number)) if of_video else (0, ALL)
 
 
-def _runtime(key: Callable[[str], str]) -> str | None:
+def _runtime(place: Place) -> str | None:
     return st.selectbox(
         "Runtime",
         _RUNTIMES,
         index=None,
         placeholder=_AS_SET,
-        key=key("runtime"),
+        **typed(place, "predict:runtime", None),
         help="What carries the network out on this machine.",
     )
 
@@ -272,20 +298,13 @@ def _range(start: int, number: int) -> str:
     return f", frames {start} to {'the end' if number == ALL else start + number - 1}"
 
 
-def _button(place: Place, key: Callable[[str], str], what: str) -> bool:
+def _button(place: Place, what: str) -> bool:
     waiting = any(job.active and job.waits for job in place.jobs.all())
     return st.button(
         f"{'Queue' if waiting else 'Predict'} {verbatim(what)}",
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
-        key=key("start"),
+        key=field_key(place, "predict:start"),
         help="It begins when what was handed in before it has ended." if waiting else None,
     )
-
-
-def _keys(place: Place) -> Callable[[str], str]:
-    def key(name: str) -> str:
-        return field_key(place, f"predict:{name}")
-
-    return key

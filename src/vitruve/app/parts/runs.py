@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from vitruve.app.parts.fields import field_key
+from vitruve.app.parts.fields import field_key, typed
 from vitruve.app.parts.links import page_link
 from vitruve.app.place import Place
 from vitruve.app.projects import RunEntry
@@ -48,10 +48,8 @@ def choose_run(
     known = {run.name: run for run in runs}
     named = _latest(runs)
     options = [LATEST, *known] if latest and named is not None else list(known)
-    field = field_key(place, key)
-    if st.session_state.get(field) not in options:
-        asked = st.query_params.get(_QUERY) if address else None
-        st.session_state[field] = asked if asked in options else options[0]
+    asked = st.query_params.get(_QUERY) if address else None
+    field = typed(place, key, asked if asked in options else options[0], options)
 
     def said(name: str) -> str:
         # Of one network all names begin alike.
@@ -59,7 +57,7 @@ def choose_run(
         label = label.removeprefix(f"{stage}/")
         return f"{LATEST} ({label})" if name == LATEST else label
 
-    chosen = st.selectbox(label, options, key=field, format_func=said, help=help)
+    chosen = st.selectbox(label, options, format_func=said, help=help, **field)
     if address:
         st.query_params[_QUERY] = chosen
     return named if chosen == LATEST else known[chosen]

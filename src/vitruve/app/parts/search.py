@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 from pydantic.fields import FieldInfo
 
+from vitruve.app.parts.fields import field_key, hand_in, typed
 from vitruve.app.parts.jobs import show_command, submit, submitting
 from vitruve.app.parts.text import show_error
 from vitruve.app.place import Place
@@ -28,15 +29,15 @@ from vitruve.errors import VitruveError
 from vitruve.tuning.settings import TuneSettings
 from vitruve.tuning.space import value_at
 
+_FORM = "search"
 _RANGE, _VALUES = "range", "values"
 
 
-def new_search(place: Place, key: str) -> str:
+def new_search(place: Place) -> str:
     """The form.
 
     Args:
         place: Where; a project must be open.
-        key: Of its fields, unique on the page.
 
     Returns:
         The folder of the search that was begun just now, relative to the project; empty while none was.
@@ -53,8 +54,8 @@ def new_search(place: Place, key: str) -> str:
     name = st.selectbox(
         "Settings to begin with",
         list(files),
-        key=f"{key}/file",
         help="What is not searched stays as it is there.",
+        **typed(place, f"{_FORM}:file", next(iter(files)), list(files)),
     )
     settings = files[name]
     config = _config(str(settings), settings.stat().st_mtime_ns)
@@ -62,13 +63,12 @@ def new_search(place: Place, key: str) -> str:
     chosen = st.multiselect(
         "Settings to search",
         list(fields),
-        default=[RATE] if RATE in fields else None,
-        key=f"{key}/keys",
         format_func=lambda each: f"{each} = {value_at(config.model_dump(mode='json'), each)}",
         placeholder="Choose settings",
+        **typed(place, f"{_FORM}:keys", [RATE] if RATE in fields else [], list(fields)),
     )
-    ranges = [_range(each, fields[each], config, f"{key}/{name}/{each}") for each in chosen]
-    values = _values(key, config)
+    ranges = [_range(place, each, fields[each], config, f"{_FORM}:{name}:{each}") for each in chosen]
+    values = _values(place, config)
     target = place.name(place.project.new_run("search"))
     arguments = search_arguments(settings, [each for each in ranges if each is not None], target, values, place.project)
     problem, said = _checked(settings, arguments, [each is None for each in ranges])
@@ -78,7 +78,7 @@ def new_search(place: Place, key: str) -> str:
     trials = values["max_trials"]
     if st.button(
         f"Start a search of {trials} trials",
-        key=f"{key}/start",
+        key=field_key(place, f"{_FORM}:start"),
         type="primary",
         icon=":material/play_arrow:",
         disabled=bool(problem),
@@ -88,6 +88,7 @@ def new_search(place: Place, key: str) -> str:
             arguments = [*arguments[:-1], f"hydra.run.dir={target}"]
             place.workspace.resolve(place.project.path / target).mkdir(parents=True, exist_ok=True)
             submit(place, arguments, title=f"Search {target}", kind="tune", study=target)
+        hand_in(place, _FORM)
         return target
     show_command(arguments)
     return ""
@@ -98,39 +99,39 @@ def _config(settings: str, age: int) -> Config:
     return compose(settings, quiet=True).config
 
 
-def _range(key: str, field: FieldInfo, config: Config, field_key: str) -> Range | None:
+def _range(place: Place, key: str, field: FieldInfo, config: Config, form: str) -> Range | None:
     """Fields for what is tried of one setting; None where they say nothing."""
     usual = proposed_range(key, field, config)
     with st.container(border=True):
         st.markdown(f"**{key}**", help=field.description)
         if words_of(field):
             words = st.multiselect(
-                "Values", usual.choices, default=usual.choices, format_func=str, key=f"{field_key}/words"
+                "Values", usual.choices, format_func=str, **typed(place, f"{form}:words", list(usual.choices))
             )
             return Range(key, choices=tuple(words)) if words else None
         kind, low, high, log = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
-        how = kind.segmented_control("Try a", [_RANGE, _VALUES], default=_RANGE, key=f"{field_key}/how", required=True)
+        how = kind.segmented_control("Try a", [_RANGE, _VALUES], required=True, **typed(place, f"{form}:how", _RANGE))
         if how == _VALUES:
-            text = low.text_input("Values", key=f"{field_key}/values", placeholder="4, 8, 16")
+            text = low.text_input("Values", placeholder="4, 8, 16", **typed(place, f"{form}:values", ""))
             found = read_choices(text)
             return Range(key, choices=found) if found else None
-        least = low.text_input("From", f"{usual.low:g}", key=f"{field_key}/low")
-        most = high.text_input("To", f"{usual.high:g}", key=f"{field_key}/high")
-        logarithm = log.checkbox("log", usual.log, key=f"{field_key}/log", help="Search in the logarithm.")
+        least = low.text_input("From", **typed(place, f"{form}:low", f"{usual.low:g}"))
+        most = high.text_input("To", **typed(place, f"{form}:high", f"{usual.high:g}"))
+        logarithm = log.checkbox("log", help="Search in the logarithm.", **typed(place, f"{form}:log", usual.log))
         ends = (read_choices(least), read_choices(most))
         if not all(len(end) == 1 and isinstance(end[0], (int, float)) for end in ends):
             return None
         return Range(key, ends[0][0], ends[1][0], logarithm)
 
 
-def _values(key: str, config: Config) -> dict[str, Any]:
+def _values(place: Place, config: Config) -> dict[str, Any]:
     """Further settings of the search; those that are left as they are usual are left out."""
     usual = TuneSettings()
     known = {name: field.description for name, field in TuneSettings.model_fields.items()}
     trials, epochs, processes, sampler, pruner = st.columns(5)
     values: dict[str, Any] = {
         "max_trials": trials.number_input(
-            "Trials", 1, 10_000, usual.max_trials, key=f"{key}/trials", help=known["max_trials"]
+            "Trials", 1, 10_000, help=known["max_trials"], **typed(place, f"{_FORM}:trials", usual.max_trials)
         )
     }
     longest = config.training.max_epochs
@@ -140,13 +141,19 @@ def _values(key: str, config: Config) -> dict[str, Any]:
         100_000,
         value=None,
         placeholder=str(longest or "as set"),
-        key=f"{key}/epochs",
         help=known["epochs"],
+        **typed(place, f"{_FORM}:epochs", None),
     )
-    at_once = processes.number_input("At a time", 1, 64, 1, key=f"{key}/processes", help=known["processes"])
+    at_once = processes.number_input(
+        "At a time", 1, 64, help=known["processes"], **typed(place, f"{_FORM}:processes", 1)
+    )
     samplers, pruners = ("auto", "gp", "tpe", "random"), ("median", "hyperband", "none")
-    by = sampler.selectbox("Proposed by", samplers, key=f"{key}/sampler", help=known["sampler"])
-    ends = pruner.selectbox("Ended early by", pruners, key=f"{key}/pruner", help=known["pruner"])
+    by = sampler.selectbox(
+        "Proposed by", samplers, help=known["sampler"], **typed(place, f"{_FORM}:sampler", samplers[0])
+    )
+    ends = pruner.selectbox(
+        "Ended early by", pruners, help=known["pruner"], **typed(place, f"{_FORM}:pruner", pruners[0])
+    )
     more = {"epochs": given, "processes": at_once, "sampler": by, "pruner": ends}
     return values | {name: value for name, value in more.items() if value != getattr(usual, name)}
 

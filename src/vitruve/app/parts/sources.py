@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from vitruve.app.parts.fields import field_key
+from vitruve.app.parts.fields import field_key, type_in, typed
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.sources import Kind, Source, find_sources, named_source, said_of, video_facts
@@ -49,26 +49,30 @@ def choose_source(
     # In a container, so that what is below stays in its place when something is said of the source: a field that moves
     # is made anew, and what somebody has begun to type in it is lost.
     with st.container():
-        return _chosen(place, field_key(place, key), kinds, label, help)
+        return _chosen(place, key, kinds, label, help)
 
 
-def _chosen(place: Place, field: str, kinds: Collection[Kind], label: str, help: str | None) -> Source | None:
-    mode = f"{field}/from"
+def _chosen(place: Place, key: str, kinds: Collection[Kind], label: str, help: str | None) -> Source | None:
     chosen = st.segmented_control(
-        "From", [_SERVER, _UPLOAD], default=_SERVER, key=mode, required=True, label_visibility="collapsed"
+        "From",
+        [_SERVER, _UPLOAD],
+        required=True,
+        label_visibility="collapsed",
+        **typed(place, f"{key}:from", _SERVER),
     )
     if chosen == _UPLOAD:
-        _upload(place, field, kinds)
+        _upload(place, key, kinds)
         return None
     options = [_said(place, source) for source in _listed(place, tuple(sorted(kinds)))]
-    current = st.session_state.get(field)
+    field = typed(place, key, None)
+    current = st.session_state[field["key"]]
     if current is not None and current not in options:
         options.insert(0, current)
     named = st.selectbox(
         label,
         options,
         index=None,
-        key=field,
+        **field,
         help=help,
         placeholder="Choose, or type a path" if options else "None found here: type a path, or upload",
         accept_new_options=True,
@@ -114,8 +118,9 @@ def _age(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def _upload(place: Place, field: str, kinds: Collection[Kind]) -> None:
+def _upload(place: Place, key: str, kinds: Collection[Kind]) -> None:
     """A field for files, and a button that keeps them; what was kept is then the source."""
+    field = field_key(place, key)
     several = any(kind in kinds for kind in _FOLDERS)
     suffixes = _suffixes(kinds)
     turn = st.session_state.get(f"{field}/turn", 0)
@@ -137,14 +142,15 @@ def _upload(place: Place, field: str, kinds: Collection[Kind]) -> None:
         disabled=not sent,
         icon=":material/upload:",
         on_click=_keep,
-        args=(place, field, folder, sent, kinds),
+        args=(place, key, folder, sent, kinds),
     )
     problem = st.session_state.pop(f"{field}/problem", None)
     if problem:
         show_error(problem)
 
 
-def _keep(place: Place, field: str, folder: Path, sent: list[Any], kinds: Collection[Kind]) -> None:
+def _keep(place: Place, key: str, folder: Path, sent: list[Any], kinds: Collection[Kind]) -> None:
+    field = field_key(place, key)
     try:
         # A recording is a folder even where it has one video.
         if len(sent) == 1 and (Kind.VIDEO in kinds or Kind.IMAGE in kinds):
@@ -159,8 +165,8 @@ def _keep(place: Place, field: str, folder: Path, sent: list[Any], kinds: Collec
         return
     # Another key is another field: the one that held the files lets go of them.
     st.session_state[f"{field}/turn"] = st.session_state.get(f"{field}/turn", 0) + 1
-    st.session_state[f"{field}/from"] = _SERVER
-    st.session_state[field] = place.workspace.name(kept) + ("/" if kept.is_dir() else "")
+    type_in(place, f"{key}:from", _SERVER)
+    type_in(place, key, place.workspace.name(kept) + ("/" if kept.is_dir() else ""))
     _found.clear()
 
 

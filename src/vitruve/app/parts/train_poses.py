@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from vitruve.app.parts.fields import field_key
+from vitruve.app.parts.fields import field_key, hand_in, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, submit, submitting
 from vitruve.app.parts.runs import runs_of
 from vitruve.app.parts.text import show_error, verbatim
@@ -35,29 +35,25 @@ def poses_form(place: Place) -> None:
         show_error(settings)
         return
 
-    def key(name: str) -> str:
-        return field_key(place, f"train:{name}")
-
     name = st.text_input(
         "Name of the run",
-        settings.model.model_type,
-        key=key("name"),
+        **typed(place, "train:name", settings.model.model_type),
         help="Its folder in outputs; a number is added where there is one of that name.",
     )
     epochs = st.number_input(
         "Epochs",
         min_value=1,
         max_value=1_000_000,
-        value=settings.training.max_epochs,
         step=1,
-        key=key("epochs"),
+        **typed(place, "train:epochs", settings.training.max_epochs),
         help="How often all training images are seen.",
     )
     runs = {run.name: str(run.path) for run in runs_of(place) if not run.files.members()}
+    beginnings = [AS_SET, RANDOM, PUBLISHED, *runs]
     weights = st.selectbox(
         "Starting weights",
-        [AS_SET, RANDOM, PUBLISHED, *runs],
-        key=key("weights"),
+        beginnings,
+        **typed(place, "train:weights", AS_SET, beginnings),
         format_func=lambda choice: _started_from(choice, settings),
         help="From published weights of the backbone training is shorter; a run's weights go on from what it learned.",
     )
@@ -66,13 +62,12 @@ def poses_form(place: Place) -> None:
             "Networks",
             min_value=1,
             max_value=100,
-            value=settings.ensemble,
-            key=key("networks"),
+            **typed(place, "train:networks", settings.ensemble),
             help="Several make an ensemble, which says how sure it is; training takes as many times as long.",
         )
-        typed = st.text_area(
+        more = st.text_area(
             "Settings that differ in this run",
-            key=key("more"),
+            **typed(place, "train:more", ""),
             placeholder="training.train_batch_size=4",
             help="One a line, as key=value. What should differ in all runs belongs on the page Settings.",
         )
@@ -83,7 +78,7 @@ def poses_form(place: Place) -> None:
             None if epochs == settings.training.max_epochs else epochs,
             runs.get(weights, weights),
             None if networks == settings.ensemble else networks,
-            settings_lines(typed),
+            settings_lines(more),
         )
     except VitruveError as error:
         show_error(error)
@@ -102,7 +97,7 @@ def poses_form(place: Place) -> None:
         type="primary",
         icon=":material/model_training:",
         width="stretch",
-        key=key("start"),
+        key=field_key(place, "train:start"),
         help="It begins when what was handed in before it has ended." if waiting else None,
     ):
         _start(place, project, training, made)
@@ -120,6 +115,7 @@ def _start(place: Place, project: AppProject, training: PosesTraining, made: Con
         submit(
             place, chosen.arguments, title=f"Train {run.name}", kind="train", run=place.name(run), **about_steps(steps)
         )
+    hand_in(place, "train")
     st.rerun()
 
 
