@@ -93,7 +93,7 @@ def facts(project: AppProject) -> list[tuple[str, str]]:
         Pairs of a name and a value; one that says what is wrong where its settings cannot be read.
     """
     try:
-        return _rig_facts(project) if project.kind == RIG else _pose_facts(read_yaml(project.config))
+        return _rig_facts(project) if project.kind == RIG else _pose_facts(_values(project.config))
     except VitruveError as error:
         return [("settings", str(error))]
 
@@ -171,6 +171,16 @@ def _rig_facts(project: AppProject) -> list[tuple[str, str]]:
     if space.ROI_CUBE_SIZE is not None and space.GRID_SPACING is not None:
         rows.append(("cube", f"{space.ROI_CUBE_SIZE:g} mm in steps of {space.GRID_SPACING:g} mm"))
     return [row for row in rows if row[1]]
+
+
+def _values(config: Path) -> Mapping[str, Any]:
+    """Settings as they stand in the file, or composed where other files belong to it, which takes longer."""
+    values = read_yaml(config)
+    if "defaults" not in values:
+        return values
+    from vitruve.config.compose import compose
+
+    return compose(str(config), quiet=True).config.model_dump()
 
 
 def _pose_facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:

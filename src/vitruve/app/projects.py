@@ -192,13 +192,28 @@ def _kind(folder: Path) -> str | None:
     config = folder / CONFIG
     if not config.is_file() or (folder / "status.json").is_file() or (folder / "model.json").is_file():
         return None
-    try:
-        settings = read_yaml(config)
-    except VitruveError:
-        return None
-    if "CENTERDETECT" in settings or "KEYPOINTDETECT" in settings:
+    sections = _sections(config)
+    if sections & {"CENTERDETECT", "KEYPOINTDETECT"}:
         return RIG
-    return POSES if {"data", "model", "training"} & set(settings) else None
+    return POSES if sections & {"data", "model", "training"} else None
+
+
+def _sections(file: Path, within: frozenset[Path] = frozenset()) -> set[str]:
+    """What settings are of, also those in files that ``defaults`` name; none of them need be right for that."""
+    try:
+        settings = read_yaml(file) if file.is_file() and file not in within else {}
+    except (VitruveError, OSError):
+        return set()
+    named, found = settings.get("defaults"), set(settings)
+    for entry in named if isinstance(named, list) else ():
+        # As Hydra has them: 'file', 'group/file' or 'group: file', with 'optional' before or '@part' behind the group.
+        text = next(iter(entry), "") if isinstance(entry, dict) else entry
+        first, *more = str(text).rpartition(" ")[2].partition("@")[0].strip("/").split("/")
+        if more or isinstance(entry, dict):
+            found.add(first)
+        else:
+            found |= _sections(file.with_name(f"{first}.yaml"), within | {file})
+    return found
 
 
 def _below(folder: Path, depth: int) -> Iterator[tuple[Path, str]]:

@@ -55,6 +55,7 @@ class _Options:
     overrides: Sequence[str]
     quiet: bool
     run: str | None
+    expected: Sequence[Path]
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def train_project(
     quiet: bool = False,
     run: str | None = None,
     check: bool = False,
+    expected: Sequence[Path] = (),
 ) -> list[Path]:
     """Train one network of a project, or all of them in order; each is an ordinary run in ``models/``.
 
@@ -102,6 +104,7 @@ def train_project(
         quiet: Show no progress.
         run: What the runs are called, ``Run_`` and more; by default the time.
         check: Train nothing, only make sure that it can be.
+        expected: Absolute folders of runs that need not be finished yet, for a check of what begins after them.
 
     Returns:
         The runs, also those that were finished before where training goes on.
@@ -127,6 +130,7 @@ def train_project(
         overrides=overrides,
         quiet=quiet,
         run=run,
+        expected=expected,
     )
     project = project if isinstance(project, Project) else Project.open(project, folder)
     together = what.lower() == _ALL
@@ -267,7 +271,7 @@ def _config(
 
 def _center(project: Project, stage: Stage, options: _Options) -> Path | None:
     try:
-        return project.run(Stage.CENTER, options.weights_center).absolute()
+        return _run(project, Stage.CENTER, options.weights_center, options)
     except RunError as error:
         if stage is Stage.HYBRID or options.weights_center != LATEST:
             raise
@@ -284,14 +288,19 @@ def _weights(project: Project, step: _Step, before: Mapping[Stage, Path], option
         given = LATEST
     if given is not None and str(given).lower() != _NONE:
         file = Path(given)
-        return (file if file.is_file() else project.run(step.stage, given)).absolute()
+        return file.absolute() if file.is_file() else _run(project, step.stage, given, options)
     if step.stage is Stage.HYBRID and Stage.KEYPOINT in before:
         return before[Stage.KEYPOINT]
     if given is None and options.pretrained is not None:
         return _pretrained(project, step.stage, options.pretrained)
     if step.stage is Stage.HYBRID and str(options.weights_keypoint).lower() != _NONE:
-        return project.run(Stage.KEYPOINT, options.weights_keypoint).absolute()
+        return _run(project, Stage.KEYPOINT, options.weights_keypoint, options)
     return None
+
+
+def _run(project: Project, stage: Stage, which: str | Path, options: _Options) -> Path:
+    """A finished run, or one that is expected to be."""
+    return Path(which) if Path(which) in options.expected else project.run(stage, which).absolute()
 
 
 def _pretrained(project: Project, stage: Stage, name: str | Path) -> Path:

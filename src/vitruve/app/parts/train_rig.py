@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
-from vitruve.app.parts.jobs import show_command, submit, submitting
-from vitruve.app.parts.runs import field_key, runs_of
+from vitruve.app.parts.fields import field_key, hand_in, typed
+from vitruve.app.parts.jobs import jobs_of, show_command, submit, submitting
+from vitruve.app.parts.runs import runs_of
 from vitruve.app.parts.text import show_error
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, find_projects
 from vitruve.app.training.command import ALL, RigTraining, settings_lines
-from vitruve.app.training.progress import Step, about_steps
+from vitruve.app.training.progress import COMPLETED, Step, about_steps, steps_of
 from vitruve.errors import VitruveError
 from vitruve.project import Project, Stage
 from vitruve.project.folder import LATEST, is_finished
@@ -24,6 +24,7 @@ from vitruve.project.training import train_project
 
 _NONE = "none"
 _SCRATCH = "from scratch"
+_KEYPOINT_ALONE = "KeypointDetect alone"
 _NETWORKS = {
     ALL: "All networks, in order",
     Stage.CENTER.short: f"{Stage.CENTER}: where the animal is",
@@ -47,15 +48,13 @@ def rig_form(place: Place) -> None:
     assert place.project is not None
     project = place.project.rig
 
-    def key(name: str) -> str:
-        return field_key(place, f"train:{name}")
-
     config = project.config
     stages = [stage for stage in Stage if config.DATASET.DATASET_3D is not None or stage is not Stage.HYBRID]
+    choices = [ALL, *(stage.short for stage in stages)]
     what = st.radio(
         "Train",
-        [ALL, *(stage.short for stage in stages)],
-        key=key("what"),
+        choices,
+        **typed(place, "train:what", ALL, choices),
         format_func=_NETWORKS.__getitem__,
         help="All trains the networks in order, each on what the one before has learned. That is how to begin.",
     )
@@ -65,19 +64,19 @@ def rig_form(place: Place) -> None:
     for column, stage in zip(st.columns(len(chosen)), chosen, strict=True):
         planned = getattr(config, stage.section).NUM_EPOCHS
         epochs[stage.short] = column.number_input(
-            _short(stage.short), min_value=1, max_value=1_000_000, value=planned, key=key(f"epochs:{stage}")
+            _short(stage.short), min_value=1, max_value=1_000_000, **typed(place, f"train:epochs:{stage}", planned)
         )
     training = RigTraining(project.path, _name(place, project), what, epochs)
-    training = _weights(place, project, training, key)
+    training = _weights(place, project, training)
     with st.expander("More", icon=":material/tune:"):
-        typed = st.text_area(
+        more = st.text_area(
             "Settings that differ in this training",
-            key=key("more"),
+            **typed(place, "train:more", ""),
             placeholder="training.precision=32",
             help="Settings of Vitruve, one a line, as key=value. What is in config.yaml belongs on the page Settings.",
         )
     try:
-        training = replace(training, more=settings_lines(typed))
+        training = replace(training, more=settings_lines(more))
     except VitruveError as error:
         show_error(error)
         return
@@ -90,57 +89,63 @@ def rig_form(place: Place) -> None:
         type="primary",
         icon=":material/model_training:",
         width="stretch",
-        key=key("start"),
+        key=field_key(place, "train:start"),
         help="It begins when what was handed in before it has ended." if waiting else None,
     ):
         _start(place, project, training)
     show_command(training.arguments)
 
 
-def _weights(place: Place, project: Project, training: RigTraining, key: Callable[[str], str]) -> RigTraining:
+def _weights(place: Place, project: Project, training: RigTraining) -> RigTraining:
     """What the networks start from and are built on."""
     pretrained = _pretrained(place, project)
     if training.what == ALL:
+        choices = [_SCRATCH, *pretrained]
         start = st.selectbox(
             "Starting weights",
-            [_SCRATCH, *pretrained],
-            key=key("pretrained"),
+            choices,
+            **typed(place, "train:pretrained", _SCRATCH, choices),
             format_func=_capital,
             help="Networks in a folder 'pretrained' of this project or beside it, or of another project.",
         )
         training = replace(training, pretrained=pretrained.get(start, ""))
         fine = (
-            st.toggle("Then train all of HybridNet at last", key=key("finetune"), help=_FINETUNE)
+            st.toggle("Then train all of HybridNet at last", help=_FINETUNE, **typed(place, "train:finetune", False))
             if _in_space(project)
             else False
         )
         return replace(training, finetune=fine)
     stage = Stage.named(training.what)
-    own = _finished(place, stage)
+    own = _own(place, stage)
     if stage is not Stage.HYBRID:
+        choices = [_SCRATCH, *own, *pretrained]
         start = st.selectbox(
             "Starting weights",
-            [_SCRATCH, *own, *pretrained],
-            key=key(f"weights:{stage}"),
+            choices,
+            **typed(place, f"train:weights:{stage}", _SCRATCH, choices),
             format_func=_capital,
         )
         training = replace(training, weights=own.get(start, ""), pretrained=pretrained.get(start, ""))
         if stage is Stage.CENTER:
             return training
-        center = _built_on(place, Stage.CENTER, key, "Finds the animal in predictions; training looks around labels.")
+        center = _built_on(place, Stage.CENTER, "Finds the animal in predictions; training looks around labels.")
         return replace(training, weights_center=center)
-    keypoint = _built_on(place, Stage.KEYPOINT, key, "The network of images that is taken into space.")
-    center = _built_on(place, Stage.CENTER, key, "Finds the animal.")
+    keypoint = _built_on(place, Stage.KEYPOINT, "The network of images that is taken into space.")
+    center = _built_on(place, Stage.CENTER, "Finds the animal.")
+    choices = [_KEYPOINT_ALONE, *own, *pretrained]
     start = st.selectbox(
         "Starting weights",
-        ["KeypointDetect alone", *own, *pretrained],
-        key=key(f"weights:{stage}"),
+        choices,
+        **typed(place, f"train:weights:{stage}", _KEYPOINT_ALONE, choices),
         help="A run of HybridNet goes on from what it learned.",
     )
     mode = st.selectbox(
-        "What is learned", list(_MODES), key=key("mode"), format_func=lambda mode: _capital(_MODES[mode])
+        "What is learned",
+        list(_MODES),
+        format_func=lambda mode: _capital(_MODES[mode]),
+        **typed(place, "train:mode", next(iter(_MODES))),
     )
-    fine = st.toggle("Only fine-tune all of the latest run", key=key("finetune"), help=_FINETUNE)
+    fine = st.toggle("Only fine-tune all of the latest run", help=_FINETUNE, **typed(place, "train:finetune", False))
     return replace(
         training,
         weights=own.get(start, ""),
@@ -152,21 +157,32 @@ def _weights(place: Place, project: Project, training: RigTraining, key: Callabl
     )
 
 
-def _built_on(place: Place, stage: Stage, key: Callable[[str], str], help: str) -> str:
+def _built_on(place: Place, stage: Stage, help: str) -> str:
     """Which run of another network is taken; empty for the latest."""
-    own = _finished(place, stage)
+    own = _own(place, stage)
     if not own:
-        st.warning(f"{stage} has no finished run yet; train it first, or train all.", icon=":material/info:")
+        st.warning(f"{stage} has no run yet; train it first, or train all.", icon=":material/info:")
         return ""
-    chosen = st.selectbox(str(stage), list(own), key=key(f"on:{stage}"), format_func=_capital, help=help)
+    field = typed(place, f"train:on:{stage}", next(iter(own)), list(own))
+    chosen = st.selectbox(str(stage), list(own), format_func=_capital, help=help, **field)
     return "" if own[chosen] == LATEST else own[chosen]
 
 
-def _finished(place: Place, stage: Stage) -> dict[str, str]:
-    """Finished runs of a network as they are named, the latest first, and as the command line takes them."""
+def _own(place: Place, stage: Stage) -> dict[str, str]:
+    """Runs of a network as they are named, the latest first, and as the command line takes them."""
     runs = [run.path for run in runs_of(place, stage=str(stage)) if is_finished(run.path)]
-    found = {run.name: str(run) for run in sorted(runs, reverse=True)}
-    return {f"{LATEST} ({next(iter(found))})": LATEST, **found} if found else {}
+    finished = {run.name: str(run) for run in sorted(runs, reverse=True)}
+    coming = {f"{run.name}, once it is trained": str(run) for run in _coming(place, stage)}
+    if finished and not coming:
+        return {f"{LATEST} ({next(iter(finished))})": LATEST, **finished}
+    return {**coming, **finished}
+
+
+def _coming(place: Place, stage: Stage | None = None) -> list[Path]:
+    """Runs of trainings that have not ended, the last one first: what is handed in now waits for them."""
+    steps = [step for job in jobs_of(place, "train") if job.active and job.waits for step in reversed(steps_of(job))]
+    unfinished = [step.run for step in steps if step.status is None or step.status.status != COMPLETED]
+    return [run for run in unfinished if stage is None or run.parent.name == stage]
 
 
 def _pretrained(place: Place, project: Project) -> dict[str, str]:
@@ -183,7 +199,7 @@ def _start(place: Place, project: Project, training: RigTraining) -> None:
     with submitting(), st.spinner("Checking settings and labels"):
         training = replace(training, run=_name(place, project))
         try:
-            runs = _checked(project, training)
+            runs = _checked(place, project, training)
         except VitruveError as error:
             show_error(error)
             return
@@ -197,10 +213,11 @@ def _start(place: Place, project: Project, training: RigTraining) -> None:
             run=training.run,
             **about_steps([Step(run, count) for run, count in zip(runs, epochs, strict=True)]),
         )
+    hand_in(place, "train")
     st.rerun()
 
 
-def _checked(project: Project, training: RigTraining) -> list[Path]:
+def _checked(place: Place, project: Project, training: RigTraining) -> list[Path]:
     """The runs that a training makes; what is wrong with it is said before it begins."""
     return train_project(
         project,
@@ -216,6 +233,7 @@ def _checked(project: Project, training: RigTraining) -> list[Path]:
         quiet=True,
         run=training.run,
         check=True,
+        expected=_coming(place),
     )
 
 
