@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,9 +85,11 @@ class Sees:
         task = SimpleNamespace(skeleton=self.skeleton, categories=self.categories, views=1)
         return SimpleNamespace(algorithm=SimpleNamespace(task=task), predict_labels=self.predict)
 
-    def predict(self, given: Labels) -> Labels:
+    def predict(self, given: Labels, advance: Callable[[int], None] | None = None) -> Labels:
         """Predictions of labelled frames."""
         self.looked += len(given)
+        if advance is not None:
+            advance(len(given))
         frames = []
         for frame in given:
             image = frame.first_image

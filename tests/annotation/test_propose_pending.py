@@ -26,6 +26,8 @@ from vitruve.annotation.proposals.propose import propose
 from vitruve.annotation.proposals.trail import ACCEPTED, REJECTED, Trail
 from vitruve.errors import InputError
 from vitruve.formats.hub import write_labels
+from vitruve.jobs import Job
+from vitruve.jobs.progress import PROGRESS
 from vitruve.structures.annotation import Shape
 
 FOUND = {
@@ -42,6 +44,15 @@ def pending(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pending:
     propose("runs/net", [tmp_path / "a.json"], output=tmp_path / "out")
     (folder,) = pending_folders(tmp_path / "out")
     return open_pending(folder)
+
+
+def test_images_that_were_looked_through_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROGRESS, str(tmp_path / "progress.json"))
+    Sees(FOUND).use(monkeypatch)
+    write_labels(labels(tmp_path, boxes((0, 0, 20, 20)), boxes((10, 10, 30, 30))), tmp_path / "a.json", format="coco")
+    propose("runs/net", [tmp_path / "a.json"], output=tmp_path / "out")
+    said = Job(tmp_path, (), tmp_path).progress
+    assert said is not None and (said.title, said.done, said.total) == ("Looking through images", 2, 2)
 
 
 def test_what_is_proposed_waits(pending: Pending, tmp_path: Path) -> None:

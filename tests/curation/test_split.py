@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,9 +15,11 @@ from typer.testing import CliRunner
 
 from curation.pictures import clips, colors
 from vitruve.cli.main import build
+from vitruve.curation.crops import crops_of
+from vitruve.curation.embedding import Embedder
 from vitruve.curation.files import split, summary
 from vitruve.curation.leakage import worst_pairs
-from vitruve.curation.split import Split, SplitPlan, groups_of, joined, split_labels
+from vitruve.curation.split import Split, SplitPlan, groups_of, joined, proposed_method, split_labels
 from vitruve.errors import ConfigError, InputError
 from vitruve.formats.hub import read_labels, write_labels
 from vitruve.formats.split_file import splits_of_file
@@ -107,15 +112,63 @@ def test_groups_by_clip_folder_day_and_pattern(labels: Labels) -> None:
     assert all(len({f.split for f, d in zip(made.labels, days, strict=True) if d == day}) == 1 for day in set(days))
 
 
+def _unused(images: object) -> None:
+    raise AssertionError("images are looked at")
+
+
+def test_the_method_is_proposed_by_the_data(labels: Labels) -> None:
+    assert proposed_method(labels, PLAN)[0] == "clusters"
+    assert proposed_method(labels[:5], PLAN) == ("random", "all frames are of one session: 2 splits cannot but part it")
+    two = labels[:10]
+    assert proposed_method(two, PLAN)[0] == "clusters"
+    assert proposed_method(two, replace(PLAN, test=0.1)) == (
+        "random",
+        "there are 2 groups by session: 3 splits cannot but part it",
+    )
+
+
+def test_near_duplicates_in_all_groups_do_not_keep_a_map_from_being_made(
+    labels: Labels, caplog: pytest.LogCaptureFixture
+) -> None:
+    # One clip under the names of two: whatever is near one of them is near the other.
+    named = tuple(replace(frame, session=f"s{number % 2}") for number, frame in enumerate(labels[:10]))
+    same = [replace(frame, images=labels[0].images) for frame in named]
+    made = split_labels(replace(labels, frames=tuple(same)), PLAN, colors())
+    assert parted(made) == 0
+    assert made.leakage.share("similar") == 1
+    assert "they are not kept together" in caplog.text
+
+
+def test_what_is_looked_at_is_counted(labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[str, int | None, int]] = []
+
+    @contextmanager
+    def reported(title: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], None]]:
+        counts: list[int] = []
+        yield counts.append
+        said.append((title, total, sum(counts)))
+
+    monkeypatch.setattr("vitruve.inference.progress.reported", reported)
+    split_labels(labels, PLAN, colors())
+    crops = len(crops_of(labels))
+    assert said == [
+        ("Comparing frames", len(labels), len(labels)),
+        ("Embedding what is on the map", crops, crops),
+        (f"Placing {crops} on the map", None, 0),
+    ]
+
+
 def test_what_cannot_be_split_is_said(labels: Labels) -> None:
+    unused = cast(Embedder, _unused)
     with pytest.raises(ConfigError, match=r"--group='clip\(': not a regular expression"):
         split_labels(labels, replace(PLAN, group="clip("), colors())
     with pytest.raises(ConfigError, match="--group='nowhere': does not match image images/clip0"):
         split_labels(labels, replace(PLAN, group="nowhere"), colors())
-    with pytest.raises(ConfigError, match=r"--group session: 1 group \(near duplicates are joined: --no-near\) for 2"):
-        split_labels(labels[:5], PLAN, colors())
+    # Said before any image is looked at.
+    with pytest.raises(ConfigError, match="--group session: 1 group for 2 splits"):
+        split_labels(labels[:5], PLAN, unused)
     with pytest.raises(ConfigError, match="--group images: 1 group for 2 splits"):
-        split_labels(labels, replace(PLAN, group="images", near=False), colors())
+        split_labels(labels, replace(PLAN, group="images", near=False), unused)
     with pytest.raises(InputError, match="hold no frame"):
         split_labels(labels[:0], PLAN, colors())
     with pytest.raises(InputError, match="--clusters 99: there are 40 different crops"):

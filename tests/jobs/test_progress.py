@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from vitruve.app.job_kinds import kind_of
+from vitruve.app.progress import Standing
 from vitruve.inference.progress import progress
 from vitruve.jobs import Job, Progress
-from vitruve.jobs.progress import PROGRESS
+from vitruve.jobs.progress import PROGRESS, reported
 
 
 def test_rate_and_rest_are_of_what_this_process_has_done() -> None:
@@ -43,6 +45,26 @@ def test_a_step_that_fails_says_how_far_it_came(tmp_path: Path, monkeypatch: pyt
         advance(2)
         raise ValueError("broken")
     assert json.loads((tmp_path / "progress.json").read_text())["done"] == 2
+
+
+def test_the_part_at_hand_is_told_until_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROGRESS, str(tmp_path / "progress.json"))
+    job = Job(tmp_path, (), tmp_path, about={"kind": "tune"})
+    with reported("Trials done", 4, 1) as report:
+        report.part(0.5, "trial 1: epoch 3 of 6")
+        report.write()
+        assert kind_of(job).standing(job) == Standing(0.25, "Trials done: 1 of 4", None, 0.5, "trial 1: epoch 3 of 6")
+        report.reaches(2)
+        report.part(None)
+    said = kind_of(job).standing(job)
+    assert said is not None and (said.share, said.text, said.part) == (0.5, "Trials done: 2 of 4", None)
+
+
+def test_what_nobody_counts_is_told_without_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROGRESS, str(tmp_path / "progress.json"))
+    job = Job(tmp_path, (), tmp_path, about={"kind": "map"})
+    with progress("Placing 5 on the map", None):
+        assert kind_of(job).standing(job) == Standing(None, "Placing 5 on the map")
 
 
 def test_work_goes_on_where_nobody_can_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_it_shows_all_trials(page: StudyPage) -> None:
     shown = state(page.address)
     assert [each["state"] for each in shown["trials"]] == ["complete"] * 4 + ["running"]
     assert (shown["best"], shown["done"], shown["running"], shown["max_trials"]) == (1, 4, 1, 16)
-    assert shown["trials"][1]["curve"] == [[0, 3.0], [1, 2.0]]
+    assert shown["trials"][1]["curve"] == [[1, 3.0], [2, 2.0]]
     assert shown["trials"][4]["curve"] == []
     assert shown["importances"] == {RATE: pytest.approx(1.0)}
 

@@ -16,6 +16,8 @@ import pytest
 from tuning.searches import RATE, page_of, post, start, state, wait_for, write_search
 from vitruve.config.compose import compose
 from vitruve.errors import ConfigError, RunError, TrainingError
+from vitruve.jobs import Job
+from vitruve.jobs.progress import PROGRESS, Report
 from vitruve.run import RunFiles
 from vitruve.tuning.tune import tune
 
@@ -108,7 +110,11 @@ def test_killed_as_a_whole_it_leaves_no_trial_behind_and_goes_on(tmp_path: Path)
     assert epochs < len(run.read_metrics()) == 100
 
 
-def test_two_at_a_time_by_epochs_of_their_own(tmp_path: Path) -> None:
+def test_two_at_a_time_by_epochs_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[tuple[float | None, str]] = []
+    told = Report.part
+    monkeypatch.setattr(Report, "part", lambda self, *said: (parts.append((*said, "")[:2]), told(self, *said)))
+    monkeypatch.setenv(PROGRESS, str(tmp_path / "progress.json"))
     config = write_search(
         tmp_path, {"max_epochs": 50}, sampler="random", max_trials=2, processes=2, epochs=2, port=None
     )
@@ -116,6 +122,11 @@ def test_two_at_a_time_by_epochs_of_their_own(tmp_path: Path) -> None:
     assert found.trials == 2
     assert found.best is not None
     assert compose(str(found.best), None, []).config.training.max_epochs == 50
+    # What a page shows: trials of all, and the epoch of the one at hand; the trials themselves are silent.
+    said = Job(tmp_path, (), tmp_path).progress
+    assert said is not None and (said.title, said.done, said.total, said.part) == ("Trials done", 2, 2, None)
+    shares = [share for share, _ in parts if share is not None]
+    assert {text for _, text in parts} >= {"trial 0: epoch 2 of 2", ""} and 0 <= min(shares) < max(shares) <= 1
     runs = [RunFiles(tmp_path / "study" / "trials" / f"trial_{number:04d}") for number in range(2)]
     assert [len(run.read_metrics()) for run in runs] == [2, 2]
     begun = [run.read_status() for run in runs]

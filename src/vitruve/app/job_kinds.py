@@ -34,7 +34,8 @@ def _as_it_says(job: Job) -> Standing | None:
     if progress is None:
         return None
     count = f"{progress.done}" if progress.total is None else f"{progress.done} of {progress.total}"
-    return Standing(progress.share, f"{progress.title}: {count}", progress.seconds_left)
+    text = progress.title if progress.total is None and not progress.done else f"{progress.title}: {count}"
+    return Standing(progress.share, text, progress.seconds_left, progress.part, progress.part_title)
 
 
 def _search(job: Job) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from vitruve.curation.clusters import NEAR, near_duplicates, reduced, typical_distance
 from vitruve.curation.crops import Crop, Of, crop_images
@@ -20,9 +21,14 @@ from vitruve.data.images import ImageCache
 from vitruve.data.splits import group_names, split_by_group, split_every_nth, split_random
 from vitruve.errors import ConfigError, InputError, nearest
 from vitruve.formats.split_file import splits_of_file
+from vitruve.inference.progress import counted
 from vitruve.structures.labels import Labels
 
 Method = Literal["clusters", "group", "random", "every-nth", "list"]
+
+_GROUPED = ("clusters", "group")
+"""The methods that part no group."""
+_log = logging.getLogger(__name__)
 
 _DAY = r"(?<!\d)(20\d{6}|20\d\d[-_]\d\d[-_]\d\d)"
 
@@ -81,6 +87,16 @@ class SplitPlan:
             raise ConfigError(f"--method {self.method}, --list {self.validation_list}: a list goes with --method list")
         if self.test_list is not None and self.validation_list is None:
             raise ConfigError(f"--test-list {self.test_list}: give the list of validation images, too: --list")
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """How much of the frames each split is to have."""
+        return {"train": 1 - self.validation - self.test, "validation": self.validation, "test": self.test}
+
+    @property
+    def splits(self) -> int:
+        """How many splits are to have frames."""
+        return sum(share > 0 for share in self.shares.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,15 +162,15 @@ def split_labels(
     if not len(labels):
         raise InputError(f"{labels.root}: these labels hold no frame; there is nothing to split")
     names = None if plan.method in ("clusters", "group") else _by_frame(labels, plan)
-    groups = groups_of(labels, plan.group)
+    groups, shares = groups_of(labels, plan.group), plan.shares
+    # Before the images are looked at, which takes minutes.
+    _check_groups(groups, plan)
     embedder, cache = embedder or Embedder.of_backbone(seed=plan.seed), cache or ImageCache(2.0)
     points = frame_points(labels, embedder, plan.seed, cache)
     alike, limit = near_duplicates(points, NEAR)
     clips, typical = groups_of(labels, "session"), typical_distance(points)
     if names is None and plan.near:
-        groups = joined(groups, [str(number) for number in alike])
-    shares = {"train": 1 - plan.validation - plan.test, "validation": plan.validation, "test": plan.test}
-    _check_groups(groups, shares, plan)
+        groups = _joined_where_possible(groups, alike, plan)
     drawn = map_of(
         labels,
         embedder,
@@ -171,6 +187,26 @@ def split_labels(
         names = split_by_group(groups, shares["train"], shares["validation"], plan.seed)
     made = labels.with_splits(names)
     return Split(made, tuple(groups), drawn.with_labels(made), leakage_of(made, points, limit, typical, clips), plan)
+
+
+def proposed_method(labels: Labels, plan: SplitPlan = SplitPlan()) -> tuple[str, str]:
+    """The method by which labels can be split best.
+
+    Args:
+        labels: The frames.
+        plan: What else is wished for.
+
+    Returns:
+        ``clusters``, or ``random`` where there are too few groups to part none of them; and why, in words.
+
+    Raises:
+        ConfigError: The pattern of the groups does not fit.
+    """
+    count = len(set(groups_of(labels, plan.group)))
+    if count < plan.splits:
+        said = f"all frames are of one {plan.group}" if count == 1 else f"there are {count} groups by {plan.group}"
+        return "random", f"{said}: {plan.splits} splits cannot but part it"
+    return "clusters", f"no {plan.group} is parted, and each cluster has its share in every split"
 
 
 def groups_of(labels: Labels, by: str) -> list[str]:
@@ -239,7 +275,8 @@ def frame_points(
         InputError: An image cannot be read.
     """
     crops = [Crop(number, frame.images.index(frame.first_image)) for number, frame in enumerate(labels)]
-    return reduced(embedder(crop_images(labels, crops, embedder.size, cache)), seed)
+    images = counted("Comparing frames", crop_images(labels, crops, embedder.size, cache), len(crops))
+    return reduced(embedder(images), seed)
 
 
 def _by_frame(labels: Labels, plan: SplitPlan) -> list[str]:
@@ -251,14 +288,24 @@ def _by_frame(labels: Labels, plan: SplitPlan) -> list[str]:
     return split_every_nth(len(labels), plan.nth, round(1 / plan.test) if plan.test else 0, offset=0)
 
 
-def _check_groups(groups: Sequence[str], shares: dict[str, float], plan: SplitPlan) -> None:
-    count, needed = len(set(groups)), sum(share > 0 for share in shares.values())
-    if plan.method in ("clusters", "group") and count < needed:
-        near = " (near duplicates are joined: --no-near)" if plan.near else ""
+def _check_groups(groups: Sequence[str], plan: SplitPlan) -> None:
+    count, needed = len(set(groups)), plan.splits
+    if plan.method in _GROUPED and count < needed:
         raise ConfigError(
-            f"--group {plan.group}: {count} {'group' if count == 1 else 'groups'}{near} for {needed} splits, and none "
+            f"--group {plan.group}: {count} {'group' if count == 1 else 'groups'} for {needed} splits, and none "
             "is to be parted; name groups that tell more frames apart, or take --method random"
         )
+
+
+def _joined_where_possible(groups: list[str], alike: Int[np.ndarray, " F"], plan: SplitPlan) -> list[str]:
+    """Groups with near duplicates joined, unless too few would be left: what leaks then is measured, as everywhere."""
+    found = joined(groups, [str(number) for number in alike])
+    if plan.method not in _GROUPED or len(set(found)) >= plan.splits:
+        return found
+    _log.warning(
+        "near duplicates are in nearly all groups, so they are not kept together; leakage.csv says how much leaks"
+    )
+    return groups
 
 
 def _counts(drawn: Map) -> Float[np.ndarray, "F K"]:

@@ -13,6 +13,7 @@ from vitruve.curation.clusters import cluster, reduced
 from vitruve.curation.crops import Crop, Of, crop_images, crops_of
 from vitruve.curation.embedding import Embedder
 from vitruve.data.images import ImageCache
+from vitruve.inference.progress import counted, progress
 from vitruve.structures.labels import Labels
 from vitruve.visualize.sheets import shrunk
 
@@ -110,13 +111,15 @@ def map_of(
     thumbnails: list[np.ndarray] = []
 
     def seen() -> Iterator[np.ndarray]:
-        for image in crop_images(labels, crops, embedder.size, cache):
+        images = crop_images(labels, crops, embedder.size, cache)
+        for image in counted("Embedding what is on the map", images, len(crops)):
             thumbnails.append(shrunk(image, _THUMBNAIL))
             yield image
 
     features = reduced(embedder(seen()), seed)
-    found = cluster(features, method, clusters, seed)
-    points = plane(features, perplexity, seed)
+    with progress(f"Placing {len(crops)} on the map", None):
+        found = cluster(features, method, clusters, seed)
+        points = plane(features, perplexity, seed)
     return Map(labels, tuple(crops), points, found.numbers, np.stack(thumbnails), found.rule, embedder.origin)
 
 

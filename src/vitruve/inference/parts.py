@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -110,13 +110,16 @@ class PartPredictor(Predictor, ABC):
                 yield from finished()
         yield from finished()
 
-    def predict_labels(self, labels: Labels, cache: ImageCache | None = None) -> Labels:
+    def predict_labels(
+        self, labels: Labels, cache: ImageCache | None = None, advance: Callable[[int], None] | None = None
+    ) -> Labels:
         """Like :meth:`Predictor.predict_labels`."""
         cache = cache or ImageCache(0)
         shots = [Shot(frame, ()) for frame in self.located(labels, cache)]
         parts = [_frames(shot.frame, self.parts(shot)) for shot in shots]
         flat = replace(labels, frames=tuple(frame for frames in parts for frame in frames))
-        predicted = super().predict_labels(flat, cache)
+        whole = None if advance is None else _of_images(advance, [len(own) for own in parts])
+        predicted = super().predict_labels(flat, cache, whole)
         rows = iter(predicted.frames)
         frames = []
         for frame, shot, own in zip(labels, shots, parts, strict=True):
@@ -127,6 +130,20 @@ class PartPredictor(Predictor, ABC):
     def located(self, labels: Labels, cache: ImageCache) -> Labels:
         """The frames as :meth:`parts` takes them."""
         return labels
+
+
+def _of_images(advance: Callable[[int], None], parts: Sequence[int]) -> Callable[[int], None]:
+    """What tells of images when it is told of their parts."""
+    ends, seen, told = np.cumsum(parts), 0, 0
+
+    def advanced(count: int) -> None:
+        nonlocal seen, told
+        seen += count
+        whole = int((ends <= seen).sum())
+        advance(whole - told)
+        told = whole
+
+    return advanced
 
 
 def _frames(frame: Frame, parts: Boxes) -> list[Frame]:

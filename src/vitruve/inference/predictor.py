@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -250,12 +250,15 @@ class Predictor:
             replace(frame, instances=_there(frame, seen[i]), instances_3d=solid[i]) for i, frame in enumerate(frames)
         ]
 
-    def predict_labels(self, labels: Labels, cache: ImageCache | None = None) -> Labels:
+    def predict_labels(
+        self, labels: Labels, cache: ImageCache | None = None, advance: Callable[[int], None] | None = None
+    ) -> Labels:
         """Predictions on labelled frames, in their order.
 
         Args:
             labels: The frames; what is labelled in them is not looked at.
             cache: Decoded images; None reads each image when its turn comes.
+            advance: Is told how many more frames have been predicted.
 
         Returns:
             The same frames with predicted instances.
@@ -271,7 +274,11 @@ class Predictor:
         groups = [range(i, min(len(labels), i + self.batch_size)) for i in range(0, len(labels), self.batch_size)]
         batches = overlap(((group, collate([data[i] for i in group])) for group in groups), _DEPTH)
         with closing(batches):
-            frames = [frame for group, batch in batches for frame in self.run_batch([labels[i] for i in group], batch)]
+            frames: list[Frame] = []
+            for group, batch in batches:
+                frames += self.run_batch([labels[i] for i in group], batch)
+                if advance is not None:
+                    advance(len(group))
         # What detectors find is numbered as they learned it.
         categories = algorithm.task.categories if algorithm.needs.boxes else labels.categories
         return replace(labels, frames=tuple(frames), skeleton=algorithm.task.skeleton, categories=categories)

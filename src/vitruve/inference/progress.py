@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vitruve.jobs.progress import reported
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -30,6 +33,23 @@ def progress(title: str, total: int | None, done: int = 0) -> Iterator[Callable[
             show(count)
 
         yield advance
+
+
+def counted(title: str, items: Iterable[T], total: int | None) -> Iterator[T]:
+    """Items as they are, while how many have been used is shown as :func:`progress` does.
+
+    Args:
+        title: What is done with them.
+        items: The items.
+        total: How many there are, if known.
+
+    Yields:
+        Each item.
+    """
+    with progress(title, total) as advance:
+        for item in items:
+            yield item
+            advance(1)
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +30,8 @@ class Progress:
         first: How many were done when this process began.
         began: When it began, in seconds since 1970.
         time: When this was written.
+        part: How much of the one at hand is done, from 0 to 1; None where there are no parts.
+        part_title: The one at hand, and how far it is, in words.
     """
 
     title: str
@@ -38,6 +40,8 @@ class Progress:
     first: int
     began: float
     time: float
+    part: float | None = None
+    part_title: str = ""
 
     @property
     def share(self) -> float | None:
@@ -58,11 +62,53 @@ class Progress:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
         """From the content of the file."""
-        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
+
+
+class Report:
+    """Is told how far a block is, and writes it down; see :func:`reported`.
+
+    Args:
+        file: Where to; None for nowhere.
+        begun: How far it is at first.
+    """
+
+    def __init__(self, file: Path | None, begun: Progress) -> None:
+        self._file, self._now = file, begun
+
+    def __call__(self, count: int) -> None:
+        """So many more are done."""
+        self._becomes(replace(self._now, done=self._now.done + count))
+
+    def reaches(self, done: int) -> None:
+        """So many are done in all."""
+        self._becomes(replace(self._now, done=done))
+
+    def part(self, share: float | None, title: str = "") -> None:
+        """How much of the one at hand is done.
+
+        Args:
+            share: From 0 to 1; None where none is at hand.
+            title: What it is, and how far, in words.
+        """
+        self._becomes(replace(self._now, part=share, part_title=title))
+
+    def write(self) -> None:
+        """Write it down, however short ago that was done."""
+        self._now = replace(self._now, time=time.time())
+        # Work does not end because nobody can be told of it.
+        if self._file is not None:
+            with suppress(InputError, OSError):
+                atomic_json(self._file, asdict(self._now))
+
+    def _becomes(self, now: Progress) -> None:
+        self._now = now
+        if time.time() - now.time > _SECONDS:
+            self.write()
 
 
 @contextmanager
-def reported(title: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], None]]:
+def reported(title: str, total: int | None, done: int = 0) -> Iterator[Report]:
     """Write how far a block is into the file that :data:`PROGRESS` names, if it names one.
 
     Args:
@@ -71,29 +117,12 @@ def reported(title: str, total: int | None, done: int = 0) -> Iterator[Callable[
         done: How many are done already.
 
     Yields:
-        A function to be told how many more are done.
+        What is to be told how many more are done.
     """
-    place = os.environ.get(PROGRESS)
-    if not place:
-        yield lambda count: None
-        return
-    file, began, now, said = Path(place), time.time(), done, 0.0
-
-    def say() -> None:
-        nonlocal said
-        said = time.time()
-        # Work does not end because nobody can be told of it.
-        with suppress(InputError, OSError):
-            atomic_json(file, asdict(Progress(title, now, total, done, began, said)))
-
-    def advance(count: int) -> None:
-        nonlocal now
-        now += count
-        if time.time() - said > _SECONDS:
-            say()
-
-    say()
+    place, began = os.environ.get(PROGRESS), time.time()
+    report = Report(Path(place) if place else None, Progress(title, done, total, done, began, began))
+    report.write()
     try:
-        yield advance
+        yield report
     finally:
-        say()
+        report.write()

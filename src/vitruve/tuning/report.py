@@ -124,9 +124,10 @@ def _trial(shared: SharedStudy, trial: FrozenTrial) -> dict[str, Any]:
         "state": state_of(trial),
         "stopping": trial.state == TrialState.RUNNING and bool(said.get(STOP)),
         "value": value if value is None or math.isfinite(value) else None,
-        "epoch": best,
+        # Counted from 1, as people do.
+        "epoch": None if best is None else best + 1,
         "params": trial.params,
-        "curve": [[epoch, each] for epoch, each in curve if math.isfinite(each)],
+        "curve": [[epoch + 1, each] for epoch, each in curve if math.isfinite(each)],
         "begun": None if begun is None else begun.timestamp(),
         "seconds": seconds,
         "host": (said.get(WORKER) or {}).get("host", ""),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError, InputError, Interrupted, RunError, TrainingError, VitruveError
+from vitruve.jobs.progress import Report, reported
 from vitruve.run import RunFiles
 from vitruve.tuning.folder import StudyFiles
-from vitruve.tuning.objective import best_of, objective_of, values_by_epoch
+from vitruve.tuning.objective import best_of, objective_of
 from vitruve.tuning.page import StudyPage
 from vitruve.tuning.report import write_page
 from vitruve.tuning.space import read_space, with_values
 from vitruve.tuning.storage import open_storage, without_password
 from vitruve.tuning.strategy import build_pruner, build_sampler, sampler_name
-from vitruve.tuning.study import BEST_EPOCH, HEARTBEAT, RUN, SharedStudy
+from vitruve.tuning.study import BEST_EPOCH, RUN, SharedStudy
 from vitruve.tuning.trial import Killed, TrialProcess
+from vitruve.tuning.watch import Watch
 
 _log = logging.getLogger(__name__)
 _ASK_SECONDS = 0.25
@@ -148,6 +151,9 @@ class _Search:
         self._ends = None if self.tune.max_hours is None else time.monotonic() + 3600 * self.tune.max_hours
         self._asking, self._writing = threading.Lock(), threading.Lock()
         self._ending = threading.Event()
+        self._telling = threading.Lock()
+        self._at_hand: dict[int, tuple[float, str] | None] = {}
+        self._report: Report
         self._failures = 0
         self._error: BaseException | None = None
         self._why = ""
@@ -164,6 +170,7 @@ class _Search:
             where = "" if self.tune.storage is None else f" in {without_password(self.tune.storage)}"
             self._say(f"study: {self.files.path}{where}; sampler {sampler_name(self.tune, self.space)}")
             self._say(f"tensorboard --logdir {self.files.trials}")
+            self._report = stack.enter_context(reported("Trials done", self.tune.max_trials, self._done()))
             self._work()
             if self._error is None:
                 self._write()
@@ -215,6 +222,7 @@ class _Search:
                 if found is None:
                     return
                 self._carry_out(*found, environment)
+                self._tell(found[0].number, None)
                 self._write()
         except BaseException as error:  # told by the main thread
             self._error = self._error or error
@@ -237,13 +245,13 @@ class _Search:
     def _carry_out(self, trial: optuna.Trial, values: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         shared, run = self.shared, self._run(trial)
         shared.begin(trial, run.path)
-        watch = _Watch(shared, trial, run, self._ending, self.plain.training.max_epochs)
+        watch = Watch(shared, trial, run, self._ending, self.plain.training.max_epochs)
         self._say(f"trial {trial.number}: " + ", ".join(f"{key}={_short(value)}" for key, value in values.items()))
         try:
             config = with_values(self.plain, values)
             if not _completed(run):
                 process = TrialProcess(config, run, environment)
-                process.watch(lambda: watch.look(process))
+                process.watch(partial(self._look, trial.number, watch, process))
             watch.report()
             if not watch.values:
                 raise TrainingError(f"no value of {shared.column} in {run.metrics}; was it validated?")
@@ -254,9 +262,20 @@ class _Search:
         shared.note(trial, BEST_EPOCH, epoch)
         shared.study.tell(trial.number, value)
         self._failures = 0
-        self._say(f"trial {trial.number}: {shared.column} {value:.6g} (epoch {epoch})")
+        self._say(f"trial {trial.number}: {shared.column} {value:.6g} (epoch {epoch + 1})")
 
-    def _broken_off(self, trial: optuna.Trial, watch: _Watch, error: VitruveError) -> None:
+    def _look(self, number: int, watch: Watch, process: TrialProcess) -> None:
+        watch.look(process)
+        self._tell(number, watch.share())
+
+    def _tell(self, number: int, share: tuple[float, str] | None) -> None:
+        """Say how far the trial at hand is; of several at a time, the first one."""
+        with self._telling:
+            self._at_hand[number] = share
+            at_hand = {each: said for each, said in self._at_hand.items() if said is not None}
+            self._report.part(*at_hand[min(at_hand)] if at_hand else (None,))
+
+    def _broken_off(self, trial: optuna.Trial, watch: Watch, error: VitruveError) -> None:
         shared = self.shared
         if watch.reason in ("pruned", "stopped"):
             found = best_of(watch.values, shared.direction)
@@ -297,10 +316,16 @@ class _Search:
     def _write(self) -> None:
         with self._writing:
             trials, best = self.shared.trials(), self.shared.best()
+            with self._telling:
+                self._report.reaches(self._done())
             self.files.write_table(self.space, trials)
             if best is not None:
                 self.files.write_best(self.config, self.space, best)
             write_page(self.shared, self.tune.max_trials, self.files.page)
+
+    def _done(self) -> int:
+        """How many trials have ended."""
+        return sum(each.state != TrialState.RUNNING for each in self.shared.counted(self.shared.trials()))
 
     def _found(self) -> Tuned:
         best = self.shared.best()
@@ -318,55 +343,6 @@ class _Search:
             best.number,
             said.get(BEST_EPOCH),
         )
-
-
-class _Watch:
-    """Looks at a trial while it runs: reports its epochs, and finds out whether it is to end."""
-
-    def __init__(
-        self, shared: SharedStudy, trial: optuna.Trial, run: RunFiles, ending: threading.Event, epochs: int | None
-    ) -> None:
-        self.values: dict[int, float] = {}
-        self.reason = ""
-        self._shared, self._trial, self._run, self._ending = shared, trial, run, ending
-        self._last = None if epochs is None else epochs - 1
-        self._asked = self._lived = time.monotonic()
-        self._seen = 0
-
-    def look(self, process: TrialProcess) -> None:
-        """Report what is new, and end the trial when that is due."""
-        news = self.report()
-        now = time.monotonic()
-        if not self.reason:
-            if self._ending.is_set():
-                self.reason = "interrupted"
-            elif news and max(self.values) != self._last and self._trial.should_prune():
-                self.reason = "pruned"
-            elif now - self._asked > _ASK_SECONDS:
-                self._asked = now
-                if self._shared.stopped(self._trial):
-                    self.reason = "stopped"
-        if self.reason:
-            process.end()
-        if now - self._lived > HEARTBEAT:
-            self._lived = now
-            self._shared.live(self._trial)
-
-    def report(self) -> bool:
-        """Tell the study of new epochs; whether there were any."""
-        try:
-            stamp = self._run.metrics.stat().st_mtime_ns
-        except OSError:
-            return False
-        if stamp == self._seen:
-            return False
-        self._seen = stamp
-        found = values_by_epoch(self._run.read_metrics(), self._shared.column)
-        new = {epoch: value for epoch, value in found.items() if epoch not in self.values}
-        for epoch, value in new.items():
-            self._trial.report(value, epoch)
-        self.values |= new
-        return bool(new)
 
 
 def _completed(run: RunFiles) -> bool:

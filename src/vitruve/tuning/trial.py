@@ -16,6 +16,7 @@ from pathlib import Path
 from vitruve import errors
 from vitruve.config.schema import Config
 from vitruve.errors import TrainingError, VitruveError
+from vitruve.jobs.progress import PROGRESS
 from vitruve.run import RunFiles
 
 _PAUSE = 0.1
@@ -50,7 +51,8 @@ class TrialProcess:
                 stdout=log,
                 stderr=log,
                 text=True,
-                env={**os.environ, **environment, "PYTHONPATH": path},
+                # How far the search is, it says itself.
+                env={**os.environ, **environment, "PYTHONPATH": path, PROGRESS: ""},
                 # A group of its own: Ctrl-C comes here alone, and what it started can be ended with it.
                 start_new_session=True,
             )

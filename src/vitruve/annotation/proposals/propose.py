@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from vitruve.annotation.proposals.trail import Trail
 from vitruve.annotation.store.store import open_store
 from vitruve.errors import ConfigError, InputError, nearest
 from vitruve.inference.open import Opened, open_run
+from vitruve.inference.progress import progress
 
 OUTPUT = "auto_annotation"
 """Folder of proposals where none is named."""
@@ -129,7 +130,8 @@ def propose(
     opened = open_run(Path(run), runtime, locator=None if locator is None else Path(locator))
     date = datetime.now().strftime("%Y_%m_%d_%H_%M_%S")
     origin = Origin(str(run), variant or Path(run).resolve().name, opened.identity, date)
-    looked = [look_through(opened, source, limits) for source in found]
+    with progress("Looking through images", sum(len(source.labels) for source in found)) as advance:
+        looked = [look_through(opened, source, limits, advance) for source in found]
     place = folder / origin.variant / date
     write_report(place, looked, pictures)
     if crops is not None:
@@ -151,13 +153,16 @@ def propose(
     return Proposed(tuple(lines), number, bool(sent), sent[0] if len(sent) == 1 else None, place, dict(counts), sent)
 
 
-def look_through(opened: Opened, source: Source, limits: Limits) -> Looked:
+def look_through(
+    opened: Opened, source: Source, limits: Limits, advance: Callable[[int], None] | None = None
+) -> Looked:
     """Let a network look at the images of a source.
 
     Args:
         opened: The network.
         source: The labels.
         limits: From where on something counts.
+        advance: Is told how many more images have been looked at.
 
     Returns:
         The source with the network's keypoints and classes, and what was found.
@@ -167,7 +172,7 @@ def look_through(opened: Opened, source: Source, limits: Limits) -> Looked:
     """
     task = opened.predictor.algorithm.task
     ready = fitted(source, task.skeleton, task.categories)
-    predicted = opened.predictor.predict_labels(ready.labels)
+    predicted = opened.predictor.predict_labels(ready.labels, advance=advance)
     predicted = replace(predicted, categories=task.categories)
     named = predictions_for(ready, predicted, () if source.bare else source.labels.categories)
     return Looked(ready, judge_labels(ready.labels, named, limits))
