@@ -21,14 +21,16 @@ import psutil
 from common import record, vitruve, workplace
 
 from vitruve.api import example
+from vitruve.app.training.progress import Step, about_steps
 from vitruve.jobs import Jobs
 from vitruve.run import RunFiles
 
 SESSIONS = 10
+_EPOCHS = 5000
 SETTINGS = (
     *("data.data_dir=.", "data.csv_file=CollectedData.csv", "model.model_type=heatmap", "model.backbone=resnet18"),
     *("data.image_resize_dims.height=128", "data.image_resize_dims.width=128", "training.backbone_pretrained=false"),
-    *("training.train_batch_size=8", "training.max_epochs=5000", "training.device=cpu"),
+    *("training.train_batch_size=8", f"training.max_epochs={_EPOCHS}", "training.device=cpu"),
 )
 _BETWEEN = 3.0
 """Seconds after sessions have come or gone that count for nothing."""
@@ -64,14 +66,14 @@ def measure(folder: Path, turns: int, seconds: float) -> dict[str, Any]:
     )
     try:
         address = _address(server)
-        about = {"project": str(project), "run": str(run), "kind": "train"}
+        about = {"project": str(project), "run": str(run), "kind": "train", **about_steps([Step(run, _EPOCHS)])}
         job = jobs.submit(["train", *SETTINGS, f"hydra.run.dir={run}"], project, title="load", about=about)
         _until_epoch(run, 2)
         _walk(address, 1, 60)  # pages are loaded at the first visit
         busy: list[float] = []
         watched: list[float] = []
         alone: list[float] = []
-        answers: dict[str, list[Any]] = {"pages": [], "parts": [], "faults": []}
+        answers: dict[str, list[Any]] = {"pages": [], "parts": [], "looks": [], "faults": []}
         for _ in range(turns):
             alone.append(_rate(run, None, seconds))
             with_sessions = _start(address, SESSIONS, seconds + 2 * _BETWEEN)
@@ -102,8 +104,10 @@ def measure(folder: Path, turns: int, seconds: float) -> dict[str, Any]:
             page: round(median([took for name, took in answers["pages"] if name == page]), 3)
             for page in sorted({name for name, _ in answers["pages"]})
         },
-        "live_parts_drawn": len(answers["parts"]),
-        "median_live_part_s": round(median(answers["parts"]), 3),
+        "parts_drawn_anew": len(answers["parts"]),
+        "median_part_s": round(median(answers["parts"]), 3),
+        "looks": len(answers["looks"]),
+        "median_look_s": round(median(answers["looks"]), 4),
         "processors_used_by_the_app": round(median(busy), 3),
         "faults": sorted(set(answers["faults"])),
         "epochs_per_s_alone": [round(rate, 4) for rate in alone],

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vitruve.app.composed import composed
 from vitruve.app.place import Place
 from vitruve.app.projects import POSES
-from vitruve.config.compose import compose
 from vitruve.errors import InputError, VitruveError
 from vitruve.formats.hub import read_labels, recognise
 from vitruve.structures.labels import Labels
@@ -64,7 +64,7 @@ def label_files(place: Place) -> dict[str, LabelFile]:
     project = place.project
     assert project is not None
     if project.kind == POSES:
-        data = compose(str(project.config), quiet=True).config.data
+        data = composed(project.config).data
         files = [LabelFile(path, data.data_dir, data.label_format) for path in data.label_files()]
     else:
         files = [LabelFile(path) for path in _rig_sets(place)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import ipaddress
 import logging
 import secrets
@@ -19,6 +21,7 @@ from starlette.middleware import Middleware
 
 from vitruve.app.guard import LOOPBACK, Entry, Guard, Memory, hosts_of
 from vitruve.app.media import routes
+from vitruve.app.now import Answers
 from vitruve.app.pages import load_all
 from vitruve.app.place import serve
 from vitruve.app.uploads import LARGEST_BYTES
@@ -29,6 +32,7 @@ PORT = 8501
 """Where the app listens unless something else is said."""
 
 _LOG = logging.getLogger("vitruve.app")
+_TIDY_SECONDS = 60.0
 _THEMES = {
     "light": {"primaryColor": "#0b6e6e", "backgroundColor": "#ffffff", "secondaryBackgroundColor": "#f2f5f5"},
     "dark": {"primaryColor": "#3fb8af", "backgroundColor": "#12181b", "secondaryBackgroundColor": "#1c2529"},
@@ -116,6 +120,8 @@ def build(workspace: Workspace, entry: Entry, host: str = "127.0.0.1") -> Any:
         # Pages at Streamlit's own hosts, which are everybody's, could steer this one by messages.
         "client.allowedOrigins": [],
         "runner.magicEnabled": False,
+        # It would look through all there is after each run of a page, which costs more than most pages.
+        "runner.postScriptGC": False,
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
@@ -126,7 +132,11 @@ def build(workspace: Workspace, entry: Entry, host: str = "127.0.0.1") -> Any:
     return App(
         Path(__file__).parent / "script" / "each_run.py",
         routes=routes(workspace),
-        middleware=[Middleware(Guard, entry=entry), Middleware(Memory)],
+        middleware=[
+            Middleware(Guard, entry=entry),
+            Middleware(Answers, workspace=workspace),
+            Middleware(Memory),
+        ],
         on_script_error=_failed,
         lifespan=_served,
     )
@@ -136,7 +146,16 @@ def build(workspace: Workspace, entry: Entry, host: str = "127.0.0.1") -> Any:
 async def _served(app: Any) -> AsyncIterator[None]:
     """While the server runs; it answers at once, and has its pages when the first is looked at."""
     load_all()
+    tidying = asyncio.create_task(_tidied())
     yield
+    tidying.cancel()
+
+
+async def _tidied() -> None:
+    """Sessions that have ended hold figures and pictures in circles of references, which nothing else may free soon."""
+    while True:
+        await asyncio.sleep(_TIDY_SECONDS)
+        gc.collect()
 
 
 def is_loopback(host: str) -> bool:
@@ -163,7 +182,11 @@ def _listening(host: str, port: int | None) -> socket.socket:
     wanted = range(PORT, PORT + 100) if port is None else (port,)
     for number in wanted:
         try:
-            return socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+            found = socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+            # Those that come in inherit it; asyncio sets it for sockets that it has made itself only. Without it the
+            # second half of an answer waits for 40 ms until the first one is acknowledged.
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return found
         except (OSError, OverflowError) as error:
             if port is not None or isinstance(error, socket.gaierror):
                 raise InputError(f"{host}:{number}: cannot listen there ({error}); choose another --port") from error

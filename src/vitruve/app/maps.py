@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vitruve.app.composed import composed
 from vitruve.app.projects import AppProject
 from vitruve.app.settings_file import check, read_settings, save_settings
 from vitruve.app.workspace import folders_below
-from vitruve.config.compose import compose
 from vitruve.config.yaml_edit import with_values
 from vitruve.curation.files import MAP_ATLAS, MAP_TABLE
 from vitruve.errors import ConfigError, InputError
@@ -221,7 +221,7 @@ def use_split(project: AppProject, file: Path) -> None:
         InputError: Somebody else has changed the settings meanwhile. Nothing is written then.
     """
     now = read_settings(project.config)
-    root = compose(str(project.config), quiet=True).config.data.data_dir or Path()
+    root = composed(project.config).data.data_dir or Path()
     # As the data are named, so that both can be moved together.
     named = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
     text = with_values(now.text, {"training.split.method": "file", "training.split.file": named})
@@ -244,7 +244,7 @@ def uses_split(project: AppProject, file: Path) -> bool:
     Raises:
         ConfigError: The settings cannot be read.
     """
-    config = compose(str(project.config), quiet=True).config
+    config = composed(project.config)
     named = config.training.split.file
     return named is not None and ((config.data.data_dir or Path()) / named).resolve() == file.resolve()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,40 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+class Bar(TypedDict):
+    """A line that says how far something is.
+
+    Attributes:
+        share: From 0 to 1; None for text alone.
+        text: What it says.
+    """
+
+    share: float | None
+    text: str
+
+
+def bars_of(standing: Standing | None, *, waits: bool = False) -> list[Bar]:
+    """How far something is, line by line: the whole, and the part at hand.
+
+    Args:
+        standing: None while nothing is known.
+        waits: It waits for its turn.
+
+    Returns:
+        At least one line.
+    """
+    if waits:
+        return [{"share": None, "text": "Waits until what was handed in before it has ended."}]
+    if standing is None:
+        return [{"share": None, "text": "At work; how far it is, its log says."}]
+    left = "" if standing.seconds_left is None else f"; {duration(standing.seconds_left)} left"
+    bars: list[Bar] = [{"share": _within(standing.share), "text": standing.text + left}]
+    if standing.part is not None:
+        bars.append({"share": _within(standing.part), "text": standing.part_text})
+    return bars
+
+
+def _within(share: float | None) -> float | None:
+    return None if share is None else min(1.0, max(0.0, share))

@@ -77,8 +77,8 @@ def load_all() -> threading.Thread:
             # A page that cannot be loaded says so when it is opened.
             with suppress(Exception):
                 page.load()
-        # Streamlit collects garbage after each run of a script, and would look at all that was loaded each time: with
-        # everything that stands on torch that is most of what a run costs.
+        # Whoever collects garbage would look at all that was loaded each time: with everything that stands on torch
+        # that takes a quarter of a second in which no page is drawn.
         gc.collect()
         gc.freeze()
 

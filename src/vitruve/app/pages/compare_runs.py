@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from vitruve.app.figures.training import compared_figure
+from vitruve.app.now import Watched
 from vitruve.app.parts.fields import field_key
-from vitruve.app.parts.live import live
+from vitruve.app.parts.live import live, watch
 from vitruve.app.parts.runs import choose_runs
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, RunEntry
@@ -16,6 +17,9 @@ from vitruve.app.training.compare import differing_settings, summary_table
 from vitruve.app.training.curves import LOSS, Curves, column_name, columns_among, read_curves
 from vitruve.app.training.units import error_unit
 from vitruve.project import Stage
+
+_EVERY = 5.0
+"""Seconds between two looks at what is compared, which is dear to draw."""
 
 
 def show(place: Place) -> None:
@@ -31,7 +35,7 @@ def show(place: Place) -> None:
     if not runs:
         return
     trains = any(run.status is not None and run.status.process is not None for run in runs)
-    live(_compared, place, runs, key="compare", since=0.0 if trains else None)
+    live(_compared, place, runs, trains, key="compare")
     differing = differing_settings({run.name: run.files.config for run in runs})
     st.subheader("Settings that differ")
     if differing.empty:
@@ -40,7 +44,9 @@ def show(place: Place) -> None:
         st.dataframe(differing)
 
 
-def _compared(place: Place, runs: Sequence[RunEntry]) -> None:
+def _compared(place: Place, runs: Sequence[RunEntry], trains: bool) -> None:
+    if trains:
+        watch(place, Watched(runs=tuple(run.path for run in runs)), "compare", every=_EVERY)
     curves: list[Curves] = []
     for run in runs:
         curves += read_curves(run.path, run.name, error_unit(run.path))

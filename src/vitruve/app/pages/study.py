@@ -9,9 +9,10 @@ import streamlit as st
 
 from vitruve.app.figures.study import importance_bars, parallel_coordinates, trial_curves
 from vitruve.app.now import Watched, job_state
-from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
+from vitruve.app.parts.at_work import show_at_work
+from vitruve.app.parts.jobs import jobs_of, show_command, submit, submitting
 from vitruve.app.parts.links import page_link
-from vitruve.app.parts.live import EVERY, fragment, watch
+from vitruve.app.parts.live import fragment, watch
 from vitruve.app.parts.search import new_search
 from vitruve.app.parts.tabs import open_tab, tabs
 from vitruve.app.parts.text import show_error, verbatim
@@ -46,8 +47,7 @@ def show(place: Place) -> None:
     shown, begin = tabs(_tab(place), (_SEARCHES, _NEW))
     with shown:
         starting = _starting(place, studies)
-        for job in starting:
-            show_job(place, job, _key(place))
+        show_at_work(place, starting, _key(place), instead=not studies)
         if not studies and any(job.active for job in starting):
             st.caption("The search appears here when its first trial begins.")
         elif not studies:
@@ -91,8 +91,8 @@ def _chosen(place: Place, studies: dict[str, Path]) -> None:
     st.query_params[_QUERY] = name
     path = studies[name]
     job = next((each for each in jobs_of(place, "tune") if each.about.get("study") == name), None)
-    if job is not None and (job.active or job.message):
-        show_job(place, job, _key(place))
+    if job is not None:
+        show_at_work(place, [job], f"{_key(place)}/own")
     goes_on = job is not None and job.active
     try:
         state = _state(path)
@@ -101,7 +101,7 @@ def _chosen(place: Place, studies: dict[str, Path]) -> None:
         return
     live = goes_on or state["running"] > 0
     _go_on(place, name, path, state, live)
-    fragment(_trials)(place, path, live)
+    fragment(_trials)(place, path, live, goes_on)
 
 
 def _starting(place: Place, studies: dict[str, Path]) -> list[Job]:
@@ -129,10 +129,10 @@ def _growing(files: StudyFiles) -> tuple[Path, ...]:
     return (files.trials, files.table, *(RunFiles(run).metrics for run in sorted(files.trials.glob("*"))))
 
 
-def _trials(place: Place, path: Path, live: bool) -> None:
+def _trials(place: Place, path: Path, live: bool, ours: bool) -> None:
     """What goes on in a search; looked at again and again while it runs."""
     if live:
-        watch(place, Watched(files=_growing(StudyFiles(path))), f"{_key(place)}/trials", rest=EVERY)
+        watch(place, Watched(files=_growing(StudyFiles(path))), f"{_key(place)}/trials")
     state = _state(path)
     best = next((trial for trial in state["trials"] if trial["number"] == state["best"]), None)
     done, running, reached = st.columns([1, 1, 2])
@@ -141,7 +141,7 @@ def _trials(place: Place, path: Path, live: bool) -> None:
     value = "none yet" if best is None else f"{best['value']:.4g}"
     said = f"To {state['direction']}; {'no trial is complete' if best is None else 'trial ' + str(best['number'])}."
     reached.metric(f"Best {state['objective']}", value, help=said, border=True)
-    _stop(place, path, state)
+    _stop(place, path, state, halts=not ours)
     if not state["trials"]:
         st.info("No trial has begun yet.")
         return
@@ -191,8 +191,8 @@ def _trial(trial: dict[str, Any]) -> None:
             st.code("\n".join(lines) or "Nothing said.", language=None, height=220, wrap_lines=True)
 
 
-def _stop(place: Place, path: Path, state: dict[str, Any]) -> None:
-    """Buttons that end running trials, or the search."""
+def _stop(place: Place, path: Path, state: dict[str, Any], *, halts: bool) -> None:
+    """Buttons that end running trials, and a search that was not begun here: one that was has its own card."""
     now = [trial for trial in state["trials"] if trial["state"] == "running"]
     if not now:
         return
@@ -210,7 +210,7 @@ def _stop(place: Place, path: Path, state: dict[str, Any]) -> None:
                 on_click=_stop_trial,
                 args=(shared, number),
             )
-        if st.button(
+        if halts and st.button(
             "Stop the search",
             key=f"{_key(place)}/halt/{path}",
             icon=":material/stop_circle:",
@@ -242,7 +242,9 @@ def _go_on(place: Place, name: str, path: Path, state: dict[str, Any], goes_on: 
                     submit(place, arguments, title=f"Search {name}", kind="tune", study=name)
                 st.rerun()
         if best.is_file():
-            _train_best(place, path, best, key)
+            # Else the link would stand on the foot of the field beside it, below the text of the button.
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                _train_best(place, path, best, key)
     if best.is_file():
         show_command(["train", place.name(best)], "Command line that trains with the best settings")
 

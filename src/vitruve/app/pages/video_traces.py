@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from vitruve.app.analysis.videos import gap
 from vitruve.app.figures.colors import colors_of
 from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
@@ -49,7 +50,7 @@ def show(place: Place) -> None:
         )
         return
     kinds = kinds_of(list(traces.values()))
-    live(_shown, place, {name: tables[name] for name in traces}, traces, named, kinds, key="video_traces", since=None)
+    live(_shown, place, {name: tables[name] for name in traces}, traces, named, kinds, key="video_traces")
 
 
 def _shown(
@@ -135,6 +136,7 @@ def _worst(place: Place, key: str, traces: dict[str, Traces], keypoints: list[st
             st.caption("Nothing is known of these keypoints.")
             return
         rows = {f"Frame {frame}: {keypoint} {value:.2f} {kind.unit}".strip(): frame for frame, keypoint, value in found}
+        st.caption(f"The worst first, at least {gap(traces[name].count, _WORST)} frames apart.")
         with st.container(height=300, border=False):
             for row, frame in rows.items():
                 st.button(verbatim(row), key=f"{key}/worst/{row}", on_click=jump, args=(key, frame), type="tertiary")

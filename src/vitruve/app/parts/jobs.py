@@ -5,17 +5,17 @@ from __future__ import annotations
 import datetime
 import shlex
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from vitruve.app.job_kinds import kind_of
-from vitruve.app.parts.live import live
+from vitruve.app.now import Watched, job_state, warnings_of
+from vitruve.app.parts.live import live, watch
 from vitruve.app.parts.text import code, show_error, verbatim
 from vitruve.app.place import Place
-from vitruve.app.progress import Standing, duration
+from vitruve.app.progress import duration
 from vitruve.errors import RunError
 from vitruve.jobs import Job
 from vitruve.jobs.job import DONE, FAILED, LOST, QUEUED, RUNNING, STOPPED
@@ -29,7 +29,6 @@ _LOOKS = {
     LOST: ("red", ":material/help:"),
 }
 _LOG_LINES = 100
-_WARNING, _WARNINGS = "warning: ", 3
 # In what a job is about: the job that it goes on with.
 _FIRST = "goes_on"
 _submitting = threading.RLock()
@@ -122,38 +121,30 @@ def show_job(place: Place, job: Job, key: str, *, log: bool = True) -> None:
         log: Offer what it prints.
     """
     own = f"{key}:{job.id}"
-    live(_watched, place, job.id, own, log, job.active, key=own, since=watched_since(job))
+    live(_card, place, job.id, own, log, job.active, key=own)
 
 
-def watched_since(job: Job) -> float | None:
-    """From when on a job is looked at, for :func:`live`: None once it has ended."""
-    return (job.started or time.time()) if job.active else None
-
-
-def job_state(job: Job) -> str:
-    """One of the states of a job in words, also ``stopping``."""
-    return "stopping" if job.active and job.stop_mark.exists() else job.state
-
-
-def _watched(place: Place, number: str, key: str, log: bool, was_active: bool) -> None:
-    try:
-        job = place.jobs.get(number)
-    except RunError:
-        # Somebody has removed it in another browser.
-        st.rerun()
-    if was_active and not job.active:
-        st.rerun()
+def _card(place: Place, number: str, key: str, log: bool, was_active: bool) -> None:
     with st.container(border=True):
-        _head(place, job)
-        if job.active:
-            show_progress(kind_of(job).standing(job), waits=job.state == QUEUED)
-        elif job.message:
+        head = st.container()
+        if was_active:
+            watch(place, Watched(number, bars=True), key)
+        try:
+            job = place.jobs.get(number)
+        except RunError:
+            # Somebody has removed it in another browser.
+            st.rerun()
+        if was_active and not job.active:
+            st.rerun()
+        with head:
+            _head(place, job)
+        if job.message:
             show_error(job.message)
-        for line in _warnings(job, job.log.stat().st_size if job.log.is_file() else 0):
+        for line in warnings_of(job):
             st.caption(f":material/warning: {verbatim(line)}")
         _buttons(place, job, key)
         if log:
-            _log(job, key)
+            _log(place, job, key)
 
 
 def _head(place: Place, job: Job) -> None:
@@ -165,28 +156,6 @@ def _head(place: Place, job: Job) -> None:
         project = job.about.get("project", "")
         elsewhere = project and (place.project is None or project != str(place.project.path))
         st.caption(f"in {verbatim(Path(project).name)}, {_times(job)}" if elsewhere else _times(job))
-
-
-def show_progress(standing: Standing | None, *, waits: bool = False) -> None:
-    """Bars of how far something is: the whole, and the part at hand.
-
-    Args:
-        standing: How far; None while nothing is known.
-        waits: It waits for its turn.
-    """
-    if waits:
-        st.caption("Waits until what was handed in before it has ended.")
-        return
-    if standing is None:
-        st.caption("At work; how far it is, its log says.")
-        return
-    left = "" if standing.seconds_left is None else f"; {duration(standing.seconds_left)} left"
-    if standing.share is None:
-        st.caption(f"{verbatim(standing.text)}{left}")
-    else:
-        st.progress(min(1.0, max(0.0, standing.share)), f"{verbatim(standing.text)}{left}")
-    if standing.part is not None:
-        st.progress(min(1.0, max(0.0, standing.part)), standing.part_text)
 
 
 def _buttons(place: Place, job: Job, key: str) -> None:
@@ -234,17 +203,13 @@ def _gone_on(place: Place, job: Job) -> bool:
     return any(other.id > job.id and other.about.get(_FIRST) == first for other in place.jobs.all())
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Job: lambda job: str(job.path)})
-def _warnings(job: Job, size: int) -> list[str]:
-    """What a job has warned of, read anew only when its log has grown."""
-    return [line.removeprefix(_WARNING) for line in job.said() if line.startswith(_WARNING)][:_WARNINGS]
-
-
-def _log(job: Job, key: str) -> None:
+def _log(place: Place, job: Job, key: str) -> None:
     # Read only while somebody looks.
     fold = st.expander("Log and command line", key=f"{key}:log", on_change="rerun", icon=":material/article:")
     if fold.open:
         with fold:
+            if job.active:
+                watch(place, Watched(job.id, log=True), f"{key}:log")
             st.code(command_line(job.arguments), language="bash", wrap_lines=True)
             said = "\n".join(job.said(_LOG_LINES))
             st.code(said or "Nothing said yet.", language=None, wrap_lines=True, height=260)
@@ -256,7 +221,7 @@ def _times(job: Job) -> str:
     if began is None:
         return f"handed in {_moment(job.created)}"
     if ended is None:
-        return f"began {_moment(began)}, {duration(time.time() - began)} ago"
+        return f"began {_moment(began)}"
     return f"began {_moment(began)}, took {duration(ended - began)}"
 
 

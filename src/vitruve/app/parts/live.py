@@ -1,4 +1,4 @@
-"""Parts of a page that are drawn again and again by themselves."""
+"""Parts of a page that change while one looks: drawn anew when what they show has changed, and not before."""
 
 from __future__ import annotations
 
@@ -9,57 +9,66 @@ from typing import Any
 
 import streamlit as st
 
+from vitruve.app.now import ADDRESS, Watched, now
+from vitruve.app.parts.component import component
 from vitruve.app.parts.text import show_error
+from vitruve.app.place import Place
 from vitruve.errors import VitruveError
 
-# What is drawn anew would be shown pale meanwhile, which here is all the time.
-_STYLE = """<style>
-[class*='st-key-live-'] [data-stale='true'], [class*='st-key-live-'] [data-testid='stExpander'] {
-  opacity: 1 !important; transition: none !important;
-}
-</style>"""
+EVERY = 2.0
+"""Seconds after which a browser asks again how something stands, unless something else is said."""
 
 
-def live(function: Callable[..., None], *args: Any, key: str, since: float | None) -> None:
-    """Draw a part of a page, and draw it again by itself, the more seldom the longer it goes on.
+def live(function: Callable[..., None], *args: Any, key: str) -> None:
+    """Draw a part of a page by itself; what it calls :func:`watch` for is drawn anew when that has changed.
 
     Args:
         function: Draws it. It should be quick, and look only at what changes.
         *args: For the function.
         key: Of the part, unique on the page.
-        since: Unix time at which what is looked at began; None to draw it once.
     """
-    every = None if since is None else pace(since)
-
-    @wraps(function)
-    def drawn(*given: Any) -> None:
-        if since is not None and every is not None and pace(since) >= 2 * every:
-            st.rerun()
-        function(*given)
-
     with st.container(key=f"live-{key}"):
-        st.html(_STYLE)
-        fragment(drawn, every)(*args)
+        fragment(function)(*args)
+
+
+def watch(place: Place, watched: Watched, key: str, *, every: float = EVERY) -> None:
+    """Have the part of the page around this drawn anew when something has changed; without bars it takes no room.
+
+    The browser asks for it, and not while its page is hidden: that costs next to nothing beside drawing. Call it before
+    what is drawn is read: what changes in between is then seen the next time.
+
+    Args:
+        place: Where.
+        watched: What the part shows; its bars are drawn here.
+        key: Unique on the page.
+        every: Seconds after which the browser asks again.
+    """
+    at_hand = now(place.workspace, watched)
+    with st.container(key=f"{'bars' if watched.bars else 'watch'}-{key}"):
+        component("watch", html='<div class="bars" aria-live="off"></div>')(
+            key=f"{key}/watch",
+            data={"address": f"{ADDRESS}?{watched.query(place.workspace)}", "every": every, **at_hand},
+            on_changed_change=_drawn_anew,
+        )
 
 
 def pace(since: float) -> float:
-    """How often something is looked at: what goes on for hours does not change in seconds, and each look costs it time.
+    """How often something is looked at that is dear to draw: what goes on for hours does not change in seconds.
 
     Args:
         since: Unix time at which it began.
 
     Returns:
-        Seconds between two looks, of 2 to 10: a thirtieth of its age.
+        Seconds between two times, of 2 to 10: a thirtieth of its age.
     """
     return min(10.0, max(2.0, (time.time() - since) / 30))
 
 
-def fragment(function: Callable[..., None], every: float | None = None) -> Callable[..., None]:
+def fragment(function: Callable[..., None]) -> Callable[..., None]:
     """A part of a page that is drawn without the rest of it, when a widget in it is used.
 
     Args:
         function: Draws it. What it raises of Vitruve's own is said in one line, as a page's is.
-        every: Seconds between two times; None to draw it only when it is used.
 
     Returns:
         The function to be called in its place.
@@ -73,4 +82,8 @@ def fragment(function: Callable[..., None], every: float | None = None) -> Calla
         except VitruveError as error:
             show_error(error)
 
-    return st.fragment(told, run_every=every)
+    return st.fragment(told)
+
+
+def _drawn_anew() -> None:
+    """Nothing is to be done: that the browser has told of a change makes Streamlit draw the part."""

@@ -10,15 +10,17 @@ from pathlib import Path
 import streamlit as st
 
 from vitruve.app.media import file_url
+from vitruve.app.now import Watched
 from vitruve.app.parts.fields import field_key
-from vitruve.app.parts.jobs import jobs_of, show_job, watched_since
+from vitruve.app.parts.jobs import jobs_of, show_job
 from vitruve.app.parts.links import page_link
-from vitruve.app.parts.live import live
+from vitruve.app.parts.live import live, watch
 from vitruve.app.parts.predict_form import PREDICT, training_set
 from vitruve.app.parts.text import code, verbatim
 from vitruve.app.place import Place
 from vitruve.app.prediction.preview import LastRow, drawn, last_row, part_of_folder, part_of_table, skeleton_of
 from vitruve.app.prediction.results import Result, find_results, read_rows, row_count
+from vitruve.app.words import counted
 from vitruve.errors import VitruveError
 from vitruve.jobs import Job
 from vitruve.jobs.job import DONE, RUNNING
@@ -53,7 +55,7 @@ def show_running(place: Place) -> None:
     first = active[-1] if active else jobs[0]
     show_job(place, first, "predict")
     if first.state == RUNNING:
-        live(_preview, place, first.id, key=f"preview:{first.id}", since=watched_since(first))
+        live(_preview, place, first.id, key=f"preview:{first.id}")
     elif first.state == DONE:
         st.caption("  \n".join(_plain(place, line) for line in first.said(_SAID)))
     others = [job for job in jobs if job.id != first.id]
@@ -120,7 +122,7 @@ def _table(result: Result, field: str) -> None:
     if pages > 1:
         page = int(st.number_input(f"Page of {pages}, {_PAGE} rows each", 1, pages, key=f"{field}/page:{result.table}"))
     st.dataframe(read_rows(result.table, (page - 1) * _PAGE, _PAGE), hide_index=True, height=420)
-    st.caption(f"{count} rows. " + ("Points are in mm." if result.dims == 3 else "Points are in pixels."))
+    st.caption(f"{counted(count, 'row')}. " + ("Points are in mm." if result.dims == 3 else "Points are in pixels."))
 
 
 def _files(place: Place, result: Result) -> None:
@@ -136,6 +138,7 @@ def _files(place: Place, result: Result) -> None:
 
 def _preview(place: Place, number: str) -> None:
     """The last frame that was predicted. It says nothing where there is nothing to be seen yet."""
+    watch(place, Watched(number, step=True), f"preview:{number}")
     try:
         job = place.jobs.get(number)
         if job.state != RUNNING:
@@ -160,12 +163,14 @@ def _poses(job: Job, keypoints: int) -> Iterator[tuple[Path, LastRow, None]]:
     """The tables of ``vitruve predict`` that grow, those of an ensemble's networks too."""
     tables = [Path(line) for line in job.about["tables"].split("\n")]
     videos = job.about["videos"].split("\n")
+    # Tables that are whole stay to be seen while a video is drawn of them; those of an earlier prediction do not count.
+    began = job.started or job.created
     growing = [
-        (part.stat().st_mtime, part, Path(video))
+        (written, part, Path(video))
         for table, video in zip(tables, videos, strict=True)
         if video
         for each in (table, *_members(table))
-        if (part := part_of_table(each)) != each and part.is_file()
+        if (part := part_of_table(each)).is_file() and (written := part.stat().st_mtime) >= began
     ]
     for _, part, video in sorted(growing, reverse=True):
         row = last_row(part, keypoints)

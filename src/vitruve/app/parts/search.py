@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 from pydantic.fields import FieldInfo
 
+from vitruve.app.composed import composed
 from vitruve.app.parts.fields import field_key, hand_in, typed
 from vitruve.app.parts.jobs import show_command, submit, submitting
 from vitruve.app.parts.text import show_error
@@ -23,7 +24,7 @@ from vitruve.app.study import (
     settings_to_search,
     words_of,
 )
-from vitruve.config.compose import compose
+from vitruve.app.words import counted
 from vitruve.config.schema import Config
 from vitruve.errors import VitruveError
 from vitruve.tuning.settings import TuneSettings
@@ -58,7 +59,7 @@ def new_search(place: Place) -> str:
         **typed(place, f"{_FORM}:file", next(iter(files)), list(files)),
     )
     settings = files[name]
-    config = _config(str(settings), settings.stat().st_mtime_ns)
+    config = composed(settings)
     fields = settings_to_search(config)
     chosen = st.multiselect(
         "Settings to search",
@@ -77,7 +78,7 @@ def new_search(place: Place) -> str:
     st.caption(said)
     trials = values["max_trials"]
     if st.button(
-        f"Start a search of {trials} trials",
+        f"Start a search of {counted(trials, 'trial')}",
         key=field_key(place, f"{_FORM}:start"),
         type="primary",
         icon=":material/play_arrow:",
@@ -92,11 +93,6 @@ def new_search(place: Place) -> str:
         return target
     show_command(arguments)
     return ""
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _config(settings: str, age: int) -> Config:
-    return compose(settings, quiet=True).config
 
 
 def _range(place: Place, key: str, field: FieldInfo, config: Config, form: str) -> Range | None:

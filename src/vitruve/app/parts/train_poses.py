@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from vitruve.app.composed import composed
 from vitruve.app.parts.fields import field_key, hand_in, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, submit, submitting
 from vitruve.app.parts.runs import runs_of
@@ -15,7 +16,7 @@ from vitruve.app.projects import AppProject
 from vitruve.app.settings_file import missing_labels
 from vitruve.app.training.command import AS_SET, PUBLISHED, RANDOM, PosesTraining, run_name, settings_lines
 from vitruve.app.training.progress import Step, about_steps
-from vitruve.config.compose import compose
+from vitruve.app.words import counted
 from vitruve.config.schema import Config
 from vitruve.errors import VitruveError
 
@@ -30,7 +31,7 @@ def poses_form(place: Place) -> None:
     """
     project = place.project
     assert project is not None
-    settings = _settings(str(project.config), project.changed, ())
+    settings = _settings(project.config)
     if isinstance(settings, str):
         show_error(settings)
         return
@@ -83,7 +84,7 @@ def poses_form(place: Place) -> None:
     except VitruveError as error:
         show_error(error)
         return
-    made = _settings(str(project.config), project.changed, tuple(training.overrides))
+    made = _settings(project.config, tuple(training.overrides))
     wrong = made if isinstance(made, str) else missing_labels(made)
     if isinstance(made, str) or wrong:
         show_error(wrong)
@@ -91,7 +92,8 @@ def poses_form(place: Place) -> None:
     st.caption(_summary(made))
     waiting = any(job.active and job.waits for job in place.jobs.all())
     count = made.training.max_epochs
-    does = f"{'Queue' if waiting else 'Train'} {f'{count} epochs' if count else f'{made.training.max_steps} steps'}"
+    length = counted(count, "epoch") if count else counted(made.training.max_steps or 0, "step")
+    does = f"{'Queue' if waiting else 'Train'} {length}"
     if st.button(
         f"{does} into {_OUTPUTS}/{verbatim(training.run.name)}",
         type="primary",
@@ -128,11 +130,10 @@ def _free(place: Place, project: AppProject, name: str) -> Path:
     return path
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _settings(config: str, changed: int, overrides: tuple[str, ...]) -> Config | str:
+def _settings(file: Path, overrides: tuple[str, ...] = ()) -> Config | str:
     """The settings of a training, or what is wrong with them."""
     try:
-        return compose(config, None, overrides, quiet=True).config
+        return composed(file, overrides)
     except VitruveError as error:
         return str(error)
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from pathlib import Path
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from vitruve.app.figures.training import error_figure, loss_figure
-from vitruve.app.parts.jobs import command_line, jobs_of, show_job, show_progress, submit, submitting, watched_since
-from vitruve.app.parts.live import live
+from vitruve.app.now import Watched
+from vitruve.app.parts.jobs import command_line, jobs_of, show_job, submit, submitting
+from vitruve.app.parts.live import live, pace, watch
 from vitruve.app.parts.runs import runs_of
 from vitruve.app.parts.text import code, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import RunEntry
 from vitruve.app.training.command import go_on_with
-from vitruve.app.training.curves import read_curves
-from vitruve.app.training.progress import COMPLETED, FAILED, Step, about_steps, progress_of, run_status, steps_of
+from vitruve.app.training.curves import metrics_age, read_curves
+from vitruve.app.training.progress import COMPLETED, FAILED, Step, about_steps, run_status, steps_of
 from vitruve.app.training.units import error_unit
 from vitruve.errors import VitruveError
 from vitruve.jobs import Job
 
 _ENDED = 4
-_WIDTH = 400
 
 
 def show_trainings(place: Place) -> None:
@@ -65,14 +67,18 @@ def _nothing_at_hand(place: Place) -> None:
 
 
 def _watch_curves(place: Place, job: Job) -> None:
-    live(_curves_of_job, place, job.id, key=f"curves:{job.id}", since=watched_since(job))
+    live(_curves_of_job, place, job.id, key=f"curves:{job.id}")
 
 
 def _curves_of_job(place: Place, number: str) -> None:
     try:
-        steps = steps_of(place.jobs.get(number))
+        job = place.jobs.get(number)
+        steps = steps_of(job)
     except VitruveError:
         return
+    if job.active:
+        runs = tuple(step.run for step in steps)
+        watch(place, Watched(runs=runs), f"curves:{number}", every=pace(job.started or time.time()))
     begun = [step for step in steps if step.status is not None]
     if not begun:
         return
@@ -102,20 +108,31 @@ def show_curves(run: Path, key: str) -> None:
         run: The run directory.
         key: Of the figures, unique on the page.
     """
-    found = read_curves(run, run.name, error_unit(run))
-    if not found:
+    drawn = _drawn(run, error_unit(run), metrics_age(run))
+    if drawn is None:
         st.caption("Curves appear after the first epoch.")
         return
-    curves = found[-1]
-    if len(found) > 1:
-        st.caption(f"Of the network at hand, {verbatim(curves.name)}.")
+    network, loss, error = drawn
+    if network:
+        st.caption(f"Of the network at hand, {verbatim(network)}.")
     # Beside one another where there is room.
-    with st.container(horizontal=True):
-        st.plotly_chart(loss_figure(curves), key=f"{key}:loss", config=_BARE, width=_WIDTH)
-        if curves.error is not None:
-            st.plotly_chart(error_figure(curves), key=f"{key}:error", config=_BARE, width=_WIDTH)
+    with st.container(horizontal=True, key=f"side-by-side-{key}"):
+        st.plotly_chart(loss, key=f"{key}:loss", config=_BARE)
+        if error is not None:
+            st.plotly_chart(error, key=f"{key}:error", config=_BARE)
         else:
             st.caption("The validation error appears after the first validation.")
+
+
+@lru_cache(64)
+def _drawn(run: Path, unit: str, age: str) -> tuple[str, go.Figure, go.Figure | None] | None:
+    """The network of an ensemble that is drawn, with loss and error: made once for all who look at them."""
+    found = read_curves(run, run.name, unit)
+    if not found:
+        return None
+    curves = found[-1]
+    error = None if curves.error is None else error_figure(curves)
+    return curves.name if len(found) > 1 else "", loss_figure(curves), error
 
 
 def _elsewhere(place: Place, jobs: list[Job]) -> list[RunEntry]:
@@ -132,18 +149,19 @@ def _elsewhere(place: Place, jobs: list[Job]) -> list[RunEntry]:
 
 def _show_elsewhere(place: Place, run: RunEntry) -> None:
     running = (run.status is not None) and run.status.process is not None
-    live(_elsewhere_now, place, run, running, key=f"run:{run.path}", since=time.time() if running else None)
+    live(_elsewhere_now, place, run, running, key=f"run:{run.path}")
 
 
 def _elsewhere_now(place: Place, run: RunEntry, was_running: bool) -> None:
     assert place.project is not None
-    status = run_status(run.path)
-    if status is None or (was_running and status.process is None):
-        st.rerun()
     with st.container(border=True):
         st.markdown(f"**{verbatim(run.name)}**, begun outside of this app")
         if was_running:
-            show_progress(progress_of([Step(run.path, status.total, status)], time.time()))
+            watch(place, Watched(runs=(run.path,), bars=True), f"run:{run.path}")
+        status = run_status(run.path)
+        if status is None or (was_running and status.process is None):
+            st.rerun()
+        if was_running:
             show_curves(run.path, f"train:{run.name}")
             return
         arguments = go_on_with(place.project.path, run.stage, run.path)

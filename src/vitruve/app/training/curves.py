@@ -83,6 +83,35 @@ def read_curves(run: Path, name: str, unit: str = "px") -> list[Curves]:
     return [curves for member, called in each if (curves := curves_of(member.read_metrics(), called, unit)).epochs]
 
 
+def metrics_age(run: Path) -> str:
+    """Changes when a run, or a network of an ensemble, has measured more.
+
+    Args:
+        run: The run directory.
+
+    Returns:
+        Text that says nothing but whether it is the same.
+    """
+    files = RunFiles(run)
+    return " ".join(age_of(each.metrics) for each in (files, *files.members()))
+
+
+def age_of(file: Path) -> str:
+    """Changes when a file does.
+
+    Args:
+        file: It need not be there.
+
+    Returns:
+        Text that says nothing but whether it is the same.
+    """
+    try:
+        found = file.stat()
+    except OSError:
+        return "-"
+    return f"{found.st_mtime_ns:x}.{found.st_size:x}"
+
+
 def curves_of(rows: Iterable[Mapping[str, str | None]], name: str, unit: str = "px") -> Curves:
     """The columns of a table of metrics.
 

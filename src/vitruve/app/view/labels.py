@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vitruve.app.composed import composed
 from vitruve.app.media import file_url, frame_url, picture_size
 from vitruve.app.place import Place
 from vitruve.app.projects import POSES, AppProject
 from vitruve.app.workspace import Workspace
-from vitruve.config.compose import compose
 from vitruve.curation.statistics import NO_SPLIT
 from vitruve.data.centers import center_labels
 from vitruve.data.crop_settings import CropSettings
@@ -80,7 +80,7 @@ def with_drawn_splits(project: AppProject, file: Path, labels: Labels) -> Labels
     from vitruve.training.prepare import draw_split
 
     try:
-        config = compose(str(project.config), quiet=True).config
+        config = composed(project.config)
         if config.data.sets or file not in config.data.label_files():
             return labels
         return labels.with_splits(draw_split(labels, config.training, config.data.data_dir))
@@ -252,7 +252,7 @@ def _of_rig(project: AppProject) -> list[Look]:
 
 
 def _of_poses(project: AppProject) -> list[Look]:
-    config = compose(str(project.config), quiet=True).config
+    config = composed(project.config)
     width, height = config.data.image_resize_dims.width, config.data.image_resize_dims.height
     found = []
     if width:

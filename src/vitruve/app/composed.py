@@ -1,0 +1,39 @@
+"""The settings of a project for pages, which ask for them whenever a widget is used."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from vitruve.config.compose import compose
+from vitruve.config.schema import Config
+from vitruve.errors import ConfigError
+
+_OTHER_FILES = re.compile(r"^['\"]?defaults\b", re.MULTILINE)
+
+
+def composed(file: Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Settings as a run would have them; composed anew only when the file has changed, or where it names others.
+
+    Args:
+        file: The settings.
+        overrides: ``key.sub=value``.
+
+    Returns:
+        The settings, which nobody can change.
+
+    Raises:
+        ConfigError: They cannot be read, or a value is wrong.
+    """
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror}); give the project its settings again") from error
+    once = _composed.__wrapped__ if _OTHER_FILES.search(text) else _composed
+    return once(file, text, overrides)
+
+
+@lru_cache(64)
+def _composed(file: Path, text: str, overrides: tuple[str, ...]) -> Config:
+    return compose(str(file), None, overrides, quiet=True).config
