@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from vitruve.app.age import age_of
 from vitruve.app.job_kinds import kind_of
 from vitruve.app.progress import Bar, bars_of
-from vitruve.app.training.curves import age_of, metrics_age
+from vitruve.app.training.curves import metrics_age
 from vitruve.app.training.progress import Step, progress_of, run_status
 from vitruve.app.workspace import Workspace
 from vitruve.errors import VitruveError

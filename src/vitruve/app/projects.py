@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from vitruve.app.age import age_of
 from vitruve.app.workspace import Workspace
 from vitruve.config.yaml_file import read_yaml
 from vitruve.errors import InputError, RunError, VitruveError
@@ -87,18 +90,6 @@ class AppProject:
     def config(self) -> Path:
         """Its settings."""
         return self.path / CONFIG
-
-    @property
-    def changed(self) -> int:
-        """Another number when its settings have changed.
-
-        Raises:
-            InputError: They are gone.
-        """
-        try:
-            return self.config.stat().st_mtime_ns
-        except OSError as error:
-            raise InputError(f"{self.config}: cannot be read ({error.strerror}); choose another project") from error
 
     @property
     def rig(self) -> Project:
@@ -198,13 +189,20 @@ def _kind(folder: Path) -> str | None:
     return POSES if sections & {"data", "model", "training"} else None
 
 
+@lru_cache(256)
+def _read_sections(file: Path, age: str) -> tuple[tuple[str, ...], Any]:
+    """The sections of a file, and its ``defaults``; each run of a page asks for those of all projects."""
+    settings = read_yaml(file)
+    return tuple(settings), settings.get("defaults")
+
+
 def _sections(file: Path, within: frozenset[Path] = frozenset()) -> set[str]:
     """What settings are of, also those in files that ``defaults`` name; none of them need be right for that."""
     try:
-        settings = read_yaml(file) if file.is_file() and file not in within else {}
+        known, named = _read_sections(file, age_of(file)) if file.is_file() and file not in within else ((), None)
     except (VitruveError, OSError):
         return set()
-    named, found = settings.get("defaults"), set(settings)
+    found = set(known)
     for entry in named if isinstance(named, list) else ():
         # As Hydra has them: 'file', 'group/file' or 'group: file', with 'optional' before or '@part' behind the group.
         text = next(iter(entry), "") if isinstance(entry, dict) else entry

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from vitruve.app.progress import Standing, duration
-from vitruve.app.training.progress import Step, about_steps, go_on_arguments, progress_of, run_status, steps_of
+from vitruve.app.training.progress import (
+    Step,
+    about_steps,
+    go_on_arguments,
+    progress_of,
+    run_status,
+    steps_of,
+    training_progress,
+)
 from vitruve.jobs import Job
 from vitruve.run import RunFiles, Status
 
@@ -29,6 +37,15 @@ def test_one_network_says_epoch_share_and_time_left() -> None:
     assert found == Standing(0.45, "epoch 5 of 10", 50.0, 0.5, "50% of this epoch")
     late = progress_of([step("x", 10, status("TRAINING", 4, 10, 0.5, 60.0))], now=2000.0)
     assert late is not None and late.seconds_left == 0.0
+
+
+def test_one_that_is_to_end_says_so_and_nothing_of_epochs(tmp_path: Path) -> None:
+    job = Job(tmp_path, ("train",), tmp_path, about=about_steps([step("x", 10)]))
+    said = training_progress(job)
+    assert said is not None and said.text == "reading images and settings"
+    job.stop_mark.touch()
+    said = training_progress(job)
+    assert said is not None and said.share is None and said.text.startswith("stopping")
 
 
 def test_networks_one_after_the_other_are_one_whole_of_epochs() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from vitruve.app.age import age_of
 from vitruve.run import RunFiles
 
 TRAIN_LOSS, LOSS = "train_supervised_loss", "val_supervised_loss"
@@ -94,22 +95,6 @@ def metrics_age(run: Path) -> str:
     """
     files = RunFiles(run)
     return " ".join(age_of(each.metrics) for each in (files, *files.members()))
-
-
-def age_of(file: Path) -> str:
-    """Changes when a file does.
-
-    Args:
-        file: It need not be there.
-
-    Returns:
-        Text that says nothing but whether it is the same.
-    """
-    try:
-        found = file.stat()
-    except OSError:
-        return "-"
-    return f"{found.st_mtime_ns:x}.{found.st_size:x}"
 
 
 def curves_of(rows: Iterable[Mapping[str, str | None]], name: str, unit: str = "px") -> Curves:

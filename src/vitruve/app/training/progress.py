@@ -116,6 +116,8 @@ def training_progress(job: Job) -> Standing | None:
         The share of all epochs; the epoch at hand; the time left until the last one of the network at hand. None for
         a job that does not say what it trains.
     """
+    if job.stop_mark.exists():
+        return Standing(None, "stopping; what is done so far is kept")
     return progress_of(steps_of(job), time.time())
 
 
