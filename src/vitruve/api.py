@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from vitruve.annotation.cvat.verbs import cvat_push as cvat_push
     from vitruve.annotation.cvat.verbs import cvat_set_status as cvat_set_status
     from vitruve.annotation.proposals.accept import accept_proposals as accept_proposals
+    from vitruve.annotation.proposals.into_labels import write_review as write_review
     from vitruve.annotation.proposals.pending import send_review as send_review
     from vitruve.annotation.proposals.propose import propose as propose
     from vitruve.annotation.store.server import store_serve as store_serve
@@ -78,6 +79,7 @@ _LATER = {
     "label_next": "vitruve.curation.label_next",
     "propose": "vitruve.annotation.proposals.propose",
     "send_review": "vitruve.annotation.proposals.pending",
+    "write_review": "vitruve.annotation.proposals.into_labels",
     "upload_labels": "vitruve.annotation.bulk_upload",
     "upload_xml": "vitruve.annotation.bulk_upload",
     "analyze_validation": "vitruve.pipeline.analyze_3d",
@@ -229,7 +231,7 @@ def predict(
     listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
     ensemble = bool(RunFiles(Path(run)).members())
     if smooth and not ensemble:
-        raise InputError(f"{run}: smooth=True needs an ensemble (train with ensemble=N), or use `vitruve smooth`")
+        raise InputError(f"{run}: smooth=True needs an ensemble (train with ensemble=N), or use 'vitruve smooth'")
     options = PredictOptions(
         output=_path(output),
         formats=tuple(formats),

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ import vitruve
 from vitruve.app.place import Place
 from vitruve.app.projects import AppProject, open_project
 from vitruve.app.workspace import Workspace
+from vitruve.jobs import Job, Jobs
 
 SMALL = {"frames": 16, "videos": 1, "video_frames": 12, "seed": 3}
 """Of the mouse that tests are made with."""
@@ -110,6 +111,46 @@ def shown(page: ModuleType, place: Place, **query: str) -> AppTest:
     result = test.run()
     assert not result.exception, result.exception
     return result
+
+
+class Submitted(list[Job]):
+    """Jobs that were handed in, without a process of theirs."""
+
+    def take(
+        self,
+        jobs: Jobs,
+        arguments: Sequence[str],
+        folder: Path,
+        *,
+        title: str,
+        about: Mapping[str, str],
+        waits: bool = True,
+    ) -> Job:
+        path = jobs.folder / f"job-{len(jobs.all()) + 1:06d}"
+        path.mkdir(parents=True)
+        job = Job(path, tuple(arguments), Path(folder), title, dict(about), 1.0, waits)
+        job.save()
+        self.append(job)
+        return job
+
+
+@pytest.fixture
+def submitted(monkeypatch: pytest.MonkeyPatch) -> Submitted:
+    """What pages hand in, instead of doing it."""
+    found = Submitted()
+    monkeypatch.setattr(Jobs, "submit", lambda jobs, *given, **more: found.take(jobs, *given, **more))
+    return found
+
+
+def field_of(test: AppTest, name: str, *, form: str) -> Any:
+    """A widget of a form by its name, which is the middle of its key.
+
+    Args:
+        test: The page.
+        name: Of the field.
+        form: What its key begins with.
+    """
+    return next(each for each in test if (getattr(each, "key", None) or "").startswith(f"{form}:{name}:"))
 
 
 @dataclass(frozen=True)

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 import vitruve
-from app.conftest import shown
-from app.test_train import Submitted
+from app.conftest import Submitted, field_of, shown
 from vitruve.app.pages import predict
 from vitruve.app.place import Place
 from vitruve.app.sources import Kind, find_sources, named_source
 from vitruve.app.uploads import keep_file, keep_folder
 from vitruve.errors import InputError
-from vitruve.jobs import Job, Jobs
+from vitruve.jobs import Job
 
-
-@pytest.fixture
-def submitted(monkeypatch: pytest.MonkeyPatch) -> Submitted:
-    found = Submitted()
-    monkeypatch.setattr(Jobs, "submit", lambda jobs, *given, **more: found.take(jobs, *given, **more))
-    return found
-
-
-def field(test: AppTest, name: str) -> Any:
-    """A widget of the form by the middle of its key."""
-    kinds: Sequence[Any] = (test.number_input, test.selectbox, test.button, test.toggle, test.multiselect)
-    return next(each for kind in kinds for each in kind if (each.key or "").startswith(f"predict:{name}:"))
+field = partial(field_of, form="predict")
 
 
 def test_a_part_of_a_video_becomes_a_job(place: Place, submitted: Submitted) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from app.conftest import BACKBONE, shown
+from app.conftest import BACKBONE, Submitted, field_of, shown
 from vitruve.app.pages import compare_runs, queue, train
 from vitruve.app.parts.jobs import go_on
 from vitruve.app.parts.runs import run_label, runs_of
@@ -19,44 +17,13 @@ from vitruve.app.projects import AppProject, RunEntry
 from vitruve.app.training.progress import Step, about_steps
 from vitruve.app.workspace import Workspace
 from vitruve.errors import RunError
-from vitruve.jobs import Job, Jobs
+from vitruve.jobs import Job
 from vitruve.run import RunFiles
 
 _RIG = {"cameras": 3, "width": 96, "height": 80, "train": 3, "val": 2, "sessions": 2, "frames": 3, "occluders": 4}
 
 
-class Submitted(list[Job]):
-    """Jobs that were handed in, without a process."""
-
-    def take(
-        self,
-        jobs: Jobs,
-        arguments: Sequence[str],
-        folder: Path,
-        *,
-        title: str,
-        about: Mapping[str, str],
-        waits: bool = True,
-    ) -> Job:
-        path = jobs.folder / f"job-{len(self) + 1:06d}"
-        path.mkdir(parents=True)
-        job = Job(path, tuple(arguments), Path(folder), title, dict(about), 1.0, waits)
-        job.save()
-        self.append(job)
-        return job
-
-
-@pytest.fixture
-def submitted(monkeypatch: pytest.MonkeyPatch) -> Submitted:
-    found = Submitted()
-    monkeypatch.setattr(Jobs, "submit", lambda jobs, *given, **more: found.take(jobs, *given, **more))
-    return found
-
-
-def field(test: AppTest, name: str) -> Any:
-    """A widget of the form by the middle of its key."""
-    kinds = (test.text_input, test.number_input, test.selectbox, test.text_area, test.button, test.toggle)
-    return next(each for kind in kinds for each in kind if (each.key or "").startswith(f"train:{name}:"))
+field = partial(field_of, form="train")
 
 
 def test_fields_begin_with_the_settings_and_become_a_job(place: Place, submitted: Submitted) -> None:

@@ -33,6 +33,42 @@ def test_written_frames_come_back(tmp_path: Path, suffix: str) -> None:
     assert error.mean() < 2 and error.max() < 16
 
 
+def shown_at(path: Path) -> np.ndarray:
+    """Times of the frames of a video, as a player has them, s."""
+    with av.open(str(path)) as container:
+        return np.array([float(frame.pts * frame.time_base) for frame in container.decode(video=0)])
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_a_copy_of_a_video_of_variable_rate_plays_as_it_does(tmp_path: Path, suffix: str) -> None:
+    times = np.cumsum([0, *([0.1, 0.033, 0.5, 0.04] * 4)])
+    with VideoWriter(tmp_path / f"uneven{suffix}", 30, times=times) as writer:
+        for number in range(len(times)):
+            writer.write(picture(number))
+    with VideoReader(tmp_path / f"uneven{suffix}") as video:
+        found, later = video.uneven_times(), video.uneven_times(3)
+    assert found is not None and later is not None
+    np.testing.assert_allclose(found, times, atol=0.001)
+    np.testing.assert_allclose(later, times[3:] - times[3], atol=0.001)
+    np.testing.assert_allclose(shown_at(tmp_path / f"uneven{suffix}"), times, atol=0.001)
+
+
+def test_frames_behind_the_last_time_follow_at_the_usual_rate(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "out.mp4", 10, times=np.array([0, 0.5])) as writer:
+        for number in range(4):
+            writer.write(picture(number))
+    np.testing.assert_allclose(shown_at(tmp_path / "out.mp4"), [0, 0.5, 0.6, 0.7], atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [5, Fraction(30000, 1001), Fraction(15, 2)])
+def test_a_constant_rate_is_kept_exactly(tmp_path: Path, rate: Fraction) -> None:
+    with VideoWriter(tmp_path / "even.mp4", rate) as writer:
+        for number in range(12):
+            writer.write(picture(number))
+    with VideoReader(tmp_path / "even.mp4") as video:
+        assert video.fps == rate and video.uneven_times() is None and video.uneven_times(5) is None
+
+
 def test_codec_is_one_that_every_player_shows(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "out.mp4", Fraction(30000, 1001)) as writer:
         writer.write(picture(0))

@@ -9,8 +9,10 @@ import pytest
 
 from vitruve.errors import InputError
 from vitruve.formats.table import format_rows, header_lines
+from vitruve.inference.drawing import Look
 from vitruve.media.video import VideoReader, VideoWriter
-from vitruve.pipeline.draw_videos import draw_videos
+from vitruve.pipeline.draw_videos import draw_videos, usual_look
+from vitruve.run import RunFiles
 
 NAMES = ("nose", "tail")
 FIRST, COUNT = 2, 5
@@ -52,6 +54,34 @@ def test_a_part_is_drawn_and_a_threshold_kept(video: Path, table: Path, tmp_path
         images = list(drawn.frames())
     assert len(images) == 2
     assert abs(int(images[0][10, 20].astype(int).max()) - 44) > 60 and abs(int(images[0][40, 20].max()) - 44) > 60
+
+
+def test_a_drawn_video_plays_as_its_recording_does(table: Path, tmp_path: Path) -> None:
+    times = np.cumsum([0, 0.1, 0.5, 0.04, 0.1, 0.5, 0.04])
+    with VideoWriter(tmp_path / "clip.mkv", 30, times=times) as writer:
+        for _ in times:
+            writer.write(np.full((48, 64, 3), 40, np.uint8))
+    (made,) = draw_videos(table, tmp_path / "clip.mkv")
+    with VideoReader(made) as drawn:
+        found = drawn.uneven_times()
+    assert found is not None
+    # The table begins with frame 2.
+    np.testing.assert_allclose(found, times[FIRST:] - times[FIRST], atol=0.001)
+
+
+def test_a_table_in_a_run_is_drawn_as_the_run_draws_it(video: Path, table: Path, tmp_path: Path) -> None:
+    assert usual_look(table) == Look(0.3, "cool")
+    run = RunFiles(tmp_path / "run")
+    run.video_predictions.mkdir(parents=True)
+    run.config.write_text("eval: {confidence_thresh_for_vid: 0.95, colormap: jet}\n")
+    run.model.write_text("{}")
+    inside = table.rename(run.video_predictions / table.name)
+    assert usual_look(inside) == usual_look(run.path) == Look(0.95, "jet")
+    (tmp_path / "bones.yaml").write_text("names: [nose, tail]\nedges: []\n")
+    (made,) = draw_videos(inside, video, skeleton=tmp_path / "bones.yaml")
+    with VideoReader(made) as drawn:
+        # Nothing is as sure as that.
+        assert all(np.ptp(image.astype(int)) < 20 for image in drawn.frames())
 
 
 def test_bones_are_those_of_the_skeleton(video: Path, table: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vitruve.app.projects import CONFIG, RIG
+from vitruve.app.words import counted
 from vitruve.app.workspace import Workspace
 from vitruve.config.yaml_edit import with_values
 from vitruve.errors import InputError
@@ -125,10 +126,12 @@ def plan_rig(workspace: Workspace, path: Path, dataset: str, images: str = "") -
     if cube is not None:
         reasons |= {"HYBRIDNET.ROI_CUBE_SIZE": cube.reason, "HYBRIDNET.GRID_SPACING": "with the size of the cube"}
         reasons["HYBRIDNET.NUM_EPOCHS"] = batches
-    facts = [f"{len(config.KEYPOINT_NAMES)} keypoints: {', '.join(config.KEYPOINT_NAMES)}"]
+    facts = [f"{counted(len(config.KEYPOINT_NAMES), 'keypoint')}: {', '.join(config.KEYPOINT_NAMES)}"]
     if config.HYBRIDNET.NUM_CAMERAS is not None:
-        facts.append(f"{config.HYBRIDNET.NUM_CAMERAS} calibrated cameras")
-    facts.append(f"{crop.images} labelled images" + ("" if cube is None else f", {cube.framesets} framesets"))
+        facts.append(counted(config.HYBRIDNET.NUM_CAMERAS, "calibrated camera"))
+    facts.append(
+        counted(crop.images, "labelled image") + ("" if cube is None else f", {counted(cube.framesets, 'frameset')}")
+    )
     known = ("BOUNDING_BOX_SIZE", "ROI_CUBE_SIZE", "BATCH_SIZE")
     warnings = tuple(line for line in made.reasons if not line.startswith(known))
     return Plan(RIG, path, config_text(config), reasons, tuple(facts), warnings)
@@ -168,9 +171,9 @@ def plan_poses(workspace: Workspace, path: Path, dataset: str, algorithm: str | 
             "for several, such as lightweight_openpose, in place of it"
         )
     said = (
-        f"{facts.labelled} labelled frames of {facts.size[0]} x {facts.size[1]} px ({facts.format})",
-        f"{len(facts.skeleton)} keypoints: {', '.join(facts.skeleton.names)}",
-        f"{facts.video_count} videos" if facts.videos is not None else "no unlabelled videos",
+        f"{counted(facts.labelled, 'labelled frame')} of {facts.size[0]} x {facts.size[1]} px ({facts.format})",
+        f"{counted(len(facts.skeleton), 'keypoint')}: {', '.join(facts.skeleton.names)}",
+        counted(facts.video_count, "video") if facts.videos is not None else "no unlabelled videos",
     )
     reasons = {setting.key: setting.reason for setting in made.settings}
     return Plan("poses", path, with_values(made.yaml, changes), reasons, said, tuple(warnings))
@@ -205,11 +208,12 @@ def _begun(path: Path, dataset: Path, algorithm: str) -> Plan:
         changes["data.video_dir"] = relative(root / "videos", path)
     changes["model.model_type"] = algorithm
     reasons = {
-        "data.csv_file": f"{len(labels)} frames",
+        "data.csv_file": counted(len(labels), "frame"),
         "data.label_format": "recognised",
         "model.model_type": "chosen",
     }
-    said = (f"{len(labels)} frames ({format})", f"{len(labels.skeleton)} keypoints, {len(labels.categories)} classes")
+    points, kinds = counted(len(labels.skeleton), "keypoint"), counted(len(labels.categories), "class")
+    said = (f"{counted(len(labels), 'frame')} ({format})", f"{points}, {kinds}")
     return Plan("poses", path, with_values("", changes), reasons, said)
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from vitruve.app.projects import CONFIG, MADE, AppProject
+from vitruve.app.words import counted
 from vitruve.app.workspace import Workspace
 from vitruve.errors import InputError
 from vitruve.media.images import IMAGE_SUFFIXES, image_size
@@ -111,12 +112,12 @@ def said_of(source: Source) -> str:
     """
     if source.kind is Kind.VIDEO:
         frames, width, height, fps = video_facts(source.path)
-        return f"{frames} frames of {width} x {height} px, {fps:g} frames/s, {frames / fps:.1f} s"
+        return f"{counted(frames, 'frame')} of {width} x {height} px, {fps:g} frames/s, {frames / fps:.1f} s"
     if source.kind is Kind.VIDEOS:
-        return f"{source.count} videos: {_few([path.name for path in expand_sources([source.path])])}"
+        return f"{counted(source.count, 'video')}: {_few([path.name for path in expand_sources([source.path])])}"
     files = expand_sources([source.path])
     width, height = image_size(files[0])
-    images = "1 image" if len(files) == 1 else f"{len(files)} images"
+    images = counted(len(files), "image")
     return f"{images} of {width} x {height} px"
 
 

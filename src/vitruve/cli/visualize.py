@@ -77,9 +77,21 @@ def videos(
         typer.Option("--output", "-o", metavar="DIR", help="Folder of the videos; labeled_videos beside each table."),
     ] = None,
     threshold: Annotated[
-        float, typer.Option(metavar="CONFIDENCE", min=0.0, max=1.0, help="Draw keypoints of at least this confidence.")
-    ] = 0.3,
-    colormap: Annotated[str, typer.Option(metavar="NAME", help="Colours of the keypoints (matplotlib).")] = "cool",
+        float | None,
+        typer.Option(
+            metavar="CONFIDENCE",
+            min=0.0,
+            max=1.0,
+            help="Draw keypoints of at least this confidence, 0 to 1; by default as the settings of the run say that "
+            "the table lies in, 0.3 without one.",
+        ),
+    ] = None,
+    colormap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Colours of the keypoints (matplotlib); by default as the run's settings say."
+        ),
+    ] = None,
     skeleton: Annotated[
         Path | None,
         typer.Option(

@@ -57,7 +57,7 @@ def read_analysis_points(folder: Path) -> tuple[tuple[str, ...], dict[str, Float
     """
     truth_file = folder / f"{_PREFIX}{TRUTH}.csv"
     if not truth_file.is_file():
-        raise InputError(f"{truth_file}: missing; give a folder that `vitruve analyze validation` has written")
+        raise InputError(f"{truth_file}: missing; give a folder that 'vitruve analyze validation' has written")
     truth = _read(truth_file)
     found = {TRUTH: truth}
     for file in sorted(folder.glob(f"{_PREFIX}*.csv")):

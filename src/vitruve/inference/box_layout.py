@@ -138,7 +138,7 @@ def draw_box_video(source: Path, table: Path, target: Path, classes: Sequence[st
     painter = BoxPainter(classes, look.threshold)
     with (
         VideoReader(source) as video,
-        VideoWriter(target, video.fps) as writer,
+        VideoWriter(target, video.fps, times=video.uneven_times(start)) as writer,
         closing(overlap(video.frames(start), _AHEAD)) as images,
         progress(f"drawing {source.name}", video.estimated_count) as advance,
     ):

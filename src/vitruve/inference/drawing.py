@@ -170,7 +170,7 @@ def _draw(
 ) -> None:
     with (
         VideoReader(source) as video,
-        VideoWriter(target, video.fps) as writer,
+        VideoWriter(target, video.fps, times=video.uneven_times(start)) as writer,
         closing(overlap(video.frames(start), _AHEAD)) as images,
         progress(f"drawing {source.name}", len(points)) as advance,
     ):

@@ -279,7 +279,7 @@ def _draw(algorithm: Algorithm, job: Job, look: Look) -> None:
 def _open_writer(stack: ExitStack, job: Job) -> VideoWriter:
     assert job.labeled_video is not None and isinstance(job.source, Path)
     with VideoReader(job.source) as video:
-        return stack.enter_context(VideoWriter(job.labeled_video, video.fps))
+        return stack.enter_context(VideoWriter(job.labeled_video, video.fps, times=video.uneven_times(job.start)))
 
 
 def _expected(job: Job) -> int | None:

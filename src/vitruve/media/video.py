@@ -36,6 +36,7 @@ VIDEO_SUFFIXES = frozenset(
 """Lower-case suffixes of the files that are taken for videos."""
 
 _DEFAULT_FPS = Fraction(25)
+_TICK = Fraction(1, 90_000)  # s, of times that are written: that of MPEG transport streams
 
 # Below this size a second decoder thread costs more processor time than it saves.
 _ONE_THREAD_PIXELS = 1_000_000
@@ -188,6 +189,25 @@ class VideoReader:
             self._count = sum(1 for _ in decode_from_start(self.path, self._usual_threads(), []))
         return self._count
 
+    def uneven_times(self, start: int = 0) -> npt.NDArray[np.float64] | None:
+        """When frames are shown, for copies that must play as this video does.
+
+        Args:
+            start: Number of the first frame of the copy.
+
+        Returns:
+            float64 ``(N,)``: seconds since the first frame, from frame ``start`` on; None where frames follow one
+            another at :attr:`fps`, to half a frame, or where that cannot be told.
+        """
+        index = self._index()
+        if index is None or start >= len(index):
+            return None
+        seconds = (index.pts - index.pts[0]) * float(self._time_base)
+        even = np.arange(len(index)) / float(self.fps)
+        if np.abs(seconds - even).max() <= 0.5 / float(self.fps):
+            return None
+        return np.asarray(seconds[start:] - seconds[start], np.float64)
+
     def _index(self) -> FrameIndex | None:
         return None if self._sequential else frame_index(self.path)
 
@@ -275,6 +295,8 @@ class VideoWriter:
         preset: Preset of x264. The default takes the least processor time; the files of ``superfast`` are a
             third smaller for twice the time.
         thread_count: Encoder threads; 0 is one for each processor.
+        times: When each frame is shown, s, ascending, as :meth:`VideoReader.uneven_times` says; None for a constant
+            rate, which AVI always has.
 
     Raises:
         InputError: The settings are out of range or the file cannot be written.
@@ -289,8 +311,11 @@ class VideoWriter:
         crf: int = 23,
         preset: str = "ultrafast",
         thread_count: int = 1,
+        times: npt.NDArray[np.float64] | None = None,
     ) -> None:
         self.path = Path(path)
+        self._times = None if self.path.suffix.lower() == ".avi" else times
+        self._written = 0
         self._rate = Fraction(fps).limit_denominator(65535)
         if self._rate <= 0:
             raise InputError(f"{self.path}: a video needs a frame rate above 0, not {fps}")
@@ -345,12 +370,23 @@ class VideoWriter:
         if width % 2 or height % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
+        if self._times is not None:
+            frame.pts, frame.time_base = self._ticks(self._times), _TICK
+        self._written += 1
         self._container.mux(self._stream.encode(frame))
+
+    def _ticks(self, times: npt.NDArray[np.float64]) -> int:
+        """When the frame at hand is shown; frames behind the last time follow at the usual rate."""
+        behind = max(0, self._written - len(times) + 1)
+        seconds = times[min(self._written, len(times) - 1)] + behind / float(self._rate)
+        return round(seconds / float(_TICK))
 
     def _add_stream(self, width: int, height: int) -> VideoStream:
         stream: VideoStream = self._container.add_stream("libx264", rate=self._rate, options=self._options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.thread_count = self._thread_count
+        if self._times is not None:
+            stream.time_base = stream.codec_context.time_base = _TICK
         return stream
 
     def _finish(self) -> None:

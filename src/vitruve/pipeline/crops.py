@@ -285,7 +285,7 @@ def _crop_video(video: Path, boxes: BoxTable, output: Path, size: Size | None) -
     # CRF 12: what is cropped is mostly to be predicted, and labels of it to be learned from.
     with (
         VideoReader(video) as reader,
-        VideoWriter(target, reader.fps, (size[0], size[1]), crf=12) as writer,
+        VideoWriter(target, reader.fps, (size[0], size[1]), crf=12, times=reader.uneven_times()) as writer,
         progress(f"cropping {video.name}", len(boxes.edges)) as advance,
     ):
         count = 0

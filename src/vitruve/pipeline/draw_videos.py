@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from vitruve.config.schema import Config
 from vitruve.errors import InputError
 from vitruve.formats.keypoint_table import KeypointTable
 from vitruve.inference.drawing import Look, draw_video, read_table
 from vitruve.media.video import is_video
 from vitruve.pipeline.bones import skeleton_for
 from vitruve.pipeline.rig_recording import frames_of
+from vitruve.run import RunFiles
+
+_ANYWHERE = Look(0.3)
+"""For tables of other programs, whose likelihood is another number."""
 
 
 def draw_videos(
@@ -19,8 +24,8 @@ def draw_videos(
     videos: str | Path | Sequence[str | Path],
     output: str | Path | None = None,
     *,
-    threshold: float = 0.3,
-    colormap: str = "cool",
+    threshold: float | None = None,
+    colormap: str | None = None,
     skeleton: str | Path | None = None,
     frame_start: int | None = None,
     number_frames: int = -1,
@@ -32,8 +37,8 @@ def draw_videos(
         videos: The video of each table.
         output: Folder of the drawn videos, which have the names of the tables; ``labeled_videos`` beside each table by
             default.
-        threshold: Likelihood, 0 to 1, from which keypoints are drawn.
-        colormap: Name of a matplotlib colormap.
+        threshold: Likelihood, 0 to 1, from which keypoints are drawn; None as :func:`usual_look` says.
+        colormap: Name of a matplotlib colormap; None as :func:`usual_look` says.
         skeleton: What says which keypoints are joined: a skeleton YAML, a project's ``config.yaml``, a run, or a label
             set; by default one of the first three that lies beside the table or above it.
         frame_start: The first frame; None for that of the table.
@@ -70,8 +75,30 @@ def draw_videos(
         count = frames_of(table, first + len(found.index), start, number_frames)
         bones = skeleton_for(found.names, table, None if skeleton is None else Path(skeleton))
         part = _rows(found, slice(start - first, start - first + count))
-        draw_video(source, part, target, bones, Look(threshold, colormap), start=start)
+        look = usual_look(table)
+        look = Look(look.threshold if threshold is None else threshold, colormap or look.colormap)
+        draw_video(source, part, target, bones, look, start=start)
     return targets
+
+
+def usual_look(place: Path) -> Look:
+    """How predictions are drawn when nobody says: as the run that made them draws them itself.
+
+    Args:
+        place: A run, or a table.
+
+    Returns:
+        Threshold and colours of the settings of the run that it is, or lies in; 0.3 and ``cool`` without a run.
+
+    Raises:
+        ConfigError: The run's settings are not as they should be.
+    """
+    for folder in (place, *place.resolve().parents):
+        run = RunFiles(folder)
+        if run.model.is_file() and run.config.is_file():
+            settings = Config.load(run.config).eval
+            return Look(settings.confidence_thresh_for_vid, settings.colormap)
+    return _ANYWHERE
 
 
 def _rows(table: KeypointTable, rows: slice) -> KeypointTable:

@@ -346,7 +346,7 @@ def _notes(facts: Facts, kind: str) -> list[str]:
     if facts.labelled < len(facts.labels):
         notes.append(f"{len(facts.labels) - facts.labelled} rows of the label file have no keypoint")
     if kind == "heatmap" and facts.context <= 0.9 and facts.videos:
-        notes.append("frames from `vitruve select-frames` bring the neighbours in time that heatmap_mhcrnn learns from")
+        notes.append("frames from 'vitruve select-frames' bring the neighbours in time that heatmap_mhcrnn learns from")
     return notes
 
 

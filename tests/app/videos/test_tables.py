@@ -14,6 +14,7 @@ from vitruve.app.place import Place
 from vitruve.app.projects import AppProject
 from vitruve.app.videos.lines import Series, drawn, kinds_of, peaks, series_of
 from vitruve.app.videos.tables import (
+    Traces,
     VideoTable,
     by_video,
     find_tables,
@@ -172,13 +173,22 @@ def test_too_much_for_a_browser_is_refused(table: VideoTable, monkeypatch: pytes
         drawn([Series("a", "nose", "#000000")], kinds_of(list(traces.values())), traces, {})
 
 
-def test_the_worst_frames_come_first_and_are_no_neighbours(table: VideoTable) -> None:
-    beside = table.path.with_name("mouse00_pca_singleview_error.csv")
-    beside.write_text(",nose,tail\n0,1,9\n1,2,8\n2,3,\n3,7,4\n")
+def test_the_worst_frames_come_first_and_one_bad_moment_is_shown_once(table: VideoTable) -> None:
+    # Two bad moments, at 20 and at 90, and one that is less bad; around each the error falls off slowly.
+    frames = np.arange(100.0)
+    nose = sum(high * np.exp(-(((frames - at) / 4) ** 2)) for at, high in ((20, 9.0), (60, 3.0), (90, 7.0)))
+    values = {"x": np.stack([frames, frames], 1), "pca_singleview_error": np.stack([nose, frames * np.nan], 1)}
+    traces = Traces(("nose", "tail"), 5, values)
+    (kind,) = [kind for kind in traces.kinds if kind.error]
+    found = peaks(traces, kind, NAMES, 3)
+    assert [(frame, name) for frame, name, _ in found] == [(25, "nose"), (95, "nose"), (65, "nose")]
+    assert [value for *_, value in found] == pytest.approx([9, 7, 3], abs=1e-6)
+    assert peaks(traces, kind, ["tail"], 3) == []
+
+
+def test_where_confidence_is_least_it_is_worst(table: VideoTable) -> None:
     traces = read_traces(table)
     kinds = {kind.name: kind for kind in traces.kinds}
-    assert peaks(traces, kinds["pca_singleview_error"], NAMES, 5) == [(0, "tail", 9), (3, "nose", 7)]
-    assert peaks(traces, kinds["pca_singleview_error"], ["nose"], 1) == [(3, "nose", 7)]
     assert peaks(traces, kinds["likelihood"], NAMES, 1)[0][1:] == ("tail", 0.5)
 
 

@@ -48,11 +48,14 @@ def test_the_button_hands_in_what_the_fields_say(
     (arguments, more), video = told[0], place.project.path / "videos" / "mouse00.mp4"
     assert arguments[:5] == ("visualize", "videos", str(predicted), "--video", str(video))
     assert arguments[5:13] == (
-        *("--threshold", "0.5", "--colormap", "jet"),
+        *("--threshold", "0.5", "--colormap", "cool"),
         *("--frame-start", "4", "--number-frames", "3"),
     )
     assert arguments[13] == "--output" and Path(arguments[14]).parent == place.project.path / "visualization"
     assert more["about"]["kind"] == create_video.KIND
+    # It begins anew with what the run draws itself.
+    assert (page.slider[0].value, page.number_input[0].value, page.number_input[1].value) == (0.9, 0, -1)
+    page.number_input[0].set_value(4)
     page.number_input[1].set_value(9).run()
     assert "from frame 4 on there are 8" in page.error[0].value
 

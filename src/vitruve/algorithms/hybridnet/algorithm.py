@@ -208,7 +208,7 @@ def _grid_of(config: HybridNetSettings) -> tuple[float, int]:
     for name in ("roi_cube_size", "grid_spacing"):
         if getattr(config, name) is None:
             raise ConfigError(
-                f"model.{name}: not set; `vitruve project create` finds it from the labels, or give it in millimetres"
+                f"model.{name}: not set; 'vitruve project create' finds it from the labels, or give it in millimetres"
             )
     assert config.roi_cube_size is not None and config.grid_spacing is not None
     side = round(config.roi_cube_size / config.grid_spacing)

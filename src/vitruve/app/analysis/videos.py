@@ -178,6 +178,19 @@ def outline(values: Float[np.ndarray, " T"], most: int) -> Int[np.ndarray, " N"]
     return np.array(sorted(kept))
 
 
+def gap(length: int, count: int) -> int:
+    """How far apart the worst frames of a video are: one bad moment is many bad frames, and should be shown once.
+
+    Args:
+        length: Frames of the video.
+        count: How many worst ones are looked for.
+
+    Returns:
+        Frames, 5 or more.
+    """
+    return max(5, length // (4 * count))
+
+
 def worst_frames(
     values: Float[np.ndarray, " T"], count: int, apart: int, *, rising: bool = False
 ) -> Int[np.ndarray, " N"]:

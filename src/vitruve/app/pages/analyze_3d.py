@@ -32,6 +32,7 @@ from vitruve.app.parts.runs import choose_run, no_runs, runs_of
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, RunEntry
+from vitruve.app.words import counted
 from vitruve.config.schema import Config
 from vitruve.errors import VitruveError
 from vitruve.formats.hub import read_labels
@@ -130,7 +131,7 @@ def _figures(place: Place, methods: list[Method], keypoints: list[str]) -> None:
         lost = read_figures(folder).get("not_located", {}).get("count", 0)
         if lost:
             name = verbatim(short_name(place.name(folder)))
-            st.caption(f"{name}: in {lost} framesets beside these {count} nothing was found.")
+            st.caption(f"{name}: in {counted(lost, 'frameset')} beside these {count} nothing was found.")
 
 
 def _each_keypoint(

@@ -31,6 +31,7 @@ from vitruve.app.parts.pictures import Point, nothing_to_show, pictures, scatter
 from vitruve.app.parts.runs import choose_runs
 from vitruve.app.parts.text import verbatim
 from vitruve.app.place import Place
+from vitruve.app.words import counted
 from vitruve.errors import VitruveError
 from vitruve.evaluation.report import ordered
 
@@ -193,7 +194,7 @@ def _against(
     both = both.loc[away.sort_values(ascending=False, kind="stable").index[:_MOST_POINTS]]
     worse = (both["second"] > both["first"]) != metric.rising
     st.caption(
-        f"{len(both):,} keypoints; in {100 * worse.mean():.0f} % of them **{other}** is worse than **{one}**. "
+        f"{counted(len(both), 'keypoint')}; in {100 * worse.mean():.0f} % of them **{other}** is worse than **{one}**. "
         "Below the line, the run upwards has less. Rest on a point to see it, click to enlarge, drag to look closer, "
         "double-click to see all; with the keyboard, left and right go through the points that differ most."
     )

@@ -14,6 +14,7 @@ from vitruve.app.analysis.videos import (
     DISAGREEMENT,
     common_keypoints,
     disagreement,
+    gap,
     joined,
     known_traces,
     series,
@@ -235,7 +236,7 @@ def _worst(
         return
     numbers = start + np.arange(len(values))
     values = np.where((numbers >= frames[0]) & (numbers <= frames[1]), values, np.nan)
-    apart = max(5, len(values) // (4 * count))
+    apart = gap(len(values), count)
     worst = worst_frames(values, count, apart, rising=name == LIKELIHOOD)
     places = videos_for(place.workspace, place.project, tables[run]) if place.project else {}
     if not places:

@@ -13,10 +13,12 @@ from vitruve.app.parts.player import player
 from vitruve.app.parts.text import code, show_error, verbatim
 from vitruve.app.parts.traces import maker_name, traces_of, video_tables
 from vitruve.app.place import Place
-from vitruve.app.projects import AppProject
+from vitruve.app.projects import RIG, AppProject
 from vitruve.app.videos.creation import ALL, Drawing, drawn_videos, new_folder, of_cameras, of_videos
 from vitruve.app.videos.tables import Traces, VideoTable, videos_for
 from vitruve.errors import InputError, VitruveError
+from vitruve.inference.drawing import Look
+from vitruve.pipeline.draw_videos import usual_look
 
 KIND = "create_video"
 """Of the jobs."""
@@ -55,7 +57,7 @@ def _form(place: Place, project: AppProject, tables: list[VideoTable]) -> None:
         videos, cameras = (
             ({}, _cameras(place, project, own[0])) if maker[1] == 3 else (_videos(place, project, own), [])
         )
-        drawing = _drawing(place, [traces_of(table) for table in (videos or own[:1])])
+        drawing = _drawing(place, maker[0], _look(project, own[0]), [traces_of(table) for table in (videos or own[:1])])
     except VitruveError as error:
         show_error(error)
         return
@@ -120,7 +122,13 @@ def _maker(maker: tuple[str, int]) -> str:
     return f"{short} (in space)" if dims == 3 and not short.startswith("3D") else short
 
 
-def _drawing(place: Place, traces: list[Traces]) -> Drawing:
+def _look(project: AppProject, table: VideoTable) -> Look:
+    """How it is drawn unless something else is chosen: as ``vitruve predict`` draws it, or a project of cameras."""
+    usual = Drawing()
+    return Look(usual.threshold, usual.colormap) if project.kind == RIG else usual_look(table.run or table.path)
+
+
+def _drawing(place: Place, maker: str, usual: Look, traces: list[Traces]) -> Drawing:
     first = min(each.start for each in traces)
     last = max(each.start + each.count for each in traces) - 1
     left, right = st.columns(2)
@@ -130,14 +138,14 @@ def _drawing(place: Place, traces: list[Traces]) -> Drawing:
         1.0,
         step=0.05,
         help="Keypoints of at least this confidence are drawn.",
-        **typed(place, "create_video:threshold", 0.3),
+        **typed(place, f"create_video:threshold:{maker}", usual.threshold),
     )
     colormap = right.selectbox(
         "Colours",
-        _COLORMAPS,
+        dict.fromkeys([usual.colormap, *_COLORMAPS]),
         accept_new_options=True,
         help="A colormap of matplotlib.",
-        **typed(place, "create_video:colormap", _COLORMAPS[0]),
+        **typed(place, f"create_video:colormap:{maker}", usual.colormap),
     )
     start = left.number_input("First frame", first, last, **typed(place, f"create_video:start:{first}:{last}", first))
     number = right.number_input(
@@ -151,7 +159,7 @@ def _drawing(place: Place, traces: list[Traces]) -> Drawing:
         raise InputError("Number of frames: give 1 or more, or -1 for all.")
     if number > last - int(start) + 1:
         raise InputError(f"Number of frames: from frame {start} on there are {last - int(start) + 1}.")
-    return Drawing(threshold, colormap or "jet", None if start == first else int(start), int(number))
+    return Drawing(threshold, colormap or usual.colormap, None if start == first else int(start), int(number))
 
 
 def _made(place: Place) -> None:

@@ -32,6 +32,7 @@ from vitruve.app.parts.runs import choose_runs, runs_of
 from vitruve.app.parts.text import verbatim
 from vitruve.app.parts.theme import is_dark
 from vitruve.app.place import Place
+from vitruve.app.words import counted
 from vitruve.errors import VitruveError
 from vitruve.evaluation.boxes_grid import confusion
 
@@ -191,7 +192,8 @@ def _missing(place: Place, found: dict[str, Detections], stamps: dict[str, str],
     rows = finding_rows(detected, judged)
     images = rows["image"].nunique()
     st.caption(
-        f"{len(judged):,} in {images:,} images, the surest first. Full lines are labels, dashed ones the network's."
+        f"{len(judged):,} in {counted(images, 'image')}, the surest first. Full lines are labels, dashed ones the "
+        "network's."
     )
     shown = [card for each in judged[:count] if (card := finding_picture(place.workspace, detected, each)) is not None]
     if shown:

@@ -20,6 +20,7 @@ from vitruve.app.parts.links import page_link
 from vitruve.app.parts.text import code, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import RIG, AppProject, find_projects, open_project
+from vitruve.app.words import counted
 from vitruve.errors import VitruveError
 from vitruve.jobs.job import DONE
 
@@ -72,7 +73,7 @@ def _project(place: Place, project: AppProject) -> None:
         return
     st.dataframe(_rows(tuple(runs[:_SHOWN_RUNS]), _age(project)), hide_index=True, height="content")
     if len(runs) > _SHOWN_RUNS:
-        st.caption(f"and {len(runs) - _SHOWN_RUNS} older ones")
+        st.caption(f"and {counted(len(runs) - _SHOWN_RUNS, 'older run')}")
 
 
 def _projects(place: Place, projects: list[AppProject]) -> None:

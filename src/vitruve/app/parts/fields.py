@@ -35,11 +35,11 @@ def typed(place: Place, key: str, first: Any, options: Sequence[Any] | None = No
         Arguments of the widget, which must be drawn without a value of its own.
     """
     field = field_key(place, key)
-    value = _known(_all().get(field, first), first, options)
+    value = _known(_typed(place).get(key, first), first, options)
     # Setting what is there already would take away what somebody is typing just now.
     if field not in st.session_state or st.session_state[field] != value:
         st.session_state[field] = value
-    return {"key": field, "on_change": partial(_told, field)}
+    return {"key": field, "on_change": partial(_told, place, key)}
 
 
 def type_in(place: Place, key: str, value: Any) -> None:
@@ -50,7 +50,7 @@ def type_in(place: Place, key: str, value: Any) -> None:
         key: Of the field.
         value: What is typed.
     """
-    _all()[field_key(place, key)] = value
+    _typed(place)[key] = value
 
 
 def hand_in(place: Place, form: str) -> None:
@@ -60,9 +60,9 @@ def hand_in(place: Place, form: str) -> None:
         place: Where the form is.
         form: What the keys of its fields begin with.
     """
-    end = field_key(place, "")
-    for key in [key for key in _all() if key.startswith(f"{form}:") and key.endswith(end)]:
-        del _all()[key]
+    values = _typed(place)
+    for key in [key for key in values if key.startswith(f"{form}:")]:
+        del values[key]
 
 
 def field_key(place: Place, key: str) -> str:
@@ -86,11 +86,11 @@ def _known(value: Any, first: Any, options: Sequence[Any] | None) -> Any:
     return value if value in options else first
 
 
-def _told(field: str) -> None:
-    _all()[field] = st.session_state[field]
+def _told(place: Place, key: str) -> None:
+    _typed(place)[key] = st.session_state[field_key(place, key)]
 
 
-def _all() -> dict[str, Any]:
-    """What was typed in this session, by key of the field."""
-    typed_so_far: dict[str, Any] = st.session_state.setdefault(_TYPED, {})
-    return typed_so_far
+def _typed(place: Place) -> dict[str, Any]:
+    """What was typed in this session for a project, by key of the field."""
+    values: dict[str, Any] = st.session_state.setdefault(field_key(place, _TYPED), {})
+    return values

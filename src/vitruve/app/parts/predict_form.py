@@ -15,9 +15,11 @@ from vitruve.app.place import Place
 from vitruve.app.prediction.command import ALL, PosePrediction, RigPrediction, check_frames
 from vitruve.app.projects import RunEntry
 from vitruve.app.sources import Kind, Source
+from vitruve.app.words import counted
 from vitruve.errors import ConfigError, InputError
 from vitruve.inference.jobs import FORMATS
 from vitruve.media.recordings import videos_of_cameras
+from vitruve.pipeline.draw_videos import usual_look
 from vitruve.pipeline.rig_recording import find_cameras
 from vitruve.project import Project, Stage
 from vitruve.project.folder import LATEST, is_finished
@@ -50,15 +52,15 @@ def poses_form(place: Place) -> None:
         help="A copy of the video with the keypoints in it, to look at below.",
     )
     with st.expander("More", icon=":material/tune:"):
+        usual = usual_look(run.path).threshold
         threshold = st.number_input(
             "Confidence from which keypoints are drawn",
             0.0,
             1.0,
-            value=None,
             step=0.05,
-            placeholder=_AS_SET,
-            **typed(place, "predict:threshold", None),
             disabled=not drawn,
+            help="It begins with what the settings of the run say.",
+            **typed(place, f"predict:threshold:{run.name}", usual),
         )
         formats = st.multiselect(
             "Tables",
@@ -89,7 +91,7 @@ def poses_form(place: Place) -> None:
         start,
         number,
         labeled_video=drawn and of_video,
-        threshold=threshold,
+        threshold=None if threshold == usual else threshold,
         formats=tuple(dict.fromkeys(["csv", *formats])),
         smooth=smooth,
         runtime=runtime,
@@ -288,7 +290,7 @@ def _amount(source: Source, start: int, number: int) -> str:
     """What will be predicted, in words; it is made sure that there are such frames."""
     if source.kind is Kind.VIDEO:
         count = check_frames(length_of(source.path), start, number)
-        return f"{count} frames of {source.path.name}"
+        return f"{counted(count, 'frame')} of {source.path.name}"
     return f"{source.path.name}{_range(start, number)}" if source.kind is Kind.VIDEOS else source.path.name
 
 

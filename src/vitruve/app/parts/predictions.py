@@ -15,6 +15,7 @@ from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import jobs_of, show_job
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.live import live, watch
+from vitruve.app.parts.player import player
 from vitruve.app.parts.predict_form import PREDICT, training_set
 from vitruve.app.parts.text import code, verbatim
 from vitruve.app.place import Place
@@ -107,11 +108,7 @@ def _video(place: Place, result: Result) -> None:
         name = next(iter(videos))
         if len(videos) > 1:
             name = st.selectbox("Video", list(videos), key=f"predict:drawn:{result.table}")
-        address = file_url(place.workspace, videos[name])
-        st.html(
-            f'<video src="{escape(address)}" controls loop muted playsinline '
-            'style="width:100%;max-width:60rem;max-height:75vh;border-radius:0.5rem;display:block"></video>'
-        )
+        player(place, videos[name])
     page_link(place, "video_traces", "Video beside its traces")
 
 

@@ -58,7 +58,7 @@ def _chosen(place: Place, key: str, kinds: Collection[Kind], label: str, help: s
         [_SERVER, _UPLOAD],
         required=True,
         label_visibility="collapsed",
-        **typed(place, f"{key}:from", _SERVER),
+        **typed(place, f"{key}/from", _SERVER),
     )
     if chosen == _UPLOAD:
         _upload(place, key, kinds)
@@ -165,7 +165,7 @@ def _keep(place: Place, key: str, folder: Path, sent: list[Any], kinds: Collecti
         return
     # Another key is another field: the one that held the files lets go of them.
     st.session_state[f"{field}/turn"] = st.session_state.get(f"{field}/turn", 0) + 1
-    type_in(place, f"{key}:from", _SERVER)
+    type_in(place, f"{key}/from", _SERVER)
     type_in(place, key, place.workspace.name(kept) + ("/" if kept.is_dir() else ""))
     _found.clear()
 

@@ -17,6 +17,7 @@ from vitruve.app.place import Place
 from vitruve.app.projects import RIG, find_projects
 from vitruve.app.training.command import ALL, RigTraining, settings_lines
 from vitruve.app.training.progress import COMPLETED, Step, about_steps, steps_of
+from vitruve.app.words import counted
 from vitruve.errors import VitruveError
 from vitruve.project import Project, Stage
 from vitruve.project.folder import LATEST, is_finished
@@ -85,7 +86,7 @@ def rig_form(place: Place) -> None:
     total = sum(epochs.values()) + again
     networks = "all networks" if what == ALL else str(chosen[0])
     if st.button(
-        f"{'Queue' if waiting else 'Train'} {networks}, {total} epochs",
+        f"{'Queue' if waiting else 'Train'} {networks}, {counted(total, 'epoch')}",
         type="primary",
         icon=":material/model_training:",
         width="stretch",

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
+from vitruve.app.analysis.videos import gap, worst_frames
 from vitruve.app.videos.tables import LIKELIHOOD, Trace, Traces
 from vitruve.errors import InputError
 from vitruve.evaluation.diagnostics import TEMPORAL_NORM
@@ -143,7 +144,7 @@ def peaks(traces: Traces, kind: Trace, keypoints: Sequence[str], count: int) -> 
         traces: What a table says.
         kind: Of what.
         keypoints: Those that count.
-        count: How many frames at the most; no two of them are neighbours.
+        count: How many frames at the most; they are apart as :func:`vitruve.app.analysis.videos.gap` says.
 
     Returns:
         Number of the frame, the keypoint, and the value, the worst first.
@@ -153,15 +154,11 @@ def peaks(traces: Traces, kind: Trace, keypoints: Sequence[str], count: int) -> 
         return []
     sign = 1.0 if kind.error else -1.0
     badness = np.nan_to_num(sign * traces.values[kind.name][:, columns], nan=-np.inf)
-    worst = badness.max(1)
-    found: list[tuple[int, str, float]] = []
-    for row in np.argsort(-worst, kind="stable").tolist():
-        if len(found) == count or np.isneginf(worst[row]):
-            break
-        if all(abs(row + traces.start - frame) > 1 for frame, _, _ in found):
-            column = int(badness[row].argmax())
-            found.append((row + traces.start, traces.names[columns[column]], sign * float(worst[row])))
-    return found
+    rows = worst_frames(badness.max(1), count, gap(traces.count, count))
+    found = [(row, int(badness[row].argmax())) for row in rows.tolist()]
+    return [
+        (row + traces.start, traces.names[columns[column]], sign * float(badness[row, column])) for row, column in found
+    ]
 
 
 def _panel(kind: Trace) -> dict[str, Any]:
