@@ -17,8 +17,9 @@ from vitruve.app.labels import label_files
 from vitruve.app.pages import review as page
 from vitruve.app.parts.fields import field_key
 from vitruve.app.place import Place
-from vitruve.app.reviews import decision_of, drawing, find_reviews, table
+from vitruve.app.reviews import decision_of, drawing, find_reviews, labels_with, table
 from vitruve.errors import InputError
+from vitruve.formats.cvat_xml_writer import write_task
 from vitruve.jobs import Job, Jobs
 from vitruve.structures.annotation import AnnotationTask, AttributeSpec, LabelSpec, Shape, TaskFrame
 
@@ -150,6 +151,41 @@ def test_all_are_accepted_and_sent_by_a_job(place: Place, folder: Path, monkeypa
     assert table(open_pending(folder))[0]["state"] == "accepted"
     next(button for button in test.button if button.label == "Send 1 to CVAT").click().run()
     assert found == [("annotate", "send", "auto_annotation/net/2026/review/clip", "--apply")]
+
+
+def test_what_was_accepted_is_written_into_the_labels(place: Place, folder: Path) -> None:
+    assert place.project is not None
+    file = label_files(place)["CollectedData.csv"].path
+    labels = label_files(place)["CollectedData.csv"].read()
+    names = labels.skeleton.names
+    image = labels[0].first_image.path.as_posix()
+    # All keypoints of the labels, drawn where the tail is alone moved.
+    points = labels[0].instances.keypoints[0, 0] + 0.5
+    parts = tuple(Shape("points", name, 0, (float(x), float(y))) for name, (x, y) in zip(names, points, strict=True))
+    spec = LabelSpec(labels.categories[0], "skeleton", parts=tuple(LabelSpec(name, "points") for name in names))
+    said = ((ATTRIBUTE, f"{NAME} corrects label"),)
+    shape = Shape("skeleton", spec.name, 0, parts=parts, attributes=said, source="auto")
+    task = AnnotationTask(
+        "review", (replace(spec, attributes=(AttributeSpec(ATTRIBUTE),)),), (TaskFrame(image, 224, 192),), (shape,)
+    )
+    write_task(task, folder / "annotations.xml")
+    test = shown(page, place)
+    assert not any(each.label.startswith("Write what") for each in test.expander)
+    decide(open_pending(folder), NAME, Decision("accepted", None, {names[0]: (12.0, 13.0)}))
+    wanted = labels_with(open_pending(folder), label_files(place)["CollectedData.csv"])
+    before = file.read_bytes()
+    test = shown(page, place)
+    fold = field_key(place, "review/net 2026: clip") + "/write"
+    test.session_state[fold] = True
+    test.run()
+    assert not test.exception and not test.error
+    next(button for button in test.button if button.label == "Write into CollectedData.csv").click().run()
+    assert any("0 added, 1 corrected" in each.value for each in test.success)
+    assert file.read_bytes() == wanted != before
+    (copy,) = (file.parent / "label_backups").iterdir()
+    assert copy.read_bytes() == before
+    assert label_files(place)["CollectedData.csv"].read()[0].instances.keypoints[0, 0, 0] == pytest.approx((11.5, 12.5))
+    assert next(button for button in test.button if button.label.startswith("Write into")).disabled
 
 
 def test_without_proposals_the_page_says_how_to_get_some(place: Place) -> None:

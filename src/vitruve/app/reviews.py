@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from vitruve.annotation.proposals.into_labels import write_review
 from vitruve.annotation.proposals.pending import (
     DecidedMeanwhile,
     Decision,
@@ -16,6 +18,7 @@ from vitruve.annotation.proposals.pending import (
 )
 from vitruve.annotation.proposals.propose import OUTPUT
 from vitruve.annotation.proposals.trail import ACCEPTED, REJECTED, Proposal
+from vitruve.app.labels import LabelFile
 from vitruve.app.media import frame_url
 from vitruve.app.projects import AppProject
 from vitruve.app.workspace import Workspace
@@ -135,6 +138,25 @@ def table(pending: Pending) -> list[dict[str, Any]]:
         }
         for item in pending.proposals
     ]
+
+
+def labels_with(pending: Pending, file: LabelFile) -> bytes:
+    """A label file as it would be with what was accepted.
+
+    Args:
+        pending: The proposals.
+        file: The labels; not changed.
+
+    Returns:
+        Its content.
+
+    Raises:
+        InputError: As :func:`~vitruve.annotation.proposals.into_labels.write_review` says.
+    """
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / file.path.name
+        write_review(pending.folder, file.path, format=file.format, root=file.root, output=made, apply=True)
+        return made.read_bytes()
 
 
 def _labels_of(pending: Pending, proposal: Proposal, shapes: list[Shape]) -> list[dict[str, Any]]:

@@ -125,6 +125,26 @@ def send(
     tell(api.send_review(folder, share=share, apply=apply, server=connection.open() if apply else None))
 
 
+@group.command("write")
+def write(
+    folder: Annotated[
+        Path, typer.Argument(metavar="REVIEW", help="Folder of proposals that were looked through in the web app.")
+    ],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Label file that they are written into.")],
+    format: Format = None,
+    images: Images = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write this one instead; else a copy is kept as it was."),
+    ] = None,
+    apply: Apply = False,
+) -> None:
+    """Write proposals that people have accepted into a label file; all else in it stays as it is."""
+    from vitruve import api
+
+    tell(api.write_review(folder, labels, format=format, root=images, output=output, apply=apply))
+
+
 @group.command("accept")
 @with_connection
 def accept(

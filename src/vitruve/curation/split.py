@@ -164,7 +164,7 @@ def split_labels(
     names = None if plan.method in ("clusters", "group") else _by_frame(labels, plan)
     groups, shares = groups_of(labels, plan.group), plan.shares
     # Before the images are looked at, which takes minutes.
-    _check_groups(groups, plan)
+    check_groups(groups, plan)
     embedder, cache = embedder or Embedder.of_backbone(seed=plan.seed), cache or ImageCache(2.0)
     points = frame_points(labels, embedder, plan.seed, cache)
     alike, limit = near_duplicates(points, NEAR)
@@ -288,7 +288,16 @@ def _by_frame(labels: Labels, plan: SplitPlan) -> list[str]:
     return split_every_nth(len(labels), plan.nth, round(1 / plan.test) if plan.test else 0, offset=0)
 
 
-def _check_groups(groups: Sequence[str], plan: SplitPlan) -> None:
+def check_groups(groups: Sequence[str], plan: SplitPlan) -> None:
+    """Refuse a plan that cannot be carried out without parting a group.
+
+    Args:
+        groups: Of each frame.
+        plan: How frames are to be shared.
+
+    Raises:
+        ConfigError: There are fewer groups than splits.
+    """
     count, needed = len(set(groups)), plan.splits
     if plan.method in _GROUPED and count < needed:
         raise ConfigError(

@@ -22,6 +22,7 @@ from vitruve.app.maps import (
     write_picked_task,
 )
 from vitruve.app.media import file_url
+from vitruve.app.parts.at_work import show_at_work
 from vitruve.app.parts.component import component
 from vitruve.app.parts.fields import field_key, hand_in, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
@@ -32,7 +33,9 @@ from vitruve.app.parts.tabs import open_tab, tabs
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import POSES
+from vitruve.app.words import counted
 from vitruve.curation.files import MAP_TABLE
+from vitruve.curation.split import SplitPlan, check_groups, groups_of, proposed_method
 from vitruve.errors import VitruveError
 from vitruve.structures.labels import Labels
 
@@ -49,9 +52,8 @@ def show(place: Place) -> None:
     maps = {place.name(path): path for path in find_maps(place.project)}
     shown, new = tabs(field_key(place, "map/tab"), (_MAPS, _NEW))
     with shown:
-        making = [job for job in jobs_of(place, "map") if job.state != "done"][:2]
-        for job in making:
-            show_job(place, job, "map")
+        making = jobs_of(place, "map")
+        show_at_work(place, making, "map", instead=not maps)
         if maps:
             _chosen(place, maps)
         elif any(job.active for job in making):
@@ -106,7 +108,7 @@ def _picked(key: str, count: int) -> None:
 def _use(place: Place, drawn: DrawnMap, picked: list[int], form: str) -> None:
     """What becomes of what was picked."""
     frames = drawn.frames(picked)
-    st.subheader(f"{len(picked)} picked, of {len(frames)} frames")
+    st.subheader(f"{len(picked)} picked, of {counted(len(frames), 'frame')}")
     file = choose_labels(place, f"{form}:labels", "Labels that the map was made of")
     if file is None:
         return
@@ -117,7 +119,7 @@ def _use(place: Place, drawn: DrawnMap, picked: list[int], form: str) -> None:
         _split(place, labels, numbers, form)
     with task:
         _task(place, labels, numbers, form)
-    with st.expander(f"The {len(frames)} frames"):
+    with st.expander(counted(len(frames), "frame")):
         st.dataframe([{"image": name, "frame": index} for name, index in frames], hide_index=True)
 
 
@@ -137,7 +139,7 @@ def _split(place: Place, labels: Labels, numbers: list[int], form: str) -> None:
     if parted:
         few = ", ".join(name or "without a name" for name in parted[:4]) + (", ..." if len(parted) > 4 else "")
         st.warning(
-            f"{len(parted)} sessions are parted ({verbatim(few)}): frames that validate have neighbours of the same "
+            f"{counted(len(parted), 'session')} {'is' if len(parted) == 1 else 'are'} parted ({verbatim(few)}): frames that validate have neighbours of the same "
             "recording that train, so errors will look smaller than on new recordings.",
             icon=":material/warning:",
         )
@@ -189,7 +191,9 @@ def _task(place: Place, labels: Labels, numbers: list[int], form: str) -> None:
     )
     write, send = st.columns(2)
     written = write.button(f"Only write {verbatim(place.name(file))}", key=f"{key}/task/write", icon=":material/save:")
-    sent = send.button(f"Make a task of {len(numbers)} frames", key=f"{key}/task/send", icon=":material/cloud_upload:")
+    sent = send.button(
+        f"Make a task of {counted(len(numbers), 'frame')}", key=f"{key}/task/send", icon=":material/cloud_upload:"
+    )
     if written or sent:
         try:
             write_picked_task(labels, numbers, file)
@@ -209,6 +213,8 @@ def _new(place: Place) -> None:
     file = choose_labels(place, f"{_FORM}:labels")
     if file is None:
         return
+    labels = labels_in(file)
+    proposed, why = proposed_method(labels)
     runs = {run.name: run for run in runs_of(place, finished=True)}
     by, most, method, share, name = st.columns([1.4, 1.1, 1.1, 1.1, 1], vertical_alignment="bottom")
     networks = [*runs, _PUBLISHED, _RANDOM]
@@ -223,11 +229,16 @@ def _new(place: Place) -> None:
     how = method.selectbox(
         "Split proposed by",
         _METHODS,
-        **typed(place, f"{_FORM}:method", _METHODS[0]),
+        **typed(place, f"{_FORM}:method", proposed),
         help="A map comes with a split: by clusters, each in its share; by whole groups; at random; every n-th.",
     )
     part = share.number_input("Validating share", 0.01, 0.9, step=0.05, **typed(place, f"{_FORM}:share", 0.1))
     called = name.text_input("Name", **typed(place, f"{_FORM}:name", "map"))
+    problem = _problem(labels, SplitPlan(method=how, validation=part))
+    if problem:
+        show_error(problem)
+    elif how == proposed:
+        st.caption(f"Split proposed by {how}: {verbatim(why)}.")
     more = ["--random"] if network == _RANDOM else [] if network == _PUBLISHED else ["--run", str(runs[network].path)]
     target = _free(place, _plain(called))
     words = ["split", *file.arguments, "--output", place.name(target), "--method", how, "--validation", str(part)]
@@ -237,6 +248,7 @@ def _new(place: Place) -> None:
         type="primary",
         key=field_key(place, f"{_FORM}:make"),
         icon=":material/play_arrow:",
+        disabled=bool(problem),
     ):
         with submitting():
             target.mkdir(parents=True)
@@ -244,6 +256,15 @@ def _new(place: Place) -> None:
         hand_in(place, _FORM)
         open_tab(field_key(place, "map/tab"), _MAPS)
     show_command(arguments)
+
+
+def _problem(labels: Labels, plan: SplitPlan) -> str:
+    """What would be said of a split after its job has begun; empty where it can be made."""
+    try:
+        check_groups(groups_of(labels, plan.group), plan)
+    except VitruveError as error:
+        return str(error)
+    return ""
 
 
 def _free(place: Place, name: str) -> Path:

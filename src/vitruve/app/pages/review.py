@@ -10,20 +10,23 @@ from typing import Any
 import streamlit as st
 
 from vitruve.annotation.cvat.access import Access
+from vitruve.annotation.proposals.into_labels import write_review
 from vitruve.annotation.proposals.judge import KINDS
 from vitruve.annotation.proposals.pending import DecidedMeanwhile, Decision, Pending, decide, open_pending, state_of
 from vitruve.annotation.proposals.propose import OUTPUT
 from vitruve.annotation.proposals.trail import ACCEPTED, REJECTED, Proposal
+from vitruve.app.labels import LabelFile
+from vitruve.app.parts.at_work import show_at_work
 from vitruve.app.parts.component import component
 from vitruve.app.parts.fields import field_key, hand_in, typed
-from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit
+from vitruve.app.parts.jobs import jobs_of, show_command, submit
 from vitruve.app.parts.labels import choose_labels
 from vitruve.app.parts.runs import choose_run
 from vitruve.app.parts.stepper import jump, stepper
 from vitruve.app.parts.tabs import open_tab, tabs
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
-from vitruve.app.reviews import OPEN, STATES, decision_of, drawing, find_reviews, table
+from vitruve.app.reviews import OPEN, STATES, decision_of, drawing, find_reviews, labels_with, table
 from vitruve.errors import VitruveError
 
 _WAITING, _NEW = "Proposals", "Let a network propose"
@@ -36,8 +39,7 @@ def show(place: Place) -> None:
     reviews = {_called(path): path for path in find_reviews(place.project)}
     waiting, new = tabs(field_key(place, "review/tab"), (_WAITING, _NEW))
     with waiting:
-        for job in [job for job in jobs_of(place, "propose", "send") if job.state != "done"][:2]:
-            show_job(place, job, "review")
+        show_at_work(place, jobs_of(place, "propose", "send"), "review", instead=not reviews)
         if reviews:
             _chosen(place, reviews)
         else:
@@ -73,6 +75,7 @@ def _chosen(place: Place, reviews: dict[str, Path]) -> None:
         st.info(f"None is {wanted}.")
     else:
         _one(place, pending, found, key, str(wanted))
+    _write(place, pending, key)
     with st.expander("All proposals as a table"):
         st.dataframe(table(pending), hide_index=True)
     if pending.sent is None:
@@ -136,6 +139,55 @@ def _decide_all(pending: Pending, proposals: Sequence[Proposal], decision: Decis
             decide(pending, item.id, decision)
 
 
+def _write(place: Place, pending: Pending, key: str) -> None:
+    """What was accepted goes into a label file, or comes as one."""
+    for line in st.session_state.pop(f"{key}/written", []):
+        st.success(verbatim(line), icon=":material/save:")
+    if all(decision.state != ACCEPTED for decision in pending.decisions.values()):
+        return
+    fold = st.expander("Write what was accepted into labels", key=f"{key}/write", on_change="rerun")
+    if not fold.open:
+        return
+    with fold:
+        file = choose_labels(place, "review-write:labels", "Label file")
+        if file is None:
+            return
+        try:
+            planned = write_review(pending.folder, file.path, format=file.format, root=file.root)
+            whole = labels_with(pending, file)
+        except VitruveError as error:
+            show_error(error)
+            return
+        st.text("\n".join(_in_project(place, line) for line in planned.lines))
+        with st.container(horizontal=True):
+            if st.button(
+                f"Write into {verbatim(place.name(file.path))}",
+                key=f"{key}/write/do",
+                type="primary",
+                icon=":material/save:",
+                disabled=not planned.changes,
+                help="All else in the file stays as it is. A copy of it as it was is kept beside it.",
+            ):
+                made = write_review(pending.folder, file.path, format=file.format, root=file.root, apply=True)
+                st.session_state[f"{key}/written"] = [_in_project(place, each) for each in made.lines if each[0] != " "]
+                st.rerun()
+            st.download_button(
+                "Download labels with them", whole, file.path.name, key=f"{key}/write/get", icon=":material/download:"
+            )
+        show_command(["annotate", "write", place.name(pending.folder), *_source(file), "--apply"])
+
+
+def _in_project(place: Place, line: str) -> str:
+    assert place.project is not None
+    return line.replace(f"{place.project.path}/", "")
+
+
+def _source(file: LabelFile) -> list[str]:
+    """Labels as the verbs of annotation take them."""
+    format = [] if file.format is None else ["--from", file.format]
+    return [str(file.path), *format, *([] if file.root is None else ["--images", str(file.root)])]
+
+
 def _one(place: Place, pending: Pending, found: list[Proposal], key: str, wanted: str) -> None:
     """One proposal on its image; a decision leads to the next."""
     steps = f"{key}/{wanted}/place"
@@ -196,10 +248,8 @@ def _new(place: Place) -> None:
     usual = "missing objects, and all that speaks of keypoints"
     wanted = kinds.multiselect("What is proposed", KINDS, placeholder=usual, **typed(place, f"{_FORM}:kinds", []))
     limits = ["--threshold", f"{score:g}", "--keypoint-threshold", f"{keypoint:g}", "--output", OUTPUT]
-    format = [] if file.format is None else ["--from", file.format]
-    root = [] if file.root is None else ["--images", str(file.root)]
     chosen = [word for kind in wanted for word in ("--kind", kind)]
-    arguments = ["annotate", "propose", str(run.path), str(file.path), *limits, *format, *root, *chosen]
+    arguments = ["annotate", "propose", str(run.path), *_source(file), *limits, *chosen]
     if st.button("Propose", type="primary", key=field_key(place, f"{_FORM}:start"), icon=":material/play_arrow:"):
         submit(place, arguments, title=f"Propose with {run.name}", kind="propose", waits=False)
         hand_in(place, _FORM)
