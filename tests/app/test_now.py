@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from vitruve.app.now import ADDRESS, Answers, Watched, now
+from vitruve.app.now import ADDRESS, Answers, Watched, now, warnings_of
 from vitruve.app.progress import Standing, bars_of
 from vitruve.app.training.progress import Step, about_steps
 from vitruve.app.workspace import Workspace
@@ -76,9 +76,11 @@ def test_a_job_is_drawn_anew_when_it_says_more_and_not_with_each_batch(workspace
     assert warned != before["version"]
     job.log.write_text("warning: random weights\nepoch 3\n", encoding="utf-8")
     assert asked(workspace, watched)["version"] == warned
+    job.log.write_text("warning: random weights\n" + "epoch\n" * 1000, encoding="utf-8")
+    assert warnings_of(job) == ["random weights"]
     log = Watched(job.id, log=True)
     said = asked(workspace, log)["version"]
-    job.log.write_text("warning: random weights\nepoch 3\nepoch 4\n", encoding="utf-8")
+    job.log.write_text("warning: random weights\nepoch 4\n", encoding="utf-8")
     assert asked(workspace, log)["version"] != said
     job.stop_mark.touch()
     assert asked(workspace, watched)["version"].startswith("stopping")

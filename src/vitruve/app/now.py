@@ -167,7 +167,8 @@ def warnings_of(job: Job) -> list[str]:
 
 @lru_cache(256)
 def _warnings(path: Path, size: int) -> list[str]:
-    said = Job.load(path).said()
+    # What it began with is warned of at the beginning.
+    said = Job.load(path).said(size)
     return [line.removeprefix(_WARNING) for line in said if line.startswith(_WARNING)][:_WARNINGS]
 
 
