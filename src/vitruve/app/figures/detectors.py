@@ -37,7 +37,7 @@ def precision_recall(
             mode="lines",
             line={"color": colors[name], "width": 2},
             name=f"{name} ({100 * float(np.mean(curve)):.1f} %)",
-            hovertemplate="recall %{x:.2f}: precision %{y:.2f}<extra>" + name + "</extra>",
+            hovertemplate="recall %{x:.2f}: precision %{y:.2f}",
         )
     figure.update_xaxes(title="Recall", range=[0, 1.01])
     figure.update_yaxes(title="Precision", range=[0, 1.02])
@@ -65,7 +65,7 @@ def over_confidence(tables: Mapping[str, pd.DataFrame], colors: Mapping[str, str
                 name=f"{name}: {_NAMES[column]}",
                 legendgroup=name,
                 showlegend=False,
-                hovertemplate="from %{x:.2f}: %{y:.2f}<extra>" + f"{name}: {_NAMES[column]}</extra>",
+                hovertemplate="from %{x:.2f}: %{y:.2f}",
             )
         if table["f1"].notna().any():
             best = table.loc[int(table["f1"].argmax())]

@@ -122,7 +122,7 @@ def _histogram(table: pd.DataFrame, colors: Mapping[str, str], axis: str, log: b
             line={"shape": "hv", "color": color, "width": 2},
             fill="tozeroy" if filled else None,
             name=run,
-            hovertemplate="from %{x:.3g}: %{y:.1f} %<extra>" + run + "</extra>",
+            hovertemplate="from %{x:.3g}: %{y:.1f} %",
         )
     figure.update_xaxes(title=axis, type="log" if log else "linear")
     figure.update_yaxes(title="Share of values (%)", rangemode="tozero")

@@ -178,14 +178,13 @@ def within_distance(
         known = np.sort(values[~np.isnan(values)])
         if known.size:
             shares = 100 * np.searchsorted(known, limits, "right") / known.size
-            hover = "%{y:.1f} % within %{x:.2f} mm<extra>" + name + "</extra>"
             figure.add_scatter(
                 x=limits,
                 y=shares,
                 mode="lines",
                 name=name,
                 line={"color": colors[name], "width": 2},
-                hovertemplate=hover,
+                hovertemplate="%{y:.1f} % within %{x:.2f} mm",
             )
     figure.update_xaxes(title="Distance from the truth (mm)", range=[0, end])
     figure.update_yaxes(title="Keypoints within (%)", range=[0, 101])
@@ -244,7 +243,7 @@ def skeletons(
             mode="markers",
             marker={"color": colors[name], "size": 4},
             text=list(skeleton.names),
-            hovertemplate="%{text}<extra>" + name + "</extra>",
+            hovertemplate="%{text}",
             name=name,
             legendgroup=name,
         )

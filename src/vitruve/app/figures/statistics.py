@@ -36,7 +36,7 @@ def class_bars(instances: pd.DataFrame) -> go.Figure:
             name=split,
             orientation="h",
             marker_color=colors[split],
-            hovertemplate="%{y}: %{x}<extra>" + str(split) + "</extra>",
+            hovertemplate="%{y}: %{x}",
         )
     figure.update_layout(barmode="stack", margin=_MARGIN, height=_rows(len(counts)), **_legend(len(counts.columns)))
     figure.update_xaxes(title="instances")
@@ -62,7 +62,7 @@ def size_histogram(instances: pd.DataFrame) -> go.Figure:
             name=_named(name),
             marker_color=color,
             xbins={"start": low, "end": high + width, "size": width},
-            hovertemplate="%{x} px: %{y}<extra>" + _named(name) + "</extra>",
+            hovertemplate="%{x} px: %{y}",
         )
     for bound, said in ((SMALL, "small below"), (LARGE, "large above")):
         if low < bound < high:
@@ -94,7 +94,7 @@ def size_scatter(instances: pd.DataFrame) -> go.Figure:
             name=_named(name),
             marker={"color": color, "size": 5, "opacity": 0.6},
             text=mine["image"],
-            hovertemplate="%{x:.0f} x %{y:.0f} px<br>%{text}<extra>" + _named(name) + "</extra>",
+            hovertemplate="%{x:.0f} x %{y:.0f} px<br>%{text}",
         )
     figure.update_layout(margin=_MARGIN, height=360, **_legend(len(colors)))
     figure.update_xaxes(title="width in px", rangemode="tozero")
@@ -139,7 +139,7 @@ def keypoint_bars(keypoints: pd.DataFrame) -> go.Figure:
             name=name,
             orientation="h",
             marker_color=color,
-            hovertemplate="%{y}: %{x}<extra>" + name + "</extra>",
+            hovertemplate="%{y}: %{x}",
         )
     figure.update_layout(barmode="stack", margin=_MARGIN, height=_rows(len(keypoints)), **_legend(3))
     figure.update_xaxes(title="instances")

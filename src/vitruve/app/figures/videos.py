@@ -48,7 +48,7 @@ def over_time(
                 name=run,
                 legendgroup=run,
                 showlegend=run not in named,
-                hovertemplate="%{y:.3g}<extra>" + run + "</extra>",
+                hovertemplate="%{y:.3g}",
                 row=place,
                 col=1,
             )

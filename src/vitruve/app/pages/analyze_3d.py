@@ -24,6 +24,7 @@ from vitruve.app.analysis.space import (
 )
 from vitruve.app.figures import space as drawn
 from vitruve.app.figures.colors import colors_of
+from vitruve.app.parts.charts import chart
 from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.links import page_link
@@ -123,10 +124,10 @@ def _figures(place: Place, methods: list[Method], keypoints: list[str]) -> None:
         _each_keypoint(place, methods, keypoints, colors, cutoff)
         return
     errors = {each.name: chosen(each, keypoints) for each in methods}
-    st.plotly_chart(drawn.histogram(errors, colors, cutoff), key=field_key(place, "analyze_3d:histogram"))
+    chart(drawn.histogram(errors, colors, cutoff), key=field_key(place, "analyze_3d:histogram"))
     table = figures(methods, keypoints)
     st.dataframe(table, hide_index=True, column_config=_COLUMNS, key=field_key(place, "analyze_3d:figures"))
-    st.plotly_chart(drawn.within_distance(errors, colors, cutoff), key=field_key(place, "analyze_3d:within"))
+    chart(drawn.within_distance(errors, colors, cutoff), key=field_key(place, "analyze_3d:within"))
     for folder, count in {each.folder: len(each.report.names) for each in methods}.items():
         lost = read_figures(folder).get("not_located", {}).get("count", 0)
         if lost:
@@ -151,8 +152,8 @@ def _each_keypoint(
     middle = np.ma.median if which == "Median" else np.ma.mean
     bars = {name: np.ma.filled(middle(values, 0).astype(float), np.nan) for name, values in found.items()}
     title = f"{which or 'Mean'} error (mm)"
-    st.plotly_chart(drawn.keypoint_bars(bars, names, colors, title), key=field_key(place, "analyze_3d:keypoint_bars"))
-    st.plotly_chart(
+    chart(drawn.keypoint_bars(bars, names, colors, title), key=field_key(place, "analyze_3d:keypoint_bars"))
+    chart(
         drawn.keypoint_histograms(errors, names, colors, cutoff), key=field_key(place, "analyze_3d:keypoint_histograms")
     )
 
@@ -174,7 +175,8 @@ def _cameras(place: Place, methods: list[Method]) -> None:
             rows = said.get(name) or []
             if len({row["cameras"] for row in rows}) > 1:
                 key = field_key(place, f"analyze_3d:{name}:{number}")
-                column.plotly_chart(drawn.over_cameras(rows, title), key=key)
+                with column:
+                    chart(drawn.over_cameras(rows, title), key=key)
         # Each has more columns than half of a narrow window shows.
         if said.get("reprojection_errors"):
             st.markdown("**Distance from the labels in the images**")
@@ -261,7 +263,7 @@ def _worst(place: Place, methods: list[Method], keypoints: list[str], colors: di
             skeleton = method.report.skeleton
         poses = {each: points for each, points in poses.items() if len(points) == len(skeleton)}
         figure = drawn.skeletons(poses, skeleton, colors | {_TRUTH: drawn.TRUTH_COLOR}, up)
-        st.plotly_chart(figure, key=field_key(place, "analyze_3d:skeletons"))
+        chart(figure, key=field_key(place, "analyze_3d:skeletons"))
 
 
 def _form(place: Place, runs: list[RunEntry]) -> None:

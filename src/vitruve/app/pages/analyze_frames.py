@@ -25,6 +25,7 @@ from vitruve.app.analysis.labelled import (
 from vitruve.app.analysis.pictures import Picture, image_part, pose_marks
 from vitruve.app.figures.colors import colors_of, split_colors
 from vitruve.app.figures.labelled import Kind, distribution
+from vitruve.app.parts.charts import chart
 from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import Point, nothing_to_show, pictures, scatter
@@ -153,7 +154,7 @@ def _spread(place: Place, metric: Metric, table: pd.DataFrame, colors: dict[str,
         log=log,
         threshold=threshold,
     )
-    st.plotly_chart(figure, key=field_key(place, "analyze_frames:distribution"))
+    chart(figure, key=field_key(place, "analyze_frames:distribution"))
     st.dataframe(
         figures(table, threshold, rising=metric.rising),
         hide_index=True,

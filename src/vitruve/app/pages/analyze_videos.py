@@ -24,6 +24,7 @@ from vitruve.app.analysis.videos import (
 from vitruve.app.figures.colors import colors_of
 from vitruve.app.figures.labelled import Kind, distribution
 from vitruve.app.figures.videos import over_time
+from vitruve.app.parts.charts import chart
 from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import nothing_to_show, pictures
@@ -147,7 +148,7 @@ def _over_time(
             lines.append(
                 (kinds[name].axis, {run: (at, values) for run, (at, values) in found.items() if values is not None})
             )
-    st.plotly_chart(over_time(lines, colors, frames), key=field_key(place, "analyze_videos:over_time"))
+    chart(over_time(lines, colors, frames), key=field_key(place, "analyze_videos:over_time"))
     counted = keypoints if keypoint == MEAN else [keypoint]
     table = summary(traces, [name for name in rows if name != DISAGREEMENT], counted, frames)
     table["value"] = [kinds[name].axis for name in table["value"]] if len(table) else []
@@ -192,7 +193,7 @@ def _spread(
     figure = distribution(
         table, colors_of(traces), kind=kind or "box", by="keypoint", axis=kinds[name].axis, order=keypoints, log=log
     )
-    st.plotly_chart(figure, key=field_key(place, "analyze_videos:distribution"))
+    chart(figure, key=field_key(place, "analyze_videos:distribution"))
 
 
 def _worst(

@@ -8,6 +8,7 @@ import streamlit as st
 
 from vitruve.app.figures.training import compared_figure
 from vitruve.app.now import Watched
+from vitruve.app.parts.charts import chart
 from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.live import live, watch
 from vitruve.app.parts.runs import choose_runs
@@ -68,7 +69,7 @@ def _compared(place: Place, runs: Sequence[RunEntry], trains: bool) -> None:
         share = st.toggle(
             "Stretch to one length", key=field_key(place, "compare:share"), help="Long and short runs side by side."
         )
-    st.plotly_chart(compared_figure(curves, column, log, share), key="compare:figure", config={"displaylogo": False})
+    chart(compared_figure(curves, column, log, share), key="compare:figure", config={"displaylogo": False})
     if column == LOSS:
         st.caption("Dotted: on training images.")
     table = summary_table({run.name: run for run in runs}, curves)

@@ -25,6 +25,7 @@ from vitruve.app.analysis.detectors import (
 from vitruve.app.analysis.labelled import OWN, stems_of
 from vitruve.app.figures import detectors as drawn
 from vitruve.app.figures.colors import colors_of
+from vitruve.app.parts.charts import chart
 from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.pictures import nothing_to_show, pictures
@@ -136,9 +137,11 @@ def _curves(place: Place, found: dict[str, Detections], stamps: dict[str, str], 
     colors = colors_of(found)
     left, right = st.columns(2)
     left.markdown("**Precision over recall**")
-    left.plotly_chart(drawn.precision_recall(curves, RECALLS, colors), key=field_key(place, "detectors:curves"))
+    with left:
+        chart(drawn.precision_recall(curves, RECALLS, colors), key=field_key(place, "detectors:curves"))
     right.markdown("**What a threshold on confidence does**")
-    right.plotly_chart(drawn.over_confidence(tables, colors), key=field_key(place, "detectors:confidence"))
+    with right:
+        chart(drawn.over_confidence(tables, colors), key=field_key(place, "detectors:confidence"))
     right.caption("Full lines: precision; dashed: recall; dotted: F1, with a star where it is best.")
     with st.expander("Each class in numbers"):
         classes = [each.report.by_class.assign(run=run) for run, each in found.items()]
@@ -156,7 +159,7 @@ def _confusion(place: Place, found: dict[str, Detections], splits: list[str]) ->
     iou = third.slider("Least overlap (IoU)", 0.1, 0.95, 0.5, 0.05, key=field_key(place, "detectors:overlap"))
     images = found[run].images(splits)
     table = confusion(images, found[run].report.names, confidence, iou)
-    st.plotly_chart(drawn.confusion(table, dark=is_dark()), key=field_key(place, "detectors:confusion"))
+    chart(drawn.confusion(table, dark=is_dark()), key=field_key(place, "detectors:confusion"))
     st.caption(
         "A row is what is labelled, a column what it is taken for. **(missed)** are objects without a prediction, "
         "**(nothing)** predictions of nothing that is labelled."

@@ -19,6 +19,7 @@ from vitruve.app.figures.statistics import (
     task_bars,
 )
 from vitruve.app.labels import LabelFile
+from vitruve.app.parts.charts import chart
 from vitruve.app.parts.fields import field_key
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit
 from vitruve.app.parts.labels import choose_labels, split_labels
@@ -64,20 +65,20 @@ def _labels(place: Place) -> None:
     left, right = st.columns(2)
     with left:
         st.subheader("Classes")
-        st.plotly_chart(class_bars(instances), key="statistics/classes")
+        chart(class_bars(instances), key="statistics/classes")
     with right:
         st.subheader("Instances in an image")
-        st.plotly_chart(count_histogram(per_image(images, instances)), key="statistics/counts")
+        chart(count_histogram(per_image(images, instances)), key="statistics/counts")
     left, right = st.columns(2)
     with left:
         st.subheader("Sizes")
-        st.plotly_chart(size_histogram(instances), key="statistics/sizes")
+        chart(size_histogram(instances), key="statistics/sizes")
     with right:
         st.subheader("Widths and heights")
-        st.plotly_chart(size_scatter(instances), key="statistics/scatter")
+        chart(size_scatter(instances), key="statistics/scatter")
     if joints:
         st.subheader("Keypoints")
-        st.plotly_chart(keypoint_bars(keypoints), key="statistics/keypoints")
+        chart(keypoint_bars(keypoints), key="statistics/keypoints")
     st.subheader("Sessions")
     st.dataframe(_sessions(images, instances), hide_index=True)
 
@@ -150,12 +151,12 @@ def _stats(path: Path) -> None:
     left, right = st.columns(2)
     with left:
         st.subheader("Classes")
-        st.plotly_chart(count_bars(stats.classes, "shapes"), key="statistics/store/classes")
+        chart(count_bars(stats.classes, "shapes"), key="statistics/store/classes")
     with right:
         st.subheader("Kinds of shapes")
-        st.plotly_chart(count_bars(stats.shape_types, "shapes"), key="statistics/store/kinds")
+        chart(count_bars(stats.shape_types, "shapes"), key="statistics/store/kinds")
     st.subheader("Tasks by their day")
-    st.plotly_chart(task_bars(stats.tasks), key="statistics/store/tasks")
+    chart(task_bars(stats.tasks), key="statistics/store/tasks")
     rows = [
         {"task": each["name"], "number": each["id"], "day": each["day"], "shapes": each["shapes"]}
         for each in stats.tasks

@@ -10,6 +10,7 @@ import streamlit as st
 from vitruve.app.figures.study import importance_bars, parallel_coordinates, trial_curves
 from vitruve.app.now import Watched, job_state
 from vitruve.app.parts.at_work import show_at_work
+from vitruve.app.parts.charts import chart
 from vitruve.app.parts.jobs import jobs_of, show_command, submit, submitting
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.live import fragment, watch
@@ -148,15 +149,15 @@ def _trials(place: Place, path: Path, live: bool, ours: bool) -> None:
     key = f"{_key(place)}:{path}"
     st.subheader("Settings and objective")
     st.caption("Each line is a trial; drag along an axis to pick those of a range.")
-    st.plotly_chart(parallel_coordinates(state, dark=is_dark()), key=f"{key}/parallel", theme=None, config=_PLAIN)
+    chart(parallel_coordinates(state, dark=is_dark()), key=f"{key}/parallel", theme=None, config=_PLAIN)
     left, right = st.columns([3, 2])
     with left:
         st.subheader("Epochs")
-        st.plotly_chart(trial_curves(state), key=f"{key}/curves")
+        chart(trial_curves(state), key=f"{key}/curves")
     with right:
         st.subheader("Importances")
         if state["importances"]:
-            st.plotly_chart(importance_bars(state["importances"]), key=f"{key}/shares", config=_PLAIN)
+            chart(importance_bars(state["importances"]), key=f"{key}/shares", config=_PLAIN)
         else:
             st.info("Known from four complete trials on.")
     st.subheader("Trials")

@@ -11,6 +11,7 @@ import streamlit as st
 
 from vitruve.app.figures.training import error_figure, loss_figure
 from vitruve.app.now import Watched
+from vitruve.app.parts.charts import chart
 from vitruve.app.parts.jobs import command_line, jobs_of, show_job, submit, submitting
 from vitruve.app.parts.live import live, pace, watch
 from vitruve.app.parts.runs import runs_of
@@ -117,9 +118,9 @@ def show_curves(run: Path, key: str) -> None:
         st.caption(f"Of the network at hand, {verbatim(network)}.")
     # Beside one another where there is room.
     with st.container(horizontal=True, key=f"side-by-side-{key}"):
-        st.plotly_chart(loss, key=f"{key}:loss", config=_BARE)
+        chart(loss, key=f"{key}:loss", config=_BARE)
         if error is not None:
-            st.plotly_chart(error, key=f"{key}:error", config=_BARE)
+            chart(error, key=f"{key}:error", config=_BARE)
         else:
             st.caption("The validation error appears after the first validation.")
 
