@@ -117,6 +117,19 @@ def test_a_map_is_made_by_a_job(place: Place, monkeypatch: pytest.MonkeyPatch) -
     assert (place.project.path / "maps/map").is_dir()
 
 
+def test_the_split_of_a_new_map_is_proposed_by_its_sessions(place: Place, labels: Labels) -> None:
+    assert {frame.session for frame in labels} == {"mouse"}
+    test = shown(page, place)
+    next(each for each in test.button if each.label == "New map").click().run()
+    method = next(each for each in test.selectbox if each.label == "Split proposed by")
+    assert method.value == "random"
+    assert any("all frames are of one session" in each.value for each in test.caption)
+    # What would fail after its job has begun is said before.
+    method.set_value("clusters").run()
+    assert "1 group for 2 splits" in test.error[0].value
+    assert next(button for button in test.button if button.label.startswith("Make the map")).disabled
+
+
 def test_a_map_is_shown_and_splits_are_written_from_it(place: Place, folder: Path) -> None:
     assert place.project is not None
     test = shown(page, place)

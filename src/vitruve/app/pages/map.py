@@ -139,8 +139,9 @@ def _split(place: Place, labels: Labels, numbers: list[int], form: str) -> None:
     if parted:
         few = ", ".join(name or "without a name" for name in parted[:4]) + (", ..." if len(parted) > 4 else "")
         st.warning(
-            f"{counted(len(parted), 'session')} {'is' if len(parted) == 1 else 'are'} parted ({verbatim(few)}): frames that validate have neighbours of the same "
-            "recording that train, so errors will look smaller than on new recordings.",
+            f"{counted(len(parted), 'session')} {'is' if len(parted) == 1 else 'are'} parted ({verbatim(few)}): frames "
+            "that validate have neighbours of the same recording that train, so errors will look smaller than on new "
+            "recordings.",
             icon=":material/warning:",
         )
     folder = place.workspace.resolve(place.project.path / "splits" / _plain(called))
