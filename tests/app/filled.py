@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,11 @@ from vitruve.jobs import Job
 from vitruve.structures.annotation import AnnotationTask, AttributeSpec, LabelSpec, Shape, TaskFrame
 from vitruve.tuning.folder import StudyFiles
 
+# What the browser shows as it is, and does not read as Markdown; identifiers are never seen.
+_SHOWN_AS_IT_IS = re.compile(
+    r"\.(id|options|raw_values?|value|default|set_value|code_text|json|spec|data|url|placeholder|page_script_hash"
+    r"|url_pathname|query_params|user_key)$"
+)
 RATE = "training.optimizer_params.learning_rate"
 
 
@@ -110,6 +116,11 @@ class Seen:
         """What they say that is wrong."""
         return [each.value for each in self.test.error]
 
+    @property
+    def long_errors(self) -> list[str]:
+        """Those of :attr:`errors` that are more than a line for people."""
+        return [error for error in self.errors if "\n" in error or "Traceback" in error or len(error) > 600]
+
     def texts(self) -> Iterator[tuple[str, str]]:
         """All texts that the browser is sent, each with where it stands."""
         for element in self.test._tree:
@@ -164,6 +175,23 @@ def seen(place: Place, *names: str) -> Seen:
     }
     test = AppTest.from_function(script, default_timeout=120, kwargs=given).run()
     return Seen(test, test.session_state["failed"] or "".join(each.stack_trace[-1] for each in test.exception))
+
+
+def misread(page: Seen, *names: str) -> Iterator[str]:
+    """Where names would be read as Markdown.
+
+    Args:
+        page: Pages.
+        *names: As they are to be seen.
+
+    Yields:
+        Places with their texts.
+    """
+    for where, text in page.texts():
+        # Within code nothing is read, and its fence is longer than any in the name.
+        read = re.sub(r"(``+)(?!`).*?(?<!`)\1(?!`)", "", text)
+        if not _SHOWN_AS_IT_IS.search(where) and any(name in read for name in names):
+            yield f"{where}: {text}"
 
 
 def _texts(message: Message) -> Iterator[tuple[str, str]]:

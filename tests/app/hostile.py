@@ -124,3 +124,25 @@ def served(workspace: Workspace, token: str | None = None) -> Iterator[TestClien
             yield client
     finally:
         Runtime._instance = before
+
+
+GARBAGE = b"\x00\xff\xfe{[:\x9d\n\"'" * 50
+WRONG = {
+    ".json": b'[1, {"a": null}]',
+    ".yaml": b"data: 3\nmodel: [1]\ntraining: x\n",
+    ".csv": b"a,b\n1\nx,y,z\n",
+    ".xml": b"<a><b/></a>",
+    ".log": b"{}\n[]\nx\n",
+}
+DAMAGES = ("garbage", "wrong", "empty")
+"""What :func:`damage` can do."""
+
+
+def damage(file: Path, how: str) -> None:
+    """Make a file hold what is not its format, what is its format and says something else, or nothing.
+
+    Args:
+        file: The file.
+        how: One of :data:`DAMAGES`.
+    """
+    file.write_bytes({"garbage": GARBAGE, "wrong": WRONG.get(file.suffix, b"text"), "empty": b""}[how])

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from app.filled import Seen, fill, seen
-from app.hostile import contents
+from app.filled import fill, misread, seen
+from app.hostile import DAMAGES, GARBAGE, contents, damage
 from vitruve.app import pages, parts
 from vitruve.app.pages import PAGES
 from vitruve.app.parts.jobs import submit
@@ -24,12 +22,6 @@ from vitruve.errors import InputError
 NAME = "*b* [x](y) $z$ <i>h `c` :red[r] ~~q~~ # &lt;"
 KEYPOINT = "nose*b*[x](y)$z$<i>`c`"
 NAMES = [page.name for page in PAGES]
-
-# What the browser shows as it is, and does not read as Markdown; identifiers are never seen.
-_SHOWN_AS_IT_IS = re.compile(
-    r"\.(id|options|raw_values?|value|default|set_value|code_text|json|spec|data|url|placeholder|page_script_hash"
-    r"|url_pathname|query_params|user_key)$"
-)
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +52,7 @@ def _renamed(value: object) -> object:
 def test_names_are_shown_as_they_are(odd: Place) -> None:
     page = seen(odd, *NAMES)
     assert not page.failed, page.failed
-    for where, text in _read_as_markdown(page):
-        for odd_name in (NAME, KEYPOINT):
-            # Within code nothing is read, and its fence is longer than any in the name.
-            assert odd_name not in re.sub(r"(``+)(?!`).*?(?<!`)\1(?!`)", "", text), f"{where}: {text}"
-
-
-def _read_as_markdown(page: Seen) -> Iterator[tuple[str, str]]:
-    return ((where, text) for where, text in page.texts() if not _SHOWN_AS_IT_IS.search(where))
+    assert not list(misread(page, NAME, KEYPOINT))
 
 
 def test_what_is_wrong_is_said_by_one_function_alone() -> None:
@@ -86,14 +71,6 @@ def test_what_is_wrong_is_said_by_one_function_alone() -> None:
     assert not found
 
 
-GARBAGE = b"\x00\xff\xfe{[:\x9d\n\"'" * 50
-WRONG = {
-    ".json": b'[1, {"a": null}]',
-    ".yaml": b"data: 3\nmodel: [1]\ntraining: x\n",
-    ".csv": b"a,b\n1\nx,y,z\n",
-    ".xml": b"<a><b/></a>",
-    ".log": b"{}\n[]\nx\n",
-}
 # Which files, and the pages that read them.
 DAMAGED = {
     "config.yaml": " ".join(NAMES),
@@ -137,17 +114,17 @@ def whole(filled: Path, tmp_path: Path) -> Place:
     return Place(workspace, AppProject(home / "mouse", POSES, workspace))
 
 
-@pytest.mark.parametrize("kind", ["garbage", "wrong", "empty"])
+@pytest.mark.parametrize("kind", DAMAGES)
 @pytest.mark.parametrize("files", DAMAGED)
 def test_damaged_files_are_said_in_one_line(whole: Place, files: str, kind: str) -> None:
     assert whole.project is not None
     found = [path for path in whole.project.path.glob(files) if path.is_file()]
     assert found
     for path in found:
-        path.write_bytes({"garbage": GARBAGE, "wrong": WRONG.get(path.suffix, b"text"), "empty": b""}[kind])
+        damage(path, kind)
     page = seen(whole, *DAMAGED[files].split())
     assert not page.failed, page.failed
-    assert not [error for error in page.errors if "\n" in error or "Traceback" in error or len(error) > 600]
+    assert not page.long_errors
 
 
 def test_a_project_with_damaged_settings_is_none(whole: Place) -> None:

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from vitruve.atomic import atomic_write
 from vitruve.errors import InputError
 from vitruve.formats.table import DECIMALS
+from vitruve.formats.text_file import read_text
 from vitruve.structures.labels import Frame
 
 NAMES = "frame_names.csv"
@@ -70,7 +71,7 @@ def read_analysis_points(folder: Path) -> tuple[tuple[str, ...], dict[str, Float
         found.setdefault(file.stem.removeprefix(_PREFIX), points)
     names = tuple(str(number) for number in range(len(truth)))
     if (folder / NAMES).is_file():
-        lines = (folder / NAMES).read_text(encoding="utf-8").splitlines()
+        lines = read_text(folder / NAMES, "the names of framesets").splitlines()
         names = tuple(line for line in lines if line.strip())
         if len(names) != len(truth):
             raise InputError(f"{folder / NAMES}: {len(names)} names for {len(truth)} rows of {truth_file.name}")
@@ -86,18 +87,18 @@ def frameset_name(frame: Frame) -> str:
 
 def _read(path: Path) -> Float[np.ndarray, "T K 3"]:
     rows: list[list[float]] = []
-    with path.open(newline="", encoding="utf-8") as stream:
-        for number, cells in enumerate(csv.reader(stream), 1):
-            if not cells:
-                continue
-            if len(cells) % 3 or (rows and len(cells) != len(rows[0])):
-                raise InputError(f"{path}: row {number}: {len(cells)} columns; expected x, y and z of each keypoint")
-            try:
-                rows.append([float(cell) if cell.strip() else np.nan for cell in cells])
-            except ValueError:
-                raise InputError(
-                    f"{path}: row {number}: holds something that is no number; expected no header"
-                ) from None
+    # No cell has an end of line in it.
+    for number, line in enumerate(read_text(path, "a table of points").splitlines(), 1):
+        if not line:
+            continue
+        try:
+            [cells] = csv.reader([line])
+            row = [float(cell) if cell.strip() else np.nan for cell in cells]
+        except (csv.Error, ValueError):
+            raise InputError(f"{path}: row {number}: holds something that is no number; expected no header") from None
+        if len(row) % 3 or (rows and len(row) != len(rows[0])):
+            raise InputError(f"{path}: row {number}: {len(row)} columns; expected x, y and z of each keypoint")
+        rows.append(row)
     if not rows:
         raise InputError(f"{path}: holds no row; expected one a frameset, with x, y and z of each keypoint")
     points = np.array(rows, np.float64).reshape(len(rows), -1, 3)
