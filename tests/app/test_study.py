@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -127,6 +129,10 @@ def test_ranges_begin_around_what_is_set(place: Place) -> None:
     fields = settings_to_search(config)
     assert proposed_range(RATE, fields[RATE], config) == Range(RATE, pytest.approx(1e-4), pytest.approx(1e-2), True)
     assert proposed_range(BATCH, fields[BATCH], config) == Range(BATCH, 4, 16)
+    decay, momentum = ("training.optimizer_params.weight_decay", "training.optimizer_params.momentum")
+    # It is null, and may be any number from 0 on: its end has to be said.
+    assert proposed_range(decay, fields[decay], config) == Range(decay, 0, None)
+    assert proposed_range(momentum, fields[momentum], config) == Range(momentum, 0.45, pytest.approx(0.95))
     assert read_choices("4, 8.5, true, adam,") == (4, 8.5, True, "adam")
 
 
@@ -187,6 +193,40 @@ def test_a_search_that_was_stopped_goes_on_with_its_study(tmp_path: Path) -> Non
     again = kind_of(job).go_on(job)
     assert again == ("tune", "resume=outputs/search", "tune.port=null")
     assert kind_of(replace(job, arguments=again)).go_on(replace(job, arguments=again)) == again
+
+
+def test_a_search_that_begins_is_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert place.project is not None
+    job = Job(place.jobs.folder / "job-000001", ("tune",), place.project.path, "Search", created=1.0)
+    job = replace(job, about={"kind": "tune", "project": str(place.project.path), "study": "outputs/search"})
+    job.path.mkdir(parents=True)
+    job.save()
+    job.write("runner", {"pid": os.getpid(), "started": psutil.Process().create_time()})
+    files: list[Path] = []
+    monkeypatch.setattr(page, "watch", lambda where, watched, key: files.extend(watched.files))
+    test = shown(page, place)
+    assert any("appears here" in each.value for each in test.caption)
+    assert files == [StudyFiles(place.project.path / "outputs/search").settings]
+
+
+def test_a_search_of_the_app_is_stopped_by_its_card_alone(place: Place, study: Path) -> None:
+    assert place.project is not None
+    shared, _ = open_study(study)
+    trial = shared.study.ask()
+    shared.space.suggest(trial)
+    shared.begin(trial, study / "trials/trial_0000")
+    about = {"kind": "tune", "project": str(place.project.path), "study": "outputs/search"}
+    job = Job(place.jobs.folder / "job-000001", ("tune",), place.project.path, "Search", about, 1.0)
+    job.path.mkdir(parents=True)
+    job.save()
+    job.write("runner", {"pid": os.getpid(), "started": psutil.Process().create_time()})
+    labels = [button.label for button in shown(page, place).button if button.label.startswith("Stop")]
+    assert sorted(labels) == ["Stop", "Stop trial 0"]
+    # One that has failed does not push its trials down.
+    job.write("end", {"code": 2, "time": 2.0})
+    job.log.write_text("error: out of memory\n")
+    test = shown(page, place)
+    assert any("out of memory" in each.label for each in test.expander)
 
 
 def test_a_trial_and_a_search_are_stopped_and_gone_on_with(place: Place, study: Path, submitted: list[Any]) -> None:

@@ -135,7 +135,10 @@ def _store(place: Place) -> None:
 
 def _stats(path: Path) -> None:
     try:
-        stats = _counted(str(path), path.stat().st_mtime_ns)
+        # What is being written lies beside the store until it is closed.
+        beside = path.with_name(f"{path.name}-wal")
+        age = max(file.stat().st_mtime_ns for file in (path, beside) if file.is_file())
+        stats = _counted(str(path), age)
     except VitruveError as error:
         show_error(error)
         return

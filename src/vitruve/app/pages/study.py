@@ -49,7 +49,10 @@ def show(place: Place) -> None:
     with shown:
         starting = _starting(place, studies)
         show_at_work(place, starting, _key(place), instead=not studies)
-        if not studies and any(job.active for job in starting):
+        active = [job for job in starting if job.active]
+        if active:
+            fragment(_awaited)(place, active)
+        if not studies and active:
             st.caption("The search appears here when its first trial begins.")
         elif not studies:
             st.info(
@@ -108,6 +111,14 @@ def _chosen(place: Place, studies: dict[str, Path]) -> None:
 def _starting(place: Place, studies: dict[str, Path]) -> list[Job]:
     """Jobs whose search has not yet written anything, or never could."""
     return [job for job in jobs_of(place, "tune") if job.about.get("study") not in studies and job_state(job) != "done"]
+
+
+def _awaited(place: Place, jobs: list[Job]) -> None:
+    """Shows the page anew as soon as a search has written what it is."""
+    files = tuple(StudyFiles(job.folder / job.about.get("study", "")).settings for job in jobs)
+    watch(place, Watched(files=files), f"{_key(place)}/awaited")
+    if any(file.is_file() for file in files):
+        st.rerun()
 
 
 def _state(path: Path) -> dict[str, Any]:
