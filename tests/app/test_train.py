@@ -228,7 +228,7 @@ def test_all_networks_of_a_rig_are_one_job(rig: Place, submitted: Submitted) -> 
 def test_a_network_without_what_it_is_built_on_is_not_begun(rig: Place, submitted: Submitted) -> None:
     test = shown(train, rig)
     test.radio[0].set_value("hybridnet").run()
-    assert any("KeypointDetect has no finished run yet" in warning.value for warning in test.warning)
+    assert any("KeypointDetect has no run yet" in warning.value for warning in test.warning)
     field(test, "start").click().run()
     assert not submitted and any("it has not been trained" in error.value for error in test.error)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -262,3 +263,10 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == 0, done.stderr
     assert "train" in done.stdout
+
+
+def test_what_is_warned_of_says_so_however_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    told = cli._Told()
+    for level in (logging.INFO, logging.WARNING):
+        told.emit(logging.LogRecord("vitruve", level, __file__, 1, "%d of 300 are shown", (2,), None))
+    assert capsys.readouterr().err.splitlines() == ["2 of 300 are shown", "warning: 2 of 300 are shown"]

@@ -39,8 +39,8 @@ class Range:
 
     Attributes:
         key: Its full key.
-        low: The least value, or None with choices.
-        high: The largest value.
+        low: The least value; None with choices, or where somebody has to say it.
+        high: The largest value, likewise.
         log: Whether the range is searched in its logarithm.
         choices: The values, where there is no range.
     """
@@ -133,20 +133,31 @@ def proposed_range(key: str, field: FieldInfo, config: Config) -> Range:
         config: All settings.
 
     Returns:
-        Of a rate or a weight a factor of ten to both sides, in its logarithm; of another number half and double, and
-        from 0 to 1 where it is 0; all words there are.
+        Of a rate or a weight a factor of ten to both sides, in its logarithm; of another number half and double, as
+        far as the setting may go; all words there are. Where it is null or 0, all that it may be: no end where it has
+        no limit there, as nothing says how large such a number is.
     """
     words = words_of(field)
     if words:
         return Range(key, choices=words)
     now = value_at(config.model_dump(mode="json"), key)
     whole = float not in kinds_of(field)
+    least, most = _limits(field)
     if isinstance(now, bool) or not isinstance(now, (int, float)) or now <= 0:
-        return Range(key, 0, 1)
-    if whole:
-        return Range(key, max(1, now // 2), now * 2)
-    small = now < 0.1
-    return Range(key, now / 10 if small else now / 2, now * 10 if small else now * 2, small)
+        return Range(key, least, most)
+    small = now < 0.1 and not whole
+    low, high = (now / 10, now * 10) if small else (max(1, now // 2), now * 2) if whole else (now / 2, now * 2)
+    inside = (now + most) / 2 if most is not None and not whole else most
+    return Range(key, low if least is None else max(low, least), high if most is None or high < most else inside, small)
+
+
+def _limits(field: FieldInfo) -> tuple[float | None, float | None]:
+    """The least and the largest number that a setting may be; None for any."""
+    ends: dict[str, float | None] = {"ge": None, "gt": None, "le": None, "lt": None}
+    for item in field.metadata:
+        ends |= {name: getattr(item, name) for name in ends if getattr(item, name, None) is not None}
+    least = ends["ge"] if ends["gt"] is None else ends["gt"]
+    return least, ends["le"] if ends["lt"] is None else ends["lt"]
 
 
 def read_choices(text: str) -> tuple[Any, ...]:

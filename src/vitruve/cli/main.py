@@ -148,7 +148,8 @@ class _Told(logging.Handler):
     """Prints what is logged to what is the standard error stream at that time; programs that run commands change it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(record.getMessage(), file=sys.stderr)
+        said = record.getMessage()
+        print(f"warning: {said}" if record.levelno == logging.WARNING else said, file=sys.stderr)
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from app.conftest import shown
 from vitruve.app.pages import create_video, video_traces
 from vitruve.app.place import Place
 from vitruve.formats.table import format_rows, header_lines
-from vitruve.jobs import Jobs
+from vitruve.jobs import Job, Jobs
 
 
 @pytest.fixture
@@ -74,3 +75,20 @@ def test_traces_of_the_address_are_shown_and_damaged_ones_left_out(place: Place,
     predicted.write_text(predicted.read_text().replace(",net", ",other", 1))
     page.run()
     assert "is left out" in page.warning[0].value
+
+
+def test_what_was_warned_of_a_video_stands_above_it(place: Place) -> None:
+    assert place.project is not None
+    video = place.project.path / "outputs/first/video_preds/labeled_videos/mouse00_labeled.mp4"
+    video.parent.mkdir(parents=True)
+    video.write_bytes(b"0")
+    about = {"project": str(place.project.path), "kind": "predict"}
+    job = Job(place.jobs.folder / "job-000001", ("predict",), place.project.path, "Predict", about)
+    job.path.mkdir(parents=True)
+    job.save()
+    job.log.write_text(f"warning: {video}: shows 0 of 300 keypoints\n{video}: labelled video\n")
+    job.write("end", {"code": 0, "time": time.time() + 1})
+    assert [each.value for each in shown(create_video, place).warning] == ["Shows 0 of 300 keypoints"]
+    # It was drawn again by something else.
+    job.write("end", {"code": 0, "time": 1.0})
+    assert not shown(create_video, place).warning

@@ -36,9 +36,8 @@ def typed(place: Place, key: str, first: Any, options: Sequence[Any] | None = No
     """
     field = field_key(place, key)
     value = _known(_typed(place).get(key, first), first, options)
-    # Setting what is there already would take away what somebody is typing just now.
-    if field not in st.session_state or st.session_state[field] != value:
-        st.session_state[field] = value
+    # Also where it is there already: browsers draw a field that comes back at its least value until they are told.
+    st.session_state[field] = value
     return {"key": field, "on_change": partial(_told, place, key)}
 
 

@@ -58,7 +58,9 @@ def show_running(place: Place) -> None:
     if first.state == RUNNING:
         live(_preview, place, first.id, key=f"preview:{first.id}")
     elif first.state == DONE:
-        st.caption("  \n".join(_plain(place, line) for line in first.said(_SAID)))
+        # What was warned of is on the card.
+        said = [line for line in first.said(_SAID) if not line.startswith("warning: ")]
+        st.caption("  \n".join(_plain(place, line) for line in said))
     others = [job for job in jobs if job.id != first.id]
     if others:
         with st.expander(f"Others: {len(others)}", icon=":material/history:"):

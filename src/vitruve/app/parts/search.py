@@ -111,13 +111,17 @@ def _range(place: Place, key: str, field: FieldInfo, config: Config, form: str) 
             text = low.text_input("Values", placeholder="4, 8, 16", **typed(place, f"{form}:values", ""))
             found = read_choices(text)
             return Range(key, choices=found) if found else None
-        least = low.text_input("From", **typed(place, f"{form}:low", f"{usual.low:g}"))
-        most = high.text_input("To", **typed(place, f"{form}:high", f"{usual.high:g}"))
+        least = low.text_input("From", **typed(place, f"{form}:low", _written(usual.low)))
+        most = high.text_input("To", **typed(place, f"{form}:high", _written(usual.high)))
         logarithm = log.checkbox("log", help="Search in the logarithm.", **typed(place, f"{form}:log", usual.log))
         ends = (read_choices(least), read_choices(most))
         if not all(len(end) == 1 and isinstance(end[0], (int, float)) for end in ends):
             return None
         return Range(key, ends[0][0], ends[1][0], logarithm)
+
+
+def _written(end: float | None) -> str:
+    return "" if end is None else f"{end:g}"
 
 
 def _values(place: Place, config: Config) -> dict[str, Any]:

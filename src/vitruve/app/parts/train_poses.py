@@ -45,7 +45,9 @@ def poses_form(place: Place) -> None:
         "Epochs",
         min_value=1,
         max_value=1_000_000,
+        value=None,
         step=1,
+        placeholder="as the settings say",
         **typed(place, "train:epochs", settings.training.max_epochs),
         help="How often all training images are seen.",
     )
