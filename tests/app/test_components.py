@@ -33,6 +33,23 @@ PROPOSAL = "0123456789ab"
 SIZE = (224, 192)
 
 
+CONTROLS = """
+() => {
+  const roots = [...document.querySelectorAll("*")].map((each) => each.shadowRoot).filter(Boolean), found = [];
+  for (const root of roots) for (const each of root.querySelectorAll("button, input, select, a, [tabindex='0']")) {
+    if (!each.checkVisibility() || each.disabled) continue;
+    each.focus();
+    const name = each.ariaLabel || each.labels?.[0]?.textContent.trim() || each.textContent.trim() || each.title;
+    const { outlineStyle, outlineWidth } = getComputedStyle(each);
+    const outlined = outlineStyle !== "none" && parseFloat(outlineWidth) > 0;
+    found.push({ what: each.outerHTML.slice(0, 150), name, outlined });
+  }
+  return found;
+}"""
+"""What the app's own components can be told by the keyboard, what it is called, and whether its focus is seen."""
+_DRAWN = {"video_traces": "canvas.cursor", "map": ".map-field", "review": ".review-field", "labels_2d": ".views canvas"}
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The mouse with tables of a run that was never trained, a map, and one proposal."""
@@ -181,3 +198,14 @@ def test_a_file_of_the_browser_s_computer_becomes_the_source(page: Any, served: 
     assert (project / "uploads" / "sent.mp4").read_bytes() == video.read_bytes()
     fill(page, "First frame", 4)
     page.get_by_role("button", name=f"Predict {FRAMES - 4} frames of sent.mp4", exact=True).wait_for()
+
+
+@pytest.mark.parametrize("name", _DRAWN)
+def test_each_control_has_a_name_and_is_seen_when_it_is_reached(page: Any, served: Served, name: str) -> None:
+    page.goto(f"{served.url}{name}")
+    page.locator(_DRAWN[name]).first.wait_for()
+    # Focus is shown to those who use keys.
+    page.keyboard.press("Tab")
+    found = page.evaluate(CONTROLS)
+    assert len(found) > 3
+    assert not [each for each in found if not each["name"] or not each["outlined"]]

@@ -36,3 +36,18 @@ def test_keys_step_and_another_look_stays_at_the_frame(rig_home: Path, start: St
     # It plays on to the end, and begins anew.
     page.get_by_text(f"1 / {FRAMES}", exact=True).wait_for(timeout=30_000)
     assert not errors
+
+
+def test_keys_step_through_space_as_well(rig_home: Path, start: Start, chromium: Any) -> None:
+    served = start(rig_home)
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    for name in ("labels_3d", "playback_3d"):
+        page.goto(f"{served.url}{name}?project=projects/rat")
+        page.get_by_text(f"1 / {FRAMES}", exact=True).wait_for(timeout=120_000)
+        for key, now in (("ArrowRight", 2), ("Shift+ArrowRight", FRAMES), ("ArrowLeft", FRAMES - 1), ("Home", 1)):
+            page.keyboard.press(key)
+            assert page.locator("#count").inner_text() == f"{now} / {FRAMES}"
+        # A button that was clicked keeps no key for itself but the space bar.
+        page.locator("#next").click()
+        page.keyboard.press("ArrowRight")
+        assert page.locator("#count").inner_text() == f"3 / {FRAMES}"

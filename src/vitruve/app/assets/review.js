@@ -4,7 +4,7 @@ const HIT = 12, GRIP = 6, LABEL = "#4fd1ff";
 
 function make(root) {
   const element = (tag, set, parent) => Object.assign((parent ?? root).appendChild(document.createElement(tag)), set);
-  const box = element("div", { className: "review", tabIndex: 0 });
+  const box = element("div", { className: "review", tabIndex: 0, role: "group", ariaLabel: "Proposal: A accepts it, R refuses it" });
   const tools = element("div", { className: "review-tools" }, box);
   const own = { box, zoom: 1, shift: [0, 0], held: null, hot: null, image: new Image(), asked: false, serial: 0 };
   own.accept = element("button", { className: "accept", textContent: "Accept (A)" }, tools);

@@ -27,7 +27,7 @@ def player(place: Place, video: Path) -> None:
     st.html(
         f'<video src="{address}" controls loop muted playsinline '
         'style="width:100%;max-height:60vh;background:#000;border-radius:0.5rem;display:block"></video>'
-        f'<a href="{address}" download="{escape(video.name)}" style="color:inherit">Download {escape(video.name)}</a>'
+        f'<a href="{address}" download="{escape(video.name)}">Download {escape(video.name)}</a>'
     )
 
 
