@@ -220,8 +220,12 @@ def test_a_search_of_the_app_is_stopped_by_its_card_alone(place: Place, study: P
     job.path.mkdir(parents=True)
     job.save()
     job.write("runner", {"pid": os.getpid(), "started": psutil.Process().create_time()})
-    labels = [button.label for button in shown(page, place).button if button.label.startswith("Stop")]
+    test = shown(page, place)
+    labels = [button.label for button in test.button if button.label.startswith("Stop")]
     assert sorted(labels) == ["Stop", "Stop trial 0"]
+    # Empty figures would say nothing.
+    assert any("first epoch" in each.value for each in test.caption)
+    assert "Settings and objective" not in [each.value for each in test.subheader]
     # One that has failed does not push its trials down.
     job.write("end", {"code": 2, "time": 2.0})
     job.log.write_text("error: out of memory\n")

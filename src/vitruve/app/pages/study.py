@@ -158,6 +158,15 @@ def _trials(place: Place, path: Path, live: bool, ours: bool) -> None:
         st.info("No trial has begun yet.")
         return
     key = f"{_key(place)}:{path}"
+    if any(trial["curve"] for trial in state["trials"]):
+        _figures(state, key)
+    else:
+        st.caption("Figures appear when the first epoch has been validated.")
+    _table(state, key)
+
+
+def _figures(state: dict[str, Any], key: str) -> None:
+    """The trials over settings and epochs."""
     st.subheader("Settings and objective")
     st.caption("Each line is a trial; drag along an axis to pick those of a range.")
     chart(parallel_coordinates(state, dark=is_dark()), key=f"{key}/parallel", theme=None, config=_PLAIN)
@@ -171,6 +180,10 @@ def _trials(place: Place, path: Path, live: bool, ours: bool) -> None:
             chart(importance_bars(state["importances"]), key=f"{key}/shares", config=_PLAIN)
         else:
             st.info("Known from four complete trials on.")
+
+
+def _table(state: dict[str, Any], key: str) -> None:
+    """All trials; the settings and the log of the one that is chosen."""
     st.subheader("Trials")
     table = trials_table(state)
     picked = st.dataframe(
