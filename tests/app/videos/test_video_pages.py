@@ -86,9 +86,9 @@ def test_what_was_warned_of_a_video_stands_above_it(place: Place) -> None:
     job = Job(place.jobs.folder / "job-000001", ("predict",), place.project.path, "Predict", about)
     job.path.mkdir(parents=True)
     job.save()
-    job.log.write_text(f"warning: {video}: shows 0 of 300 keypoints\n{video}: labelled video\n")
+    job.log.write_text(f"warning: {video}: shows 0 of 300 keypoints. Draw again\n{video}: labelled video\n")
     job.write("end", {"code": 0, "time": time.time() + 1})
-    assert [each.value for each in shown(create_video, place).warning] == ["Shows 0 of 300 keypoints"]
+    assert [each.value for each in shown(create_video, place).warning] == ["Shows 0 of 300 keypoints. Draw again"]
     # It was drawn again by something else.
     job.write("end", {"code": 0, "time": 1.0})
     assert not shown(create_video, place).warning

@@ -35,7 +35,8 @@ def _warned(place: Place, video: Path) -> list[str]:
     """What the job that wrote a video has warned of it, such as that it shows few keypoints."""
     begins = f"{video}: "
     for job in jobs_of(place):
-        said = [line.removeprefix(begins).capitalize() for line in warnings_of(job) if line.startswith(begins)]
+        texts = [line.removeprefix(begins) for line in warnings_of(job) if line.startswith(begins)]
+        said = [text[:1].upper() + text[1:] for text in texts]
         if said:
             # An earlier one has been written over, unless the video is older than this.
             return said if video.stat().st_mtime <= (job.ended or video.stat().st_mtime) else []
