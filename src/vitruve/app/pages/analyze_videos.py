@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,47 @@ _FIRST_RUNS, _FIRST_ROWS = 3, 3
 _PICTURES = (12, 24, 48)
 
 
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """What is looked at.
+
+    Attributes:
+        traces: What each run says.
+        tables: Where from.
+        keypoint: The chosen one, or the mean of all.
+        every: All keypoints that the runs have in common.
+        frames: The first and the last.
+    """
+
+    traces: dict[str, Traces]
+    tables: dict[str, VideoTable]
+    keypoint: str
+    every: list[str]
+    frames: tuple[int, int]
+
+    @property
+    def several(self) -> bool:
+        """Whether runs can disagree."""
+        return len(self.traces) > 1
+
+    @property
+    def keypoints(self) -> list[str]:
+        """Those that count."""
+        return self.every if self.keypoint == MEAN else [self.keypoint]
+
+    @cached_property
+    def kinds(self) -> dict[str, Trace]:
+        """What the runs say, by name: errors first, then confidence, then coordinates."""
+        found = {kind.name: kind for kind in known_traces(list(self.traces.values()))}
+        return dict(sorted(found.items(), key=lambda item: (not item[1].error, item[0] != LIKELIHOOD)))
+
+    def disagreed(self) -> tuple[int, np.ndarray]:
+        """Number of the first frame, and how far the runs are apart in each."""
+        start, values = disagreement(list(self.traces.values()), self.keypoints)
+        count = np.isfinite(values).sum(1)
+        return start, np.where(count > 0, np.nansum(values, 1) / np.maximum(count, 1), np.nan)
+
+
 def show(place: Place) -> None:
     """The page."""
     assert place.project is not None
@@ -91,40 +134,26 @@ def show(place: Place) -> None:
     frames = (start, last)
     if last > start:
         frames = fourth.slider("Frames", start, last, frames, key=field_key(place, f"analyze_videos:frames:{video}"))
-    _shown(place, traces, {name: tables[name] for name in traces}, keypoint, keypoints, frames)
+    _shown(place, _Compared(traces, tables, keypoint, keypoints, frames))
 
 
-def _shown(
-    place: Place,
-    traces: dict[str, Traces],
-    tables: dict[str, VideoTable],
-    keypoint: str,
-    keypoints: list[str],
-    frames: tuple[int, int],
-) -> None:
+def _shown(place: Place, seen: _Compared) -> None:
     names = ["Over time", "Distribution", "Worst frames"]
     chosen = st.segmented_control(
         "Show", names, default=names[0], key=field_key(place, "analyze_videos:shown"), label_visibility="collapsed"
     )
-    kinds = {kind.name: kind for kind in known_traces(list(traces.values()))}
     if chosen == names[1]:
-        _spread(place, traces, kinds, keypoint, keypoints, frames)
+        _spread(place, seen)
     elif chosen == names[2]:
-        _worst(place, traces, tables, kinds, keypoint, keypoints, frames)
+        _worst(place, seen)
     else:
-        _over_time(place, traces, kinds, keypoint, keypoints, frames)
+        _over_time(place, seen)
 
 
-def _over_time(
-    place: Place,
-    traces: dict[str, Traces],
-    kinds: dict[str, Trace],
-    keypoint: str,
-    keypoints: list[str],
-    frames: tuple[int, int],
-) -> None:
+def _over_time(place: Place, seen: _Compared) -> None:
     """Lines over the frames, one plot a value."""
-    options = [*_ordered(kinds), *([DISAGREEMENT] if len(traces) > 1 else [])]
+    traces, kinds = seen.traces, seen.kinds
+    options = [*kinds, *([DISAGREEMENT] if seen.several else [])]
     rows = st.multiselect(
         "Values",
         options,
@@ -141,16 +170,15 @@ def _over_time(
     for name in rows:
         if name == DISAGREEMENT:
             unit = next(iter(traces.values())).unit
-            lines.append((f"Disagreement ({unit})", {_ALL: _disagreed(traces, keypoint, keypoints)}))
+            lines.append((f"Disagreement ({unit})", {_ALL: seen.disagreed()}))
             colors |= {_ALL: "#8c979e"}
         else:
-            found = {run: (each.start, series(each, name, keypoint)) for run, each in traces.items()}
+            found = {run: (each.start, series(each, name, seen.keypoint)) for run, each in traces.items()}
             lines.append(
                 (kinds[name].axis, {run: (at, values) for run, (at, values) in found.items() if values is not None})
             )
-    chart(over_time(lines, colors, frames), key=field_key(place, "analyze_videos:over_time"))
-    counted = keypoints if keypoint == MEAN else [keypoint]
-    table = summary(traces, [name for name in rows if name != DISAGREEMENT], counted, frames)
+    chart(over_time(lines, colors, seen.frames), key=field_key(place, "analyze_videos:over_time"))
+    table = summary(traces, [name for name in rows if name != DISAGREEMENT], seen.keypoints, seen.frames)
     table["value"] = [kinds[name].axis for name in table["value"]] if len(table) else []
     st.dataframe(table, hide_index=True, column_config=_COLUMNS, key=field_key(place, "analyze_videos:summary"))
     page_link(place, "video_traces", "See the video beside its traces")
@@ -168,17 +196,11 @@ _COLUMNS: dict[str, Any] = {
 }
 
 
-def _spread(
-    place: Place,
-    traces: dict[str, Traces],
-    kinds: dict[str, Trace],
-    keypoint: str,
-    keypoints: list[str],
-    frames: tuple[int, int],
-) -> None:
+def _spread(place: Place, seen: _Compared) -> None:
     """How values are spread over the frames."""
+    traces, kinds = seen.traces, seen.kinds
     first, second, third = st.columns([1.5, 2.2, 1], vertical_alignment="bottom")
-    options = [name for name in _ordered(kinds) if name not in ("x", "y", "z")] or list(kinds)
+    options = [name for name in kinds if name not in ("x", "y", "z")] or list(kinds)
     name = first.selectbox(
         "Value", options, key=field_key(place, "analyze_videos:value"), format_func=lambda each: kinds[each].title
     )
@@ -186,29 +208,21 @@ def _spread(
         "Drawn as", _KINDS, default="box", key=field_key(place, "analyze_videos:kind"), format_func=_KINDS.__getitem__
     )
     log = third.toggle("Logarithmic", key=field_key(place, "analyze_videos:log"))
-    table = joined(traces, name, keypoints if keypoint == MEAN else [keypoint], frames)
+    table = joined(traces, name, seen.keypoints, seen.frames)
     if table.empty:
         st.info(f"No {kinds[name].title.lower()} of these frames.")
         return
     figure = distribution(
-        table, colors_of(traces), kind=kind or "box", by="keypoint", axis=kinds[name].axis, order=keypoints, log=log
+        table, colors_of(traces), kind=kind or "box", by="keypoint", axis=kinds[name].axis, order=seen.every, log=log
     )
     chart(figure, key=field_key(place, "analyze_videos:distribution"))
 
 
-def _worst(
-    place: Place,
-    traces: dict[str, Traces],
-    tables: dict[str, VideoTable],
-    kinds: dict[str, Trace],
-    keypoint: str,
-    keypoints: list[str],
-    frames: tuple[int, int],
-) -> None:
+def _worst(place: Place, seen: _Compared) -> None:
     """The worst frames as pictures."""
-    several = len(traces) > 1
+    traces, tables, kinds, frames = seen.traces, seen.tables, seen.kinds, seen.frames
     errors = [name for name in kinds if kinds[name].error]
-    options = [*([DISAGREEMENT] if several else []), *errors, *([LIKELIHOOD] if LIKELIHOOD in kinds else [])]
+    options = [*([DISAGREEMENT] if seen.several else []), *errors, *([LIKELIHOOD] if LIKELIHOOD in kinds else [])]
     if not options:
         st.info("Nothing here says how good a frame is: neither confidences nor errors, and only one run.")
         return
@@ -216,7 +230,7 @@ def _worst(
     name = first.selectbox(
         "Worst by",
         options,
-        key=field_key(place, f"analyze_videos:worst:{several}"),
+        key=field_key(place, f"analyze_videos:worst:{seen.several}"),
         format_func=lambda each: "Disagreement of these runs" if each == DISAGREEMENT else kinds[each].title,
     )
     all_runs = name == DISAGREEMENT
@@ -226,11 +240,7 @@ def _worst(
     )
     run = next(iter(traces)) if all_runs else picked
     count = fourth.selectbox("Pictures", _PICTURES, key=field_key(place, "analyze_videos:count"))
-    found = (
-        _disagreed(traces, keypoint, keypoints)
-        if name == DISAGREEMENT
-        else (traces[run].start, series(traces[run], name, keypoint))
-    )
+    found = seen.disagreed() if name == DISAGREEMENT else (traces[run].start, series(traces[run], name, seen.keypoint))
     start, values = found
     if values is None:
         st.info(f"{verbatim(run)} does not know this: choose another value or run.")
@@ -253,7 +263,7 @@ def _worst(
     for index in worst.tolist():
         frame = start + index
         lines = (f"{values[index]:.2f} {unit}".strip(),)
-        card = _picture(place, places[camera], frame, drawn, points, keypoint, lines)
+        card = _picture(place, places[camera], frame, drawn, points, seen.keypoint, lines)
         shown += [] if card is None else [card]
     st.caption(f"The worst first; two of them are at least {apart} frames apart. Click a picture to enlarge it.")
     pictures(field_key(place, "analyze_videos:pictures"), shown)
@@ -285,17 +295,6 @@ def _picture(
     return image_part(
         place.workspace, labels, image, around, marks, f"Frame {frame}", lines, 0.6 if keypoint != MEAN else 0.2
     )
-
-
-def _disagreed(traces: dict[str, Traces], keypoint: str, keypoints: list[str]) -> tuple[int, np.ndarray]:
-    start, values = disagreement(list(traces.values()), keypoints if keypoint == MEAN else [keypoint])
-    count = np.isfinite(values).sum(1)
-    return start, np.where(count > 0, np.nansum(values, 1) / np.maximum(count, 1), np.nan)
-
-
-def _ordered(kinds: dict[str, Trace]) -> list[str]:
-    """Errors first, then confidence, then coordinates."""
-    return sorted(kinds, key=lambda name: (not kinds[name].error, name != LIKELIHOOD))
 
 
 def _titled(video: str, dims: int) -> str:
