@@ -15,7 +15,7 @@ from vitruve.structures.labels import Labels
 
 def show(place: Place) -> None:
     """The page."""
-    first, second, third = st.columns([2, 1, 2])
+    first, others = st.columns([2, 5])
     with first:
         file = choose_labels(place, "labels_2d_file")
     if file is None:
@@ -26,6 +26,9 @@ def show(place: Place) -> None:
         return
     counts = split_counts(labels)
     key = f"{file.path}:{file.age}"
+    sessions = sorted({frame.session for frame in labels if frame.session})
+    # In one row: what is below is what is looked at.
+    second, third, *fourth = others.columns([2, 3, 3] if len(sessions) > 1 else [1, 2])
     with second:
         split = choose_split(
             place,
@@ -43,7 +46,10 @@ def show(place: Place) -> None:
             format_func=lambda way: way.name,
             help="Whole images, or what a network of this project is given.",
         )
-    session, views = _filters(place, labels, key)
+    session, views = None, _views(place, labels, key)
+    for column in fourth:
+        named = column.selectbox("Recording", [ALL, *sessions], key=field_key(place, f"labels_2d_session:{key}"))
+        session = None if named == ALL else named
     part = chosen(labels, split, session)
     if not len(part) or look is None:
         st.info("No image of this recording is in this split: choose another one.")
@@ -61,21 +67,15 @@ def show(place: Place) -> None:
         )
 
 
-def _filters(place: Place, labels: Labels, key: str) -> tuple[str | None, list[int] | None]:
-    """One recording of several, and some of several cameras."""
-    sessions = sorted({frame.session for frame in labels if frame.session})
-    session, views = None, None
-    left, right = st.columns([2, 3]) if len(sessions) > 1 or len(labels.view_names) > 1 else (st, st)
-    if len(sessions) > 1:
-        named = left.selectbox("Recording", [ALL, *sessions], key=field_key(place, f"labels_2d_session:{key}"))
-        session = None if named == ALL else named
-    if len(labels.view_names) > 1:
-        names = right.multiselect(
-            "Cameras",
-            labels.view_names,
-            key=field_key(place, f"labels_2d_views:{key}"),
-            placeholder="All cameras",
-            wrap=True,
-        )
-        views = [labels.view_names.index(name) for name in names] or None
-    return session, views
+def _views(place: Place, labels: Labels, key: str) -> list[int] | None:
+    """Some of several cameras; None for all."""
+    if len(labels.view_names) < 2:
+        return None
+    names = st.multiselect(
+        "Cameras",
+        labels.view_names,
+        key=field_key(place, f"labels_2d_views:{key}"),
+        placeholder="All cameras",
+        wrap=True,
+    )
+    return [labels.view_names.index(name) for name in names] or None
