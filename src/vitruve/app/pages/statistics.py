@@ -19,9 +19,10 @@ from vitruve.app.figures.statistics import (
     task_bars,
 )
 from vitruve.app.labels import LabelFile
+from vitruve.app.parts.at_work import show_at_work
 from vitruve.app.parts.charts import chart
 from vitruve.app.parts.fields import field_key
-from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit
+from vitruve.app.parts.jobs import jobs_of, show_command, submit
 from vitruve.app.parts.labels import choose_labels, split_labels
 from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
@@ -121,8 +122,7 @@ def _store(place: Place) -> None:
         return
     path = place.workspace.resolve(named)
     arguments = ["store", "sync", "--store", str(path)]
-    for job in jobs_of(place, "store")[:1]:
-        show_job(place, job, key)
+    show_at_work(place, jobs_of(place, "store"), key, instead=not path.is_file())
     if st.button("Update from the CVAT server", icon=":material/sync:", key=f"{key}/sync"):
         submit(place, arguments, title=f"Update {named}", kind="store", waits=False)
         st.rerun()
