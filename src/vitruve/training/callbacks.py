@@ -227,7 +227,9 @@ class Reporter(pl.Callback):  # type: ignore[misc]
     def _numbers(self, trainer: pl.Trainer) -> dict[str, float]:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         done = trainer.global_step
-        pace = (time.monotonic() - self._began) / max(1, done - self._first_step)
+        steps = done - self._first_step
+        # Nobody knows before the first step.
+        pace = (time.monotonic() - self._began) / steps if steps > 0 else math.nan
         return {
             "epoch": float(trainer.current_epoch),
             "step": float(done),

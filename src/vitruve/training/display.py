@@ -76,6 +76,7 @@ class Display:
             value = numbers.get(key, float("nan"))
             if value == value:
                 parts.append(form.format(value))
-        left = numbers.get("seconds_left", 0.0)
-        parts.append(f"{int(left // 60)}:{int(left % 60):02d} left")
+        left = numbers.get("seconds_left", float("nan"))
+        if left == left:
+            parts.append(f"{int(left // 60)}:{int(left % 60):02d} left")
         return "  ".join(parts)
