@@ -52,6 +52,8 @@ def test_within_an_epoch_the_status_says_its_share_every_few_seconds(tmp_path: P
     # Told at the start; then after the first batch that ends more than 2 seconds later: 2.7, 5.4 and 8.1 seconds.
     shares = [share for _, share, _ in said]
     assert shares == pytest.approx([0, 0, 0.3, 0.3, 0.3, 0.6, 0.6, 0.6, 0.9, 0.9])
+    # Before the first step nobody knows how long is left.
+    assert [left is None for _, _, left in said[:3]] == [True, True, False]
     assert {completed for completed, _, _ in said} == {0}
     assert said[-1][2] == pytest.approx(0.9 * 21)
 
