@@ -76,7 +76,7 @@ def test_a_job_is_drawn_anew_when_it_says_more_and_not_with_each_batch(workspace
     assert warned != before["version"]
     job.log.write_text("warning: random weights\nepoch 3\n", encoding="utf-8")
     assert asked(workspace, watched)["version"] == warned
-    job.log.write_text("warning: random weights\n" + "epoch\n" * 1000, encoding="utf-8")
+    job.log.write_text("warning: random weights\n" + "epoch\n" * 30_000, encoding="utf-8")
     assert warnings_of(job) == ["random weights"]
     log = Watched(job.id, log=True)
     said = asked(workspace, log)["version"]

@@ -111,3 +111,11 @@ def test_progress_bars_are_shown_as_they_stand(jobs: Jobs, tmp_path: Path) -> No
     job.log.write_text("begin\n 10%\r 50%\r100%\n\x1b[31mred\x1b[0m\n\n")
     assert job.said() == ["begin", "100%", "red"]
     assert job.said(1) == ["red"]
+
+
+def test_warnings_of_the_beginning_outlive_a_long_log(tmp_path: Path) -> None:
+    job = Job(tmp_path, ("list",), tmp_path)
+    assert job.warned() == []
+    for lines in (0, 1, 9_000, 10_000, 15_000, 40_000):
+        job.log.write_text("warning: first\n" + "epoch 1\n" * lines + "warning: last\n")
+        assert job.warned() == ["first", "last"], lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,11 +9,12 @@ from vitruve.config.compose import compose
 from vitruve.config.schema import Config
 from vitruve.errors import ConfigError
 
-_OTHER_FILES = re.compile(r"^['\"]?defaults\b", re.MULTILINE)
+_FROM_ELSEWHERE = ("defaults", "oc.env")
+"""Words of a file whose settings other files, or the environment, have a part in."""
 
 
 def composed(file: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Settings as a run would have them; composed anew only when the file has changed, or where it names others.
+    """Settings as a run would have them; composed anew only when the file has changed, or where others may have.
 
     Args:
         file: The settings.
@@ -30,8 +30,10 @@ def composed(file: Path, overrides: tuple[str, ...] = ()) -> Config:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror}); give the project its settings again") from error
-    once = _composed.__wrapped__ if _OTHER_FILES.search(text) else _composed
-    return once(file, text, overrides)
+    # A key without a point names a group, which is a file.
+    groups = any("." not in override.partition("=")[0] for override in overrides)
+    alone = not groups and not any(word in text for word in _FROM_ELSEWHERE)
+    return (_composed if alone else _composed.__wrapped__)(file, text, overrides)
 
 
 @lru_cache(64)

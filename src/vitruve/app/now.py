@@ -28,7 +28,7 @@ from vitruve.jobs.job import QUEUED
 ADDRESS = "/workspace/now"
 """Where a browser asks; :meth:`Watched.query` is what for."""
 
-_WARNING, _WARNINGS = "warning: ", 3
+_WARNINGS = 3
 
 
 class Now(TypedDict):
@@ -167,9 +167,7 @@ def warnings_of(job: Job) -> list[str]:
 
 @lru_cache(256)
 def _warnings(path: Path, size: int) -> list[str]:
-    # What it began with is warned of at the beginning.
-    said = Job.load(path).said(size)
-    return [line.removeprefix(_WARNING) for line in said if line.startswith(_WARNING)][:_WARNINGS]
+    return Job.load(path).warned()[:_WARNINGS]
 
 
 def _job_parts(job: Job, watched: Watched) -> Iterator[str]:

@@ -25,6 +25,7 @@ STOPPED_CODES = (130, 143, -2, -15)
 
 _FORMAT = 1
 _TAIL = 64_000
+_WARNING = "warning: "
 # What moves the cursor or colours text on a terminal.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -113,13 +114,23 @@ class Job:
         Returns:
             The lines; what a progress bar has overwritten is left out.
         """
+        return self._shown(_TAIL)[-lines:] if self.log.is_file() else []
+
+    def warned(self) -> list[str]:
+        """What it has warned of at the beginning of its log and lately, as far as that is one line each."""
         if not self.log.is_file():
             return []
+        size = self.log.stat().st_size
+        lines = self._shown(size, _TAIL) + (self._shown(min(size - _TAIL, _TAIL)) if size > _TAIL else [])
+        return [line.removeprefix(_WARNING) for line in lines if line.startswith(_WARNING)]
+
+    def _shown(self, before_end: int, most: int = -1) -> list[str]:
+        """Lines of the log from so many bytes before its end on, at most so many bytes."""
         with self.log.open("rb") as stream:
-            stream.seek(max(0, self.log.stat().st_size - _TAIL))
-            text = _CONTROL.sub("", stream.read().decode(errors="replace"))
+            stream.seek(max(0, self.log.stat().st_size - before_end))
+            text = _CONTROL.sub("", stream.read(most).decode(errors="replace"))
         shown = (line.rstrip().rpartition("\r")[2] for line in text.split("\n"))
-        return [line for line in shown if line][-lines:]
+        return [line for line in shown if line]
 
     @property
     def message(self) -> str:
