@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from app.filled import seen
+from vitruve.app import projects
 from vitruve.app.overview import facts
 from vitruve.app.place import Place
 from vitruve.app.projects import POSES, RIG, find_projects, open_project
@@ -53,3 +54,18 @@ def test_kinds_of_settings(tmp_path: Path, files: dict[str, str], kind: str | No
     for name, text in files.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     assert [each.kind for each in find_projects(Workspace.of([tmp_path]))] == ([kind] if kind else [])
+
+
+def test_each_file_of_settings_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["config", *(f"part{number}" for number in range(8))]
+    for name in names:
+        (tmp_path / f"{name}.yaml").write_text(f"defaults: [{', '.join(names)}]\n")
+    looked: list[Path] = []
+
+    def age_of(file: Path) -> str:
+        looked.append(file)
+        return "new"
+
+    monkeypatch.setattr(projects, "age_of", age_of)
+    assert find_projects(Workspace.of([tmp_path])) == []
+    assert sorted(file.stem for file in looked) == sorted(names)

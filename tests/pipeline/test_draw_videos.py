@@ -84,6 +84,18 @@ def test_a_table_in_a_run_is_drawn_as_the_run_draws_it(video: Path, table: Path,
         assert all(np.ptp(image.astype(int)) < 20 for image in drawn.frames())
 
 
+def test_a_table_of_an_ensemble_is_drawn_as_its_settings_say(table: Path, tmp_path: Path) -> None:
+    run = RunFiles(tmp_path / "ensemble")
+    run.video_predictions.mkdir(parents=True)
+    run.config.write_text("eval: {confidence_thresh_for_vid: 0.95, colormap: jet}\n")
+    inside = table.rename(run.video_predictions / table.name)
+    assert usual_look(inside) == Look(0.3, "cool")
+    for number in range(2):
+        run.member(number).path.mkdir()
+        run.member(number).config.write_text("eval: {confidence_thresh_for_vid: 0.5}\n")
+    assert usual_look(inside) == usual_look(run.path) == Look(0.95, "jet")
+
+
 def test_bones_are_those_of_the_skeleton(video: Path, table: Path, tmp_path: Path) -> None:
     (tmp_path / "bones.yaml").write_text("names: [nose, tail]\nedges: [[nose, tail]]\n")
     images = []

@@ -183,7 +183,7 @@ def _kind(folder: Path) -> str | None:
     config = folder / CONFIG
     if not config.is_file() or (folder / "status.json").is_file() or (folder / "model.json").is_file():
         return None
-    sections = _sections(config)
+    sections = _sections(config, set())
     if sections & {"CENTERDETECT", "KEYPOINTDETECT"}:
         return RIG
     return POSES if sections & {"data", "model", "training"} else None
@@ -196,10 +196,21 @@ def _read_sections(file: Path, age: str) -> tuple[tuple[str, ...], Any]:
     return tuple(settings), settings.get("defaults")
 
 
-def _sections(file: Path, within: frozenset[Path] = frozenset()) -> set[str]:
-    """What settings are of, also those in files that ``defaults`` name; none of them need be right for that."""
+def _sections(file: Path, seen: set[Path]) -> set[str]:
+    """What settings are of, also those in files that ``defaults`` name; none of them need be right for that.
+
+    Args:
+        file: The settings.
+        seen: Files that were looked at; each is once, however many name it.
+
+    Returns:
+        The names of the sections.
+    """
+    if file in seen:
+        return set()
+    seen.add(file)
     try:
-        known, named = _read_sections(file, age_of(file)) if file.is_file() and file not in within else ((), None)
+        known, named = _read_sections(file, age_of(file)) if file.is_file() else ((), None)
     except (VitruveError, OSError):
         return set()
     found = set(known)
@@ -210,7 +221,7 @@ def _sections(file: Path, within: frozenset[Path] = frozenset()) -> set[str]:
         if more or isinstance(entry, dict):
             found.add(first)
         else:
-            found |= _sections(file.with_name(f"{first}.yaml"), within | {file})
+            found |= _sections(file.with_name(f"{first}.yaml"), seen)
     return found
 
 

@@ -85,7 +85,7 @@ def usual_look(place: Path) -> Look:
     """How predictions are drawn when nobody says: as the run that made them draws them itself.
 
     Args:
-        place: A run, or a table.
+        place: A run, an ensemble, or a table.
 
     Returns:
         Threshold and colours of the settings of the run that it is, or lies in; 0.3 and ``cool`` without a run.
@@ -95,7 +95,8 @@ def usual_look(place: Path) -> Look:
     """
     for folder in (place, *place.resolve().parents):
         run = RunFiles(folder)
-        if run.model.is_file() and run.config.is_file():
+        # The folder of an ensemble has no network of its own.
+        if run.config.is_file() and (run.model.is_file() or run.members()):
             settings = Config.load(run.config).eval
             return Look(settings.confidence_thresh_for_vid, settings.colormap)
     return _ANYWHERE
