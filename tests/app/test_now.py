@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
+from vitruve.app.job_kinds import kind_of
 from vitruve.app.now import ADDRESS, Answers, Watched, now, warnings_of
 from vitruve.app.progress import Standing, bars_of
 from vitruve.app.training.progress import Step, about_steps
 from vitruve.app.workspace import Workspace
+from vitruve.errors import RunError
 from vitruve.jobs import Job
 from vitruve.run import RunFiles
 
@@ -137,6 +140,41 @@ def test_a_job_is_known_by_its_name_alone(workspace: Workspace, job: Job, name: 
     answer = client(workspace).get(f"{ADDRESS}?job={name}&bars=1")
     assert answer.status_code == 200
     assert answer.json() == {"version": "gone", "bars": []}
+
+
+@pytest.mark.parametrize("query", ["run=" + 300 * "a", "run=" + 300 * "a" + "&bars=1", "file=" + 3000 * "a/"])
+def test_a_name_that_no_file_can_have_is_answered(workspace: Workspace, query: str) -> None:
+    assert client(workspace).get(f"{ADDRESS}?{query}").status_code in (200, 404)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "[]",
+        "x",
+        '{"title": "x", "done": "a", "total": 3, "first": 0, "began": 0, "time": 0}',
+        '{"title": "x", "done": 1, "total": 3, "first": 0, "began": null, "time": 0}',
+        '{"title": "x", "done": 1, "total": 3, "first": 0, "began": 0, "time": 0, "part": "a"}',
+        '{"title": "x", "done": 1, "total": 3, "first": 0, "began": 0, "time": 0, "part": NaN}',
+        '{"title": "x", "done": 1, "total": 1' + 400 * "0" + ', "first": 0, "began": 0, "time": 1}',
+    ],
+)
+def test_of_a_damaged_step_nothing_is_known(workspace: Workspace, job: Job, content: str) -> None:
+    replace(job, about={"kind": "map"}).save()
+    (job.path / "progress.json").write_text(content)
+    with pytest.raises(RunError) as said:
+        _ = job.progress
+    assert "\n" not in str(said.value)
+    assert asked(workspace, Watched(job.id, bars=True))["bars"] == bars_of(None)
+
+
+@pytest.mark.parametrize("name", ["runner", "process", "end"])
+def test_a_damaged_file_of_a_job_does_not_keep_the_rest_from_being_said(
+    workspace: Workspace, job: Job, name: str
+) -> None:
+    (job.path / f"{name}.json").write_text("{}")
+    assert asked(workspace, Watched(job.id, bars=True))["bars"] in ([], bars_of(kind_of(job).standing(job)))
 
 
 def test_everything_else_is_left_to_the_app(workspace: Workspace) -> None:

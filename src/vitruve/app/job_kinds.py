@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vitruve.app.progress import Standing
 from vitruve.app.training.progress import go_on_arguments, training_progress
+from vitruve.errors import RunError
 from vitruve.jobs import Job
 
 
@@ -30,7 +31,11 @@ def kind_of(job: Job) -> JobKind:
 
 def _as_it_says(job: Job) -> Standing | None:
     """What the process itself says of the step at hand."""
-    progress = job.progress
+    try:
+        progress = job.progress
+    except RunError:
+        # The job may be well all the same.
+        progress = None
     if progress is None:
         return None
     count = f"{progress.done}" if progress.total is None else f"{progress.done} of {progress.total}"

@@ -150,7 +150,8 @@ class Answers:
     def _said(self, scope: Scope) -> Response:
         try:
             said = now(self._workspace, Watched.of(Request(scope), self._workspace))
-        except VitruveError:
+        except (VitruveError, OSError):
+            # Such as a name that no file can have.
             return PlainTextResponse("not there", 404)
         return JSONResponse(said, headers={"cache-control": "no-store"})
 

@@ -77,7 +77,7 @@ class Job:
                 return DONE
             return STOPPED if code in STOPPED_CODES or (code is None and self.stop_mark.exists()) else FAILED
         runner = self.read("runner")
-        if runner is None or not process_runs(int(runner["pid"]), float(runner["started"])):
+        if runner is None or not process_runs(int(self._number("runner", "pid")), self._number("runner", "started")):
             # The end is written before the process is gone: look again.
             return LOST if self.read("end") is None else self.state
         return RUNNING if self.read("process") is not None else QUEUED
@@ -90,14 +90,12 @@ class Job:
     @property
     def started(self) -> float | None:
         """When it began to work, in seconds since 1970; None before."""
-        process = self.read("process")
-        return None if process is None else float(process["time"])
+        return None if self.read("process") is None else self._number("process", "time")
 
     @property
     def ended(self) -> float | None:
         """When it ended, in seconds since 1970; None before."""
-        end = self.read("end")
-        return None if end is None else float(end["time"])
+        return None if self.read("end") is None else self._number("end", "time")
 
     @property
     def progress(self) -> Progress | None:
@@ -154,6 +152,13 @@ class Job:
         """
         file = self.path / f"{name}.json"
         return read_json(file) if file.is_file() else None
+
+    def _number(self, name: str, key: str) -> float:
+        """A number in one of the files of the job's folder."""
+        try:
+            return float((self.read(name) or {})[key])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{self.path / f'{name}.json'}: no {key} in it ({error!r}); remove the folder") from error
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
         """Write one of the files of the job's folder.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from vitruve.atomic import atomic_json
-from vitruve.errors import InputError
+from vitruve.errors import InputError, RunError
 
 PROGRESS = "VITRUVE_PROGRESS"
 """Environment variable that names the file; without it none is written."""
@@ -61,8 +61,37 @@ class Progress:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
-        """From the content of the file."""
-        return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
+        """From the content of the file.
+
+        Args:
+            record: What :class:`Report` wrote.
+
+        Returns:
+            The same.
+
+        Raises:
+            RunError: Something is missing, or is not of its type.
+        """
+        try:
+            return cls(
+                str(record["title"]),
+                int(_number(record["done"])),
+                None if record["total"] is None else int(_number(record["total"])),
+                int(_number(record["first"])),
+                _number(record["began"]),
+                _number(record["time"]),
+                None if record.get("part") is None else _number(record["part"]),
+                str(record.get("part_title", "")),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"progress.json: does not say how far the job is ({error!r}); remove it") from error
+
+
+def _number(value: float) -> float:
+    # No count and no time is beyond that; what is computed from them stays finite.
+    if not abs(value) < 1e15:
+        raise ValueError(f"{value} is no count and no time")
+    return value
 
 
 class Report:
