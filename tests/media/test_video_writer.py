@@ -53,6 +53,18 @@ def test_a_copy_of_a_video_of_variable_rate_plays_as_it_does(tmp_path: Path, suf
     np.testing.assert_allclose(shown_at(tmp_path / f"uneven{suffix}"), times, atol=0.001)
 
 
+@pytest.mark.parametrize(("suffix", "tick"), [(".mp4", 1 / 90_000), (".mov", 1 / 90_000), (".mkv", 0.001)])
+def test_frames_that_are_too_close_follow_one_another(tmp_path: Path, suffix: str, tick: float) -> None:
+    levels = [20, 80, 140, 200, 240]
+    with VideoWriter(tmp_path / f"close{suffix}", 30, times=np.array([0, 1e-6, 2e-6, 0.5, 0.4])) as writer:
+        for level in levels:
+            writer.write(np.full((48, 64, 3), level, np.uint8))
+    expected = [0, tick, 2 * tick, 0.5, 0.5 + tick]
+    np.testing.assert_allclose(shown_at(tmp_path / f"close{suffix}"), expected, rtol=0, atol=tick / 2)
+    with VideoReader(tmp_path / f"close{suffix}") as video:
+        np.testing.assert_allclose([image.mean() for image in video.frames()], levels, atol=4)
+
+
 def test_frames_behind_the_last_time_follow_at_the_usual_rate(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "out.mp4", 10, times=np.array([0, 0.5])) as writer:
         for number in range(4):

@@ -37,6 +37,7 @@ VIDEO_SUFFIXES = frozenset(
 
 _DEFAULT_FPS = Fraction(25)
 _TICK = Fraction(1, 90_000)  # s, of times that are written: that of MPEG transport streams
+_COARSE = 90  # ticks in the milliseconds of Matroska
 
 # Below this size a second decoder thread costs more processor time than it saves.
 _ONE_THREAD_PIXELS = 1_000_000
@@ -295,8 +296,8 @@ class VideoWriter:
         preset: Preset of x264. The default takes the least processor time; the files of ``superfast`` are a
             third smaller for twice the time.
         thread_count: Encoder threads; 0 is one for each processor.
-        times: When each frame is shown, s, ascending, as :meth:`VideoReader.uneven_times` says; None for a constant
-            rate, which AVI always has.
+        times: When each frame is shown, s, from 0 on, as :meth:`VideoReader.uneven_times` says; frames that are closer
+            than the file can tell apart are moved back. None for a constant rate, which AVI always has.
 
     Raises:
         InputError: The settings are out of range or the file cannot be written.
@@ -315,7 +316,7 @@ class VideoWriter:
     ) -> None:
         self.path = Path(path)
         self._times = None if self.path.suffix.lower() == ".avi" else times
-        self._written = 0
+        self._written, self._last = 0, -_COARSE
         self._rate = Fraction(fps).limit_denominator(65535)
         if self._rate <= 0:
             raise InputError(f"{self.path}: a video needs a frame rate above 0, not {fps}")
@@ -379,7 +380,10 @@ class VideoWriter:
         """When the frame at hand is shown; frames behind the last time follow at the usual rate."""
         behind = max(0, self._written - len(times) + 1)
         seconds = times[min(self._written, len(times) - 1)] + behind / float(self._rate)
-        return round(seconds / float(_TICK))
+        tick = _COARSE if self.path.suffix.lower() == ".mkv" else 1
+        # Two frames of one tick have no order in the file.
+        self._last = max(round(seconds / float(_TICK)), self._last + tick)
+        return self._last
 
     def _add_stream(self, width: int, height: int) -> VideoStream:
         stream: VideoStream = self._container.add_stream("libx264", rate=self._rate, options=self._options)
