@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import stat
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from vitruve.atomic import atomic_files, atomic_json, atomic_path, atomic_write, remove_leftovers
+from vitruve.atomic import LOCK, alone, atomic_files, atomic_json, atomic_path, atomic_write, remove_leftovers
 from vitruve.errors import InputError
 
 
@@ -132,3 +135,71 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".tmpP2SktL").write_text("what safetensors leaves when it is killed")
     remove_leftovers(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.json", *others])
+
+
+def test_threads_that_read_and_write_wait_for_one_another(tmp_path: Path) -> None:
+    path = tmp_path / "count"
+    path.write_text("0")
+
+    def count() -> None:
+        for _ in range(20):
+            with alone(path):
+                read = int(path.read_text())
+                time.sleep(0.001)
+                path.write_text(str(read + 1))
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_text() == "80"
+
+
+def test_what_is_locked_is_open_for_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def as_nfs_does(handle: int, operation: int) -> None:
+        if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", as_nfs_does)
+    with alone(tmp_path / "a.json"):
+        pass
+
+
+def test_what_cannot_be_locked_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="No such file"), alone(tmp_path / "gone" / "a.json"):
+        pass
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / LOCK).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=LOCK), alone(tmp_path / "linked" / "a.json"):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+    def refuses(handle: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuses)
+    handles = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(InputError, match=r"cannot be locked.*No locks available"), alone(tmp_path / "a.json"):
+        pass
+    assert len(list(Path("/proc/self/fd").iterdir())) == handles
+
+
+def test_the_lock_of_another_user_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plainly = os.open
+    (tmp_path / LOCK).touch()
+
+    def may_read(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return plainly(path, flags, mode)
+
+    with monkeypatch.context() as other:
+        other.setattr(os, "open", may_read)
+        with alone(tmp_path / "a.json"), (tmp_path / LOCK).open() as stream, pytest.raises(BlockingIOError):
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_what_goes_wrong_in_the_block_is_told_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="other"), alone(tmp_path / "a.json"):
+        raise FileNotFoundError("other")

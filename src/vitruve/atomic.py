@@ -25,7 +25,8 @@ _REFUSED = (
     errno.EEXIST,
 )
 
-
+LOCK = ".vitruve-lock"
+"""The file that :func:`alone` locks in each folder."""
 # Tells temporary files from others that are hidden.
 _MARK = ".writing-"
 # safetensors writes into a temporary file of its own beside the one that it is given.
@@ -125,27 +126,33 @@ def alone(path: str | Path) -> Iterator[None]:
     """Nobody else who asks replaces a file of this folder meanwhile: for what is read, compared and then written.
 
     Args:
-        path: The file; its folder is there.
+        path: The file; its folder is there. A hidden file :data:`LOCK` is made in it, and stays.
 
     Yields:
         Nothing; threads and processes of this machine wait for one another.
 
     Raises:
-        InputError: The folder cannot be read.
+        InputError: The folder cannot be written, or its file system locks no files.
     """
     # Windows has none.
     import fcntl
 
+    # NFS locks only what is open for writing, which folders never are. The file stays: who has waited for one that is
+    # removed, and who makes it anew, would not wait for one another.
+    lock = Path(path).parent / LOCK
     try:
-        folder = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY)
+        handle = _opened_lock(lock)
     except OSError as error:
-        raise InputError(f"{Path(path).parent}: cannot be written ({error.strerror})") from error
+        raise _write_error(lock, error) from error
     try:
-        # Of this opening of the folder, so that threads of one process exclude one another, too.
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        try:
+            # Of this opening of the file, so that threads of one process exclude one another, too.
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            raise InputError(f"{lock}: cannot be locked ({error.strerror}); use a file system that can") from error
         yield
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 def remove_leftovers(folder: str | Path) -> None:
@@ -157,6 +164,15 @@ def remove_leftovers(folder: str | Path) -> None:
     for pattern in (f".*{_MARK}*", _OF_SAFETENSORS):
         for path in Path(folder).glob(pattern):
             path.unlink(missing_ok=True)
+
+
+def _opened_lock(path: Path) -> int:
+    flags = os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+    except PermissionError:
+        # Another user has made it; local file systems lock what is open for reading, too.
+        return os.open(path, os.O_RDONLY | flags)
 
 
 def _fsync(path: Path) -> None:

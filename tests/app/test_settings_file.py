@@ -22,6 +22,7 @@ from vitruve.app.settings_file import (
     save_settings,
     schema,
 )
+from vitruve.atomic import LOCK
 from vitruve.config.compose import compose, examine_text
 from vitruve.config.table import fields_of
 from vitruve.errors import ConfigError, InputError
@@ -40,7 +41,7 @@ def test_a_file_that_has_changed_meanwhile_is_not_overwritten(tmp_path: Path) ->
     assert path.read_text() == "a: 2\n" and kept == read_settings(path)
     with pytest.raises(InputError, match="somebody has changed it"):
         save_settings(path, "a: 3\n", read.mark)
-    assert path.read_text() == "a: 2\n" and list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "a: 2\n" and sorted(tmp_path.iterdir()) == [tmp_path / LOCK, path]
     path.unlink()
     with pytest.raises(InputError, match="somebody has changed it"):
         save_settings(path, "a: 3\n", kept.mark)
