@@ -14,7 +14,8 @@ def chart(figure: go.Figure, key: str, **how: Any) -> None:
     """Show a figure.
 
     Args:
-        figure: Its texts are shown as they are; markup is in its templates alone, and those hold no names.
+        figure: Its texts are shown as they are; markup is in its templates alone, and those hold no names. It is
+            changed as :func:`literal` says: of one that is kept, give a copy.
         key: Unique on the page.
         **how: Further arguments of ``st.plotly_chart``.
     """
@@ -22,15 +23,19 @@ def chart(figure: go.Figure, key: str, **how: Any) -> None:
 
 
 def literal(figure: go.Figure) -> go.Figure:
-    """A figure whose texts are no markup: plotly reads ``<b>``, ``<br>``, links and entities in every text.
+    """Make all texts of a figure no markup: plotly reads ``<b>``, ``<br>``, links and entities in every text.
 
     Args:
-        figure: Names of runs, keypoints and files may stand anywhere in it but in its templates.
+        figure: Names of runs, keypoints and files may stand anywhere in it but in its templates. Its texts are
+            replaced.
 
     Returns:
-        A copy.
+        The same figure.
     """
-    return go.Figure(_escaped(figure.to_dict()))
+    # Plotly's public ways to all that is set copy each value, and there may be hundreds of thousands.
+    for part in (*figure.data, figure.layout):
+        _escaped(part._props)
+    return figure
 
 
 def _escaped(value: Any) -> Any:
@@ -38,10 +43,17 @@ def _escaped(value: Any) -> Any:
         case str():
             return escape(value, quote=False)
         case dict():
-            return {name: each if name.endswith("template") else _escaped(each) for name, each in value.items()}
+            for name, each in value.items():
+                if not name.endswith("template"):
+                    value[name] = _escaped(each)
+            return value
         case list() | tuple():
             return [_escaped(each) for each in value]
         case np.ndarray() if value.dtype.kind in "OU":
-            return np.array([_escaped(each) for each in value.ravel().tolist()], object).reshape(value.shape)
+            texts = value.ravel().tolist()
+            said = "".join(each for each in texts if isinstance(each, str))
+            if not any(sign in said for sign in "&<>"):
+                return value
+            return np.array([_escaped(each) for each in texts], object).reshape(value.shape)
         case _:
             return value

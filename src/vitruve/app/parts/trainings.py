@@ -118,9 +118,10 @@ def show_curves(run: Path, key: str) -> None:
         st.caption(f"Of the network at hand, {verbatim(network)}.")
     # Beside one another where there is room.
     with st.container(horizontal=True, key=f"side-by-side-{key}"):
-        chart(loss, key=f"{key}:loss", config=_BARE)
+        # Those are for all who look at them: what is shown is a copy.
+        chart(go.Figure(loss), key=f"{key}:loss", config=_BARE)
         if error is not None:
-            chart(error, key=f"{key}:error", config=_BARE)
+            chart(go.Figure(error), key=f"{key}:error", config=_BARE)
         else:
             st.caption("The validation error appears after the first validation.")
 
