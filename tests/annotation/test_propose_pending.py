@@ -134,9 +134,12 @@ def test_keypoints_are_moved_and_taken_away(monkeypatch: pytest.MonkeyPatch, tmp
     (item,) = waiting.proposals
     assert item.keypoints == ("tail",)
     decide(waiting, item.id, Decision(ACCEPTED, None, {"tail": (61.0, 62.0), "nose": None}))
-    (shape,) = accepted_task(open_pending(waiting.folder)).shapes
+    shape, box = accepted_task(open_pending(waiting.folder)).shapes
     parts: dict[str, Shape] = {part.label: part for part in shape.parts}
     assert (parts["tail"].points, parts["nose"].outside, parts["left"].outside) == ((61.0, 62.0), True, False)
+    # Nobody moved it: it holds all that is there, as it is seen on its page.
+    assert box.points == (10.5, 5.5, 100.5, 62.0)
+    assert open_pending(waiting.folder).shapes(item.id)[1].points == box.points
 
 
 def test_a_damaged_decision_is_told_in_one_line(pending: Pending) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -27,7 +28,7 @@ from vitruve.formats.cvat_xml_writer import FILE_NAME, write_task
 from vitruve.formats.hub import format_for, get_format, read_labels, recognise, write_labels
 from vitruve.formats.json_file import read_json
 from vitruve.formats.notes import features
-from vitruve.formats.shapes import labels_of, task_of
+from vitruve.formats.shapes import BOX_SUFFIX, labels_of, task_of
 from vitruve.structures.annotation import AnnotationTask
 from vitruve.structures.instances import Instances
 from vitruve.structures.labels import Frame, ImageRef, Labels
@@ -54,6 +55,12 @@ class _Change:
     steps: Sequence[Step]
     frames: AnnotationTask
     write: Callable[[Path], None]
+
+    def count(self, *actions: str) -> int:
+        """How many instances some actions are of: a pose and the box around it are one."""
+        shapes = [step.shape for step in self.steps if step.action in actions]
+        posed = [each for each in shapes if each.group and (each.parts or each.label.endswith(BOX_SUFFIX))]
+        return len(shapes) - len(posed) + len({(each.frame, each.group) for each in posed})
 
     def lines(self) -> Iterator[str]:
         """In words, but for what is there already."""
@@ -97,16 +104,20 @@ def write_review(
     if source.is_dir():
         raise InputError(f"{source}: a folder; name the label file in it that is to be written")
     target = source if output is None else Path(output)
+    # A link stays one: the file that it leads to is written, and nothing that is called otherwise is taken for it.
+    place, own = target.resolve(), source.resolve()
+    if place.suffix != target.suffix:
+        raise InputError(f"{target}: is a link to {place.name}, which has another ending; name that file")
     # Read, put together and written while nobody else does so.
-    with alone(source) if apply else nullcontext():
+    with alone(own) if apply else nullcontext():
         change = _change(pending, source, format, None if root is None else Path(root), target)
-        count = sum(step.action in (ADD, UPDATE) for step in change.steps)
+        count = change.count(ADD, UPDATE)
         backup = None
-        if apply and (count or target != source):
-            backup = _kept(source) if target == source else None
-            change.write(target)
-    added = sum(step.action == ADD for step in change.steps)
-    said = f"{added} added, {count - added} corrected, {len(change.steps) - count} left as they are"
+        if apply and (count or place != own):
+            backup = _kept(own) if place == own else None
+            change.write(place)
+    added, every = change.count(ADD), change.count(*{step.action for step in change.steps})
+    said = f"{added} added, {count - added} corrected, {every - count} left as they are"
     kept = () if backup is None else (f"as it was: {backup}",)
     return Outcome((f"{target}: {said}", *change.lines(), *kept), count, apply and count > 0, None)
 
@@ -114,6 +125,8 @@ def write_review(
 def _kept(file: Path) -> Path:
     """A copy of a file as it is."""
     folder = file.parent / BACKUPS
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputError(f"{folder}: must be a folder of its own, not a link or a file; rename it")
     folder.mkdir(exist_ok=True)
     copy = folder / f"{file.stem}_{datetime.now():%Y_%m_%d_%H_%M_%S_%f}{file.suffix}"
     with atomic_path(copy) as temporary:
@@ -133,6 +146,9 @@ def _change(pending: Pending, file: Path, format: str | None, root: Path | None,
         made = _redrawn(there, steps)
         return _Change(steps, there, lambda path: write_task(made, path))
     labels = read_labels(file, name, root)
+    content = read_json(file) if name == coco.NAME and target.suffix == file.suffix else None
+    if content is not None:
+        labels = _by_place(labels, content)
     if any(len(frame.images) > 1 for frame in labels):
         raise InputError(f"{file}: has {len(labels[0].images)} views; proposals are for images of one")
     wanted = _placed(task, pending.root, labels.root)
@@ -140,8 +156,8 @@ def _change(pending: Pending, file: Path, format: str | None, root: Path | None,
     there = task_of(numbered, file.stem)
     steps = matched_steps(wanted, there, ())
     merged, touched = _merged(numbered, labels, there, steps)
-    if name == coco.NAME and target.suffix == file.suffix:
-        whole = _into_coco(read_json(file), merged, touched, file)
+    if content is not None:
+        whole = _into_coco(content, merged, touched, file)
         text = json.dumps(whole, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
         return _Change(steps, there, lambda path: atomic_write(path, text))
     kind = name if target.suffix == file.suffix else format_for(target).NAME
@@ -155,9 +171,11 @@ def _change(pending: Pending, file: Path, format: str | None, root: Path | None,
 
 def _placed(task: AnnotationTask, root: Path, start: Path) -> AnnotationTask:
     """A task as a server would have it, its images named from another folder; what is corrected is found by place."""
-    frames = []
+    frames, folder = [], start.resolve()
     for frame in task.frames:
-        path, folder = (root / frame.name).resolve(), start.resolve()
+        # An image that is a link has the link's name in labels; folders may have been named by way of one.
+        path = Path(os.path.normpath(root.resolve() / frame.name))
+        path = path if path.is_relative_to(folder) else path.resolve()
         if not path.is_relative_to(folder):
             raise InputError(f"{path}: lies outside of {folder}, which the images of the labels are named from")
         frames.append(replace(frame, name=path.relative_to(folder).as_posix()))
@@ -209,6 +227,10 @@ def _merged(
 ) -> tuple[Labels, set[tuple[int, int]]]:
     """The labels with what the steps say, and which instances are new or changed, by frame and place in it."""
     wanted = [step.shape for step in steps if step.action in (ADD, UPDATE)]
+    # A box alone that is corrected is still that of its pose.
+    boxes = {(shape.frame, shape.group) for shape in wanted if shape.kind == "rectangle" and shape.group}
+    boxes -= {(shape.frame, shape.group) for shape in wanted if shape.kind == "skeleton"}
+    wanted += [shape for shape in there.shapes if shape.kind == "skeleton" and (shape.frame, shape.group) in boxes]
     drawn = labels_of(AnnotationTask("drawn", there.labels, there.frames, tuple(wanted)))
     changed = {shape.frame for shape in wanted}
     frames: list[Frame] = list(labels.frames)
@@ -241,12 +263,17 @@ def _corrected(own: Instances, n: int, found: Instances) -> Instances:
     near = both & (np.abs(points[n] - found.keypoints[0]).max(-1, initial=0) <= _PIXELS)
     points[n] = np.where(near[:, None], points[n], found.keypoints[0])
     visible[n] = found.visible[0]
-    boxes, areas = own.boxes, own.areas
+    boxes, areas, categories = own.boxes, own.areas, own.categories
     if boxes is not None and found.boxes is not None and np.isfinite(found.boxes[0]).all():
         boxes = np.array(boxes, np.float64)
-        boxes[n] = found.boxes[0]
-        areas = None if areas is None else np.where(np.arange(len(areas)) == n, np.nan, areas)
-    return replace(own, keypoints=points, visible=visible, boxes=boxes, areas=areas)
+        still = np.abs(boxes[n] - found.boxes[0]) <= _PIXELS
+        boxes[n] = np.where(still, boxes[n], found.boxes[0])
+        if areas is not None and not still.all():
+            areas = np.where(np.arange(len(areas)) == n, np.nan, areas)
+    if found.categories is not None:
+        categories = np.zeros(len(points), np.int64) if categories is None else np.array(categories)
+        categories[n] = found.categories[0]
+    return replace(own, keypoints=points, visible=visible, boxes=boxes, areas=areas, categories=categories)
 
 
 def _appended(own: Instances, new: Instances) -> Instances:
@@ -271,12 +298,22 @@ def _unknown(name: str, count: int, like: np.ndarray) -> np.ndarray:
     return np.full((count, *like.shape[1:]), value, like.dtype)
 
 
+def _by_place(labels: Labels, content: Mapping[str, Any]) -> Labels:
+    """Labels of a file of COCO whose instances are numbered by their place in it: not all files number them."""
+    places: dict[int, list[int]] = {}
+    for number, entry in enumerate(content.get("annotations", [])):
+        places.setdefault(entry["image_id"], []).append(number)
+    frames = []
+    for entry, frame in zip(content["images"], labels, strict=True):
+        ids = np.array(places.get(entry["id"], []), np.int64)[None]
+        frames.append(replace(frame, instances=replace(frame.instances, ids=ids)))
+    return replace(labels, frames=tuple(frames))
+
+
 def _into_coco(old: Mapping[str, Any], merged: Labels, touched: set[tuple[int, int]], file: Path) -> dict[str, Any]:
     """A file of COCO with what was added and corrected; of all else, every key stays as it is."""
     there = old.get("annotations", [])
-    known = {entry.get("id") for entry in there}
-    free = max((key for key in known if isinstance(key, int)), default=0) + 1
-    frames, ours = [], set()
+    frames, ours, after = [], set(), len(there)
     for number, frame in enumerate(merged):
         rows = sorted(n for f, n in touched if f == number)
         if rows:
@@ -284,27 +321,40 @@ def _into_coco(old: Mapping[str, Any], merged: Labels, touched: set[tuple[int, i
             ids = np.full(len(own.keypoints), -1) if own.ids is None else np.array(own.ids)
             for n in rows:
                 if ids[n] < 0:
-                    ids[n], free = free, free + 1
+                    ids[n], after = after, after + 1
                 ours.add(int(ids[n]))
             frame = replace(frame, instances=replace(own, ids=ids)[None])
         frames.append(frame)
     made = coco_content(replace(merged, frames=tuple(frames)), file)
-    numbers = {entry["name"]: entry["id"] for entry in old["categories"]}
-    wanted = {}
-    for entry in made["annotations"]:
-        if entry["id"] in ours:
-            own_class = merged.categories[entry["category_id"] - 1]
-            wanted[entry["id"]] = entry | {"category_id": numbers.get(own_class, entry["category_id"])}
+    categories = old["categories"] or made["categories"]
+    wanted = {
+        entry.pop("id"): _of_category(entry, categories[entry["category_id"] - 1], merged.skeleton.names)
+        for entry in made["annotations"]
+        if entry["id"] in ours
+    }
+    kept = [_redone(entry, wanted[place]) if place in wanted else entry for place, entry in enumerate(there)]
+    free = max((key for entry in there if isinstance(key := entry.get("id"), int)), default=0) + 1
+    new = [entry for place, entry in wanted.items() if place >= len(there)]
     images = {entry["id"] for entry in old["images"]}
-    kept = [_redone(entry, wanted[entry["id"]]) if entry.get("id") in wanted else entry for entry in there]
     return {
         **old,
         "images": [*old["images"], *(entry for entry in made["images"] if entry["id"] not in images)],
-        "annotations": [*kept, *(entry for key, entry in wanted.items() if key not in known)],
+        "annotations": [*kept, *({"id": number} | entry for number, entry in enumerate(new, free))],
+        "categories": categories,
     }
+
+
+def _of_category(entry: Mapping[str, Any], category: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """An annotation as its file has it: the category's own number, and its keypoints in its own order."""
+    own = [names.index(str(name)) for name in category.get("keypoints") or []]
+    values = entry["keypoints"]
+    listed = {"keypoints": [value for place in own for value in values[3 * place : 3 * place + 3]]}
+    if "keypoint_scores" in entry:
+        listed["keypoint_scores"] = [entry["keypoint_scores"][place] for place in own]
+    return {**entry, **listed, "category_id": category["id"]}
 
 
 def _redone(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """An annotation as it was corrected, without the outline of a box that was moved."""
-    moved = np.abs(np.subtract(old.get("bbox", new["bbox"]), new["bbox"])).max() > _PIXELS
+    moved = np.abs(np.subtract(old.get("bbox") or new["bbox"], new["bbox"])).max() > _PIXELS
     return {**{key: value for key, value in old.items() if not (moved and key == "segmentation")}, **new}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -13,12 +15,14 @@ from vitruve.errors import InputError
 from vitruve.evaluation.verdicts import ALIKE, NEAR, judge_boxes, judge_keypoints
 from vitruve.formats.shapes import BOX_SUFFIX, box_of, labels_of
 from vitruve.geometry.boxes import overlaps
-from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape
+from vitruve.structures.annotation import AnnotationTask, LabelSpec, Shape, TaskFrame
 from vitruve.structures.instances import UNLABELLED, Instances
 from vitruve.structures.labels import Labels
 
 ADD, UPDATE, PRESENT, CONFLICT = "add", "update", "present", "conflict"
 _BOXLESS = ("skeleton", "tag")
+# Files of CVAT's own hold two decimals.
+_PIXELS = 0.011
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,14 @@ def matched_steps(task: AnnotationTask, there: AnnotationTask, returned: Collect
     Raises:
         InputError: The labels lack an image or a class.
     """
-    partners = _partners(task, there)
+    places = _places(task, there)
+    partners = _partners(task, there, places)
     free = max((*(shape.group for shape in there.shapes), *(track.group for track in there.tracks), 0))
     held = {shape.id: shape for shape in there.shapes}
     leaders = {(s.frame, s.group): s for s in task.shapes if s.kind == "skeleton" and s.group}
+    drawn: dict[int, list[Shape]] = defaultdict(list)
+    for shape in there.shapes:
+        drawn[shape.frame].append(shape)
     steps = []
     for shape in task.shapes:
         if shape.kind == "rectangle" and shape.label.endswith(BOX_SUFFIX) and (shape.frame, shape.group) not in leaders:
@@ -105,27 +113,47 @@ def matched_steps(task: AnnotationTask, there: AnnotationTask, returned: Collect
         # The box around a skeleton shares its fate.
         leader = leaders.get((shape.frame, shape.group), shape) if shape.kind == "rectangle" else shape
         proposal, corrects = said_of(leader)
-        wanted = _moved(shape, _place(task, shape.frame, there), task, there)
+        place = places[shape.frame]
+        wanted = _moved(shape, place, task, there)
         own = said_of(shape)[0]
         if proposal in returned:
             steps.append(Step(PRESENT, wanted, own))
         elif corrects and leader is shape:
-            steps.append(_correction(wanted, own, corrects, there))
-        elif corrects or leader.id in partners:
+            steps.append(_correction(wanted, own, _target(wanted, corrects, drawn[wanted.frame])))
+        elif corrects:
+            pose = _target(_moved(leader, place, task, there), corrects, drawn[wanted.frame])
+            steps.append(_box_correction(wanted, own, pose, drawn[wanted.frame]))
+        elif leader.id in partners:
             steps.append(Step(PRESENT, wanted, own, held.get(partners.get(leader.id, -1)) if leader is shape else None))
         else:
             steps.append(Step(ADD, replace(wanted, group=wanted.group + free if wanted.group else 0), own))
     return steps
 
 
-def _correction(wanted: Shape, proposal: str, corrects: str, there: AnnotationTask) -> Step:
+def _target(wanted: Shape, corrects: str, drawn: Sequence[Shape]) -> Shape | None:
+    """The label of an image that a shape corrects."""
+    candidates = [shape for shape in drawn if shape.kind == wanted.kind]
+    return next((shape for shape in candidates if name_of(shape) == corrects), None) or _nearest(wanted, candidates)
+
+
+def _correction(wanted: Shape, proposal: str, target: Shape | None) -> Step:
     """Put a shape in the place of the label that it corrects."""
-    candidates = [s for s in there.shapes if s.frame == wanted.frame and s.kind == wanted.kind]
-    target = next((s for s in candidates if name_of(s) == corrects), None) or _nearest(wanted, candidates)
     if target is None:
         return Step(CONFLICT, wanted, proposal)
-    corrected = replace(target, label=wanted.label, points=wanted.points, parts=wanted.parts)
+    corrected = replace(target, label=wanted.label, points=wanted.points, rotation=wanted.rotation, parts=wanted.parts)
     return Step(PRESENT if alike(target, corrected) else UPDATE, corrected, proposal, target)
+
+
+def _box_correction(wanted: Shape, proposal: str, pose: Shape | None, drawn: Sequence[Shape]) -> Step:
+    """Put the box around a corrected pose in the place of that pose's own; one without a box stays without."""
+    boxes = [shape for shape in drawn if shape.kind == "rectangle" and shape.group]
+    own = None if pose is None else next((box for box in boxes if box.group == pose.group), None)
+    if own is None:
+        return Step(PRESENT, wanted, proposal)
+    if own.label == wanted.label and np.abs(box_of(own) - box_of(wanted)).max() <= _PIXELS:
+        # A box that is turned stays so.
+        return Step(PRESENT, own, proposal, own)
+    return _correction(wanted, proposal, own)
 
 
 def _nearest(wanted: Shape, candidates: Sequence[Shape]) -> Shape | None:
@@ -143,7 +171,7 @@ def _extent(shape: Shape) -> np.ndarray:
     return np.concatenate([points.min(0), points.max(0)]) if len(points) else np.full(4, np.nan)
 
 
-def _partners(task: AnnotationTask, there: AnnotationTask) -> dict[int | None, int]:
+def _partners(task: AnnotationTask, there: AnnotationTask, places: Sequence[int | None]) -> dict[int | None, int]:
     """For each reviewed shape that a label is like, that label's number."""
     ours, theirs = labels_of(there), labels_of(task)
     names = tuple(dict.fromkeys((*ours.categories, *theirs.categories)))
@@ -154,7 +182,7 @@ def _partners(task: AnnotationTask, there: AnnotationTask) -> dict[int | None, i
     comparable = len(order) == len(ours.skeleton) == len(theirs.skeleton)
     result: dict[int | None, int] = {}
     for number, frame in zip(_shown(task), theirs, strict=True):
-        place = _place(task, number, there)
+        place = places[number]
         if place not in own or frame.instances.ids is None:
             continue
         found = frame.instances[0].reordered(order) if comparable else frame.instances[0]
@@ -186,12 +214,18 @@ def _alike(truth: Instances, found: Instances, labels: Labels, poses: bool) -> d
     return result
 
 
-def _place(task: AnnotationTask, number: int, there: AnnotationTask) -> int | None:
-    """The image of the labels that an image of a review task is."""
-    frame = task.frames[number]
-    exact = [n for n, other in enumerate(there.frames) if (other.name, other.index) == (frame.name, frame.index)]
-    found = exact or [n for n, other in enumerate(there.frames) if same_image(other, frame)]
-    return found[0] if len(found) == 1 else None
+def _places(task: AnnotationTask, there: AnnotationTask) -> list[int | None]:
+    """For each image of a review task, that of the labels, which has the same end of its path."""
+    ends: dict[str, list[tuple[int, TaskFrame]]] = defaultdict(list)
+    for number, frame in enumerate(there.frames):
+        ends[PurePosixPath(frame.file).name].append((number, frame))
+    places: list[int | None] = []
+    for frame in task.frames:
+        near = ends[PurePosixPath(frame.file).name]
+        exact = [n for n, other in near if (other.name, other.index) == (frame.name, frame.index)]
+        found = exact or [n for n, other in near if same_image(other, frame)]
+        places.append(found[0] if len(found) == 1 else None)
+    return places
 
 
 def _moved(shape: Shape, place: int | None, task: AnnotationTask, there: AnnotationTask) -> Shape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -82,9 +83,8 @@ class Pending:
         Returns:
             A pose, a box, or both.
         """
-        decision = self.decisions.get(proposal)
-        own = [shape for shape in self.task.shapes if _of(shape) == proposal]
-        return own if decision is None else [corrected(shape, decision) for shape in own]
+        own = [shape for shape, name in _owned(self.task) if name == proposal]
+        return _decided(own, self.decisions.get(proposal), self.task)
 
 
 def keep_review(place: Path, review: Review, source: Source) -> Path:
@@ -179,7 +179,7 @@ def decide(pending: Pending, proposal: str, decision: Decision | None) -> None:
         raise InputError(f"{pending.folder}: no proposal '{proposal}'; look at them again")
     if (pending.folder / _SENT).is_file():
         raise InputError(f"{pending.folder}: these proposals were sent already; change them on the server")
-    kept = None if decision is None else _inside(pending, proposal, decision)
+    kept = None if decision is None else as_kept(pending, proposal, decision)
     # One at a time, of all who look through these.
     with alone(pending.folder / _ABOUT):
         now = _decision(pending.folder, proposal)
@@ -210,11 +210,25 @@ def in_words(decision: Decision | None) -> str:
     return decision.state + (f" with {', '.join(changes)}" if changes and decision.state == ACCEPTED else "")
 
 
-def _inside(pending: Pending, proposal: str, decision: Decision) -> Decision:
-    """A decision as it is kept: checked, its points within the image."""
+def as_kept(pending: Pending, proposal: str, decision: Decision) -> Decision:
+    """A decision as it is kept.
+
+    Args:
+        pending: The proposals.
+        proposal: Name of one of them.
+        decision: What is made of it.
+
+    Returns:
+        The same, its points within the image, with two decimals.
+
+    Raises:
+        InputError: There is no such proposal, or a point is none.
+    """
+    own = [shape for shape in pending.task.shapes if _of(shape) == proposal]
+    if not own or not proposal:
+        raise InputError(f"{pending.folder}: no proposal '{proposal}'; look at them again")
     if decision.state not in (ACCEPTED, REJECTED):
         raise InputError(f"{decision.state}: proposals are {ACCEPTED} or {REJECTED}")
-    own = [shape for shape in pending.task.shapes if _of(shape) == proposal]
     known = {part.label for shape in own for part in shape.parts}
     values = [*(decision.box or ()), *(v for point in (decision.parts or {}).values() for v in point or ())]
     if not all(math.isfinite(value) for value in values) or not set(decision.parts or {}) <= known:
@@ -233,16 +247,33 @@ def _inside(pending: Pending, proposal: str, decision: Decision) -> Decision:
     return Decision(decision.state, box, parts)
 
 
-def corrected(shape: Shape, decision: Decision) -> Shape:
-    """A shape as somebody has moved it.
+def _owned(task: AnnotationTask) -> list[tuple[Shape, str]]:
+    """All shapes with the names of their proposals; the box around a skeleton is of the skeleton's."""
+    groups = {(shape.frame, shape.group): _of(shape) for shape in task.shapes if shape.parts and shape.group}
+    return [(shape, _of(shape) or groups.get((shape.frame, shape.group), "")) for shape in task.shapes]
 
-    Args:
-        shape: As it was proposed.
-        decision: What was moved.
 
-    Returns:
-        The shape.
-    """
+def _decided(shapes: Sequence[Shape], decision: Decision | None, task: AnnotationTask) -> list[Shape]:
+    """What is drawn for a proposal as somebody has moved it; a pose's box that nobody moved holds its keypoints."""
+    decision = decision or Decision(ACCEPTED)
+    moved = [_corrected(shape, decision) for shape in shapes]
+    points = [part.points for shape in moved for part in shape.parts if not part.outside]
+    if decision.box is not None or not points:
+        return moved
+    size = task.frames[shapes[0].frame]
+    xs, ys = (
+        [min(max(value, 0.0), limit) for value in axis]
+        for axis, limit in zip(zip(*points, strict=True), (size.width, size.height), strict=True)
+    )
+
+    def around(shape: Shape) -> Shape:
+        a, b, c, d = shape.points
+        return replace(shape, points=(min(a, *xs), min(b, *ys), max(c, *xs), max(d, *ys)))
+
+    return [around(shape) if shape.kind == "rectangle" else shape for shape in moved]
+
+
+def _corrected(shape: Shape, decision: Decision) -> Shape:
     if shape.kind == "rectangle" and decision.box is not None:
         return replace(shape, points=decision.box)
     if not shape.parts or not decision.parts:
@@ -301,13 +332,16 @@ def accepted_task(pending: Pending) -> AnnotationTask:
     Returns:
         The task.
     """
-    kept = {name for name, decision in pending.decisions.items() if decision.state == ACCEPTED}
-    shapes = [(shape, name) for shape in pending.task.shapes if (name := _of(shape)) in kept]
-    places = {frame: number for number, frame in enumerate(sorted({shape.frame for shape, _ in shapes}))}
+    drawn: dict[str, list[Shape]] = defaultdict(list)
+    for shape, name in _owned(pending.task):
+        drawn[name].append(shape)
+    kept = {name: decision for name, decision in pending.decisions.items() if decision.state == ACCEPTED}
+    shapes = [shape for name, own in drawn.items() if name in kept for shape in _decided(own, kept[name], pending.task)]
+    places = {frame: number for number, frame in enumerate(sorted({shape.frame for shape in shapes}))}
     made = []
-    for shape, name in shapes:
-        moved, place = corrected(shape, pending.decisions[name]), places[shape.frame]
-        made.append(replace(moved, frame=place, parts=tuple(replace(part, frame=place) for part in moved.parts)))
+    for shape in shapes:
+        place = places[shape.frame]
+        made.append(replace(shape, frame=place, parts=tuple(replace(part, frame=place) for part in shape.parts)))
     frames = tuple(pending.task.frames[frame] for frame in places)
     return replace(pending.task, frames=frames, shapes=tuple(made))
 
