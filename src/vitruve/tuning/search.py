@@ -31,10 +31,9 @@ from vitruve.tuning.storage import open_storage, without_password
 from vitruve.tuning.strategy import build_pruner, build_sampler, sampler_name
 from vitruve.tuning.study import BEST_EPOCH, RUN, SharedStudy
 from vitruve.tuning.trial import Killed, TrialProcess
-from vitruve.tuning.watch import Watch
+from vitruve.tuning.watch import ASK_SECONDS, Watch
 
 _log = logging.getLogger(__name__)
-_ASK_SECONDS = 0.25
 _FAILURES = 3
 
 
@@ -152,7 +151,7 @@ class _Search:
         self._asking, self._writing = threading.Lock(), threading.Lock()
         self._ending = threading.Event()
         self._telling = threading.Lock()
-        self._at_hand: dict[int, tuple[float, str] | None] = {}
+        self._at_hand: dict[int, tuple[float, str]] = {}
         self._report: Report
         self._failures = 0
         self._error: BaseException | None = None
@@ -195,7 +194,7 @@ class _Search:
                 thread.start()
             while any(thread.is_alive() for thread in threads):
                 self._look_around()
-                time.sleep(_ASK_SECONDS)
+                time.sleep(ASK_SECONDS)
         except (KeyboardInterrupt, SQLAlchemyError, StorageInternalError) as error:
             if not isinstance(error, KeyboardInterrupt):
                 self._error = error
@@ -271,9 +270,11 @@ class _Search:
     def _tell(self, number: int, share: tuple[float, str] | None) -> None:
         """Say how far the trial at hand is; of several at a time, the first one."""
         with self._telling:
-            self._at_hand[number] = share
-            at_hand = {each: said for each, said in self._at_hand.items() if said is not None}
-            self._report.part(*at_hand[min(at_hand)] if at_hand else (None,))
+            if share is None:
+                self._at_hand.pop(number, None)
+            else:
+                self._at_hand[number] = share
+            self._report.part(*self._at_hand[min(self._at_hand)] if self._at_hand else (None,))
 
     def _broken_off(self, trial: optuna.Trial, watch: Watch, error: VitruveError) -> None:
         shared = self.shared

@@ -13,7 +13,8 @@ from vitruve.tuning.objective import values_by_epoch
 from vitruve.tuning.study import HEARTBEAT, SharedStudy
 from vitruve.tuning.trial import TrialProcess
 
-_ASK_SECONDS = 0.25
+ASK_SECONDS = 0.25
+"""Between two looks at what others have asked of a study through its storage."""
 
 
 class Watch:
@@ -50,7 +51,7 @@ class Watch:
                 self.reason = "interrupted"
             elif news and max(self.values) != self._last and self._trial.should_prune():
                 self.reason = "pruned"
-            elif now - self._asked > _ASK_SECONDS:
+            elif now - self._asked > ASK_SECONDS:
                 self._asked = now
                 if self._shared.stopped(self._trial):
                     self.reason = "stopped"
