@@ -21,7 +21,7 @@ from vitruve.data.images import ImageCache
 from vitruve.data.splits import group_names, split_by_group, split_every_nth, split_random
 from vitruve.errors import ConfigError, InputError, nearest
 from vitruve.formats.split_file import splits_of_file
-from vitruve.inference.progress import counted
+from vitruve.inference.progress import with_progress
 from vitruve.structures.labels import Labels
 
 Method = Literal["clusters", "group", "random", "every-nth", "list"]
@@ -47,7 +47,8 @@ class SplitPlan:
         test: Share that tests.
         nth: With ``every-nth``, every how many frames one validates; of the first ones on, as OBDB counts.
         seed: The same seed gives the same split.
-        near: Frames that are nearly the same are one group, whatever they are called.
+        near: Frames that are nearly the same are one group, whatever they are called, unless too few groups would be
+            left.
         validation_list: The images that validate, or a table of splits.
         test_list: The images that test.
         cluster_method: ``kmeans`` or ``hdbscan``.
@@ -161,7 +162,7 @@ def split_labels(
     """
     if not len(labels):
         raise InputError(f"{labels.root}: these labels hold no frame; there is nothing to split")
-    names = None if plan.method in ("clusters", "group") else _by_frame(labels, plan)
+    names = None if plan.method in _GROUPED else _by_frame(labels, plan)
     groups, shares = groups_of(labels, plan.group), plan.shares
     # Before the images are looked at, which takes minutes.
     check_groups(groups, plan)
@@ -275,7 +276,7 @@ def frame_points(
         InputError: An image cannot be read.
     """
     crops = [Crop(number, frame.images.index(frame.first_image)) for number, frame in enumerate(labels)]
-    images = counted("Comparing frames", crop_images(labels, crops, embedder.size, cache), len(crops))
+    images = with_progress("Comparing frames", crop_images(labels, crops, embedder.size, cache), len(crops))
     return reduced(embedder(images), seed)
 
 
@@ -309,7 +310,7 @@ def check_groups(groups: Sequence[str], plan: SplitPlan) -> None:
 def _joined_where_possible(groups: list[str], alike: Int[np.ndarray, " F"], plan: SplitPlan) -> list[str]:
     """Groups with near duplicates joined, unless too few would be left: what leaks then is measured, as everywhere."""
     found = joined(groups, [str(number) for number in alike])
-    if plan.method not in _GROUPED or len(set(found)) >= plan.splits:
+    if len(set(found)) >= plan.splits:
         return found
     _log.warning(
         "near duplicates are in nearly all groups, so they are not kept together; leakage.csv says how much leaks"

@@ -13,7 +13,7 @@ from vitruve.curation.clusters import cluster, reduced
 from vitruve.curation.crops import Crop, Of, crop_images, crops_of
 from vitruve.curation.embedding import Embedder
 from vitruve.data.images import ImageCache
-from vitruve.inference.progress import counted, progress
+from vitruve.inference.progress import progress, with_progress
 from vitruve.structures.labels import Labels
 from vitruve.visualize.sheets import shrunk
 
@@ -112,7 +112,7 @@ def map_of(
 
     def seen() -> Iterator[np.ndarray]:
         images = crop_images(labels, crops, embedder.size, cache)
-        for image in counted("Embedding what is on the map", images, len(crops)):
+        for image in with_progress("Embedding what is on the map", images, len(crops)):
             thumbnails.append(shrunk(image, _THUMBNAIL))
             yield image
 

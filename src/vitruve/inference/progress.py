@@ -35,7 +35,7 @@ def progress(title: str, total: int | None, done: int = 0) -> Iterator[Callable[
         yield advance
 
 
-def counted(title: str, items: Iterable[T], total: int | None) -> Iterator[T]:
+def with_progress(title: str, items: Iterable[T], total: int | None) -> Iterator[T]:
     """Items as they are, while how many have been used is shown as :func:`progress` does.
 
     Args:
