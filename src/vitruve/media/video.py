@@ -38,11 +38,9 @@ VIDEO_SUFFIXES = frozenset(
 _DEFAULT_FPS = Fraction(25)
 _TICK = Fraction(1, 90_000)  # s, of times that are written: that of MPEG transport streams
 _COARSE = 90  # ticks in the milliseconds of Matroska
-
 # Below this size a second decoder thread costs more processor time than it saves.
 _ONE_THREAD_PIXELS = 1_000_000
 _MOST_THREADS = 4
-
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 _WRITTEN_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".avi")
 
@@ -326,15 +324,13 @@ class VideoWriter:
             raise InputError(f"{self.path}: preset='{preset}' is not known: {', '.join(_PRESETS)}")
         if self.path.suffix.lower() not in _WRITTEN_SUFFIXES:
             raise InputError(f"{self.path}: videos are written as {', '.join(_WRITTEN_SUFFIXES)}")
-        self._size = size
+        self._size, self._thread_count = size, thread_count
         self._options = {"crf": str(crf), "preset": preset}
-        self._thread_count = thread_count
         self._stack = ExitStack()
         self._stream: VideoStream | None = None
 
     def __enter__(self) -> Self:
-        temporary = self._stack.enter_context(atomic_path(self.path))
-        self._container = av.open(str(temporary), "w")
+        self._container = av.open(str(self._stack.enter_context(atomic_path(self.path))), "w")
         return self
 
     def __exit__(
@@ -380,8 +376,8 @@ class VideoWriter:
         """When the frame at hand is shown; frames behind the last time follow at the usual rate."""
         behind = max(0, self._written - len(times) + 1)
         seconds = times[min(self._written, len(times) - 1)] + behind / float(self._rate)
-        tick = _COARSE if self.path.suffix.lower() == ".mkv" else 1
         # Two frames of one tick have no order in the file.
+        tick = _COARSE if self.path.suffix.lower() == ".mkv" else 1
         self._last = max(round(seconds / float(_TICK)), self._last + tick)
         return self._last
 
