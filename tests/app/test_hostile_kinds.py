@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from app.filled import misread, seen
+from app.filled import Seen, misread, seen
 from app.filled_kinds import fill_field, fill_rig
 from app.hostile import DAMAGES, contents, damage
 from vitruve.app.pages import PAGES
 from vitruve.app.place import Place
 from vitruve.app.projects import AppProject
 from vitruve.app.workspace import Workspace
+from vitruve.formats.analysis_points import NAMES
 
 NAME = "*b* [x](y) $z$ <i>h `c` :red[r] ~~q~~ # &lt;"
 WITHIN = "thumbtip"
@@ -60,7 +61,6 @@ LINKS = {
         "datasets/rig": "labels_2d labels_3d statistics analyze_frames analyze_3d",
         "projects/rig/models": "overview train predict analyze_frames",
         "projects/rig/predictions": "predict playback_3d video_traces create_video",
-        "projects/rig/analysis": "analyze_3d",
     },
     "field": {
         "field/labels.json": "labels_2d statistics detectors",
@@ -127,3 +127,25 @@ def test_what_a_link_leads_to_outside_is_not_shown(
     assert not page.failed, page.failed
     assert not [(where, text[:300]) for where, text in page.texts() if LEAKED in text]
     assert contents(outside) == before
+
+
+@pytest.mark.parametrize("where", ["inside", "outside"])
+def test_framesets_of_a_linked_analysis_are_shown_only_from_inside(
+    homes: dict[str, Place], tmp_path: Path, where: str
+) -> None:
+    place = _copy(homes["rig"], tmp_path / "home")
+    assert place.project is not None
+    linked = (place.workspace.home if where == "inside" else tmp_path) / "elsewhere"
+    analysis = place.project.path / "analysis"
+    analysis.rename(linked)
+    [names] = linked.glob(f"*/{NAMES}")
+    said = [f"{LEAKED}/{line}" for line in names.read_text().splitlines()]
+    names.unlink()
+    names.write_text("\n".join(said))
+    analysis.symlink_to(linked)
+    page = seen(place, "analyze_3d")
+    for choice in page.test.segmented_control:
+        choice.set_value("Worst framesets").run()
+    shown = Seen(page.test, page.test.session_state["failed"])
+    assert not shown.failed, shown.failed
+    assert any(LEAKED in text for _, text in shown.texts()) == (where == "inside")
