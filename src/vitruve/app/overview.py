@@ -178,9 +178,10 @@ def _values(config: Path) -> Mapping[str, Any]:
     values = read_yaml(config)
     if "defaults" not in values:
         return values
-    from vitruve.config.compose import compose
+    # Settings load slowly.
+    from vitruve.app.composed import composed
 
-    return compose(str(config), quiet=True).config.model_dump()
+    return composed(config).model_dump()
 
 
 def _pose_facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
