@@ -126,6 +126,32 @@ def test_a_decision_is_refused_where_another_was_made_since_it_was_looked_at(pla
         decide(late, NAME, Decision("rejected"))
 
 
+def test_the_same_key_pressed_twice_after_a_drag_is_no_other_decision(folder: Path) -> None:
+    said = {"action": "accepted", "parts": {"nose": [1.23456, 2.71828]}, "version": repr(None)}
+    for _ in range(2):
+        pending = open_pending(folder)
+        decide(pending, NAME, decision_of(pending, NAME, said))
+    assert open_pending(folder).decisions[NAME].parts == {"nose": (1.23, 2.72)}
+    with pytest.raises(InputError, match="no proposal"):
+        decision_of(open_pending(folder), "0" * 12, said)
+
+
+@pytest.mark.parametrize("label", ["Leave it open again", "Take the decision back: yes"])
+def test_what_another_has_corrected_since_it_was_drawn_is_not_taken_back(
+    place: Place, folder: Path, label: str
+) -> None:
+    decide(open_pending(folder), NAME, Decision("accepted"))
+    test = shown(page, place)
+    other = Decision("accepted", None, {"nose": (1.0, 2.0)})
+    decide(open_pending(folder), NAME, other)
+    next(button for button in test.button if button.label == label).click().run()
+    assert open_pending(folder).decisions == {NAME: other}
+    assert any("meanwhile this was accepted with nose moved" in each.value for each in test.error)
+    # It has been seen now.
+    next(button for button in test.button if button.label == label).click().run()
+    assert not open_pending(folder).decisions and not test.error
+
+
 def test_all_decisions_are_taken_back_together(place: Place, folder: Path) -> None:
     decide(open_pending(folder), NAME, Decision("rejected"))
     test = shown(page, place)

@@ -13,6 +13,7 @@ from vitruve.annotation.proposals.pending import (
     DecidedMeanwhile,
     Decision,
     Pending,
+    as_kept,
     pending_folders,
     state_of,
 )
@@ -89,14 +90,14 @@ def decision_of(pending: Pending, proposal: str, said: Mapping[str, Any]) -> Dec
         said: ``action``, ``box``, ``parts``, and the ``version`` that was looked at.
 
     Returns:
-        The decision.
+        The decision, as it is kept.
 
     Raises:
         DecidedMeanwhile: Somebody else has decided since it was drawn.
         InputError: It is none.
     """
     now = pending.decisions.get(proposal)
-    decision = _said(now or Decision(ACCEPTED), said)
+    decision = as_kept(pending, proposal, _said(now or Decision(ACCEPTED), said))
     # What was decided alike, perhaps by a second press of the same key, is no matter.
     if said.get("version") != repr(now) and decision != now:
         raise DecidedMeanwhile(now)

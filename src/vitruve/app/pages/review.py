@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from vitruve.annotation.proposals.trail import ACCEPTED, REJECTED, Proposal
 from vitruve.app.labels import LabelFile
 from vitruve.app.parts.at_work import show_at_work
 from vitruve.app.parts.component import component
-from vitruve.app.parts.fields import field_key, hand_in, typed
+from vitruve.app.parts.fields import field_key, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, submit
 from vitruve.app.parts.labels import choose_labels
 from vitruve.app.parts.runs import choose_run
@@ -67,6 +66,9 @@ def _chosen(place: Place, reviews: dict[str, Path]) -> None:
         return
     key = field_key(place, f"review/{name}")
     _summary(place, pending, key)
+    problem = st.session_state.pop(f"{key}/problem", None)
+    if problem:
+        show_error(problem)
     wanted = st.segmented_control(
         "Show", ["all", *STATES], default="all", key=f"{key}/filter", required=True, label_visibility="collapsed"
     )
@@ -102,17 +104,24 @@ def _summary(place: Place, pending: Pending, key: str) -> None:
             for state, label in ((ACCEPTED, f"Accept the {left} open"), (REJECTED, f"Refuse the {left} open")):
                 with st.popover(label):
                     st.caption("These were not looked at one by one. Each can be left open again, or all together.")
-                    if st.button(f"{label}: yes", key=f"{key}/all/{state}"):
-                        _decide_all(pending, pending.open, Decision(state))
-                        st.rerun()
+                    st.button(
+                        f"{label}: yes",
+                        key=f"{key}/all/{state}",
+                        on_click=_decide_all,
+                        args=(pending, pending.open, Decision(state), f"{key}/problem"),
+                    )
         decided = [item for item in pending.proposals if item.id in pending.decisions]
         if decided:
             with st.popover("Leave all open"):
                 said = "the decision" if len(decided) == 1 else f"all {len(decided)} decisions"
                 st.caption(f"Takes {said} back, with what was corrected, also by other people.")
-                if st.button(f"Take {said} back: yes", key=f"{key}/all/{OPEN}", icon=":material/undo:"):
-                    _decide_all(pending, decided, None)
-                    st.rerun()
+                st.button(
+                    f"Take {said} back: yes",
+                    key=f"{key}/all/{OPEN}",
+                    icon=":material/undo:",
+                    on_click=_decide_all,
+                    args=(pending, decided, None, f"{key}/problem"),
+                )
         sends = len(states) - left - states.count(REJECTED)
         sending = any(job.active for job in jobs_of(place, "send"))
         if st.button(
@@ -132,11 +141,20 @@ def _summary(place: Place, pending: Pending, key: str) -> None:
         st.caption(f"To send them: {verbatim(error)}, and start 'vitruve launch' again.")
 
 
-def _decide_all(pending: Pending, proposals: Sequence[Proposal], decision: Decision | None) -> None:
-    """Decide several at once, but for those that somebody else has decided meanwhile."""
-    for item in proposals:
-        with suppress(DecidedMeanwhile):
-            decide(pending, item.id, decision)
+def _decide_all(pending: Pending, proposals: Sequence[Proposal], decision: Decision | None, problem: str) -> None:
+    """Decide, of proposals as they were drawn, all but those that somebody else has decided otherwise since."""
+    refused: list[str] = []
+    try:
+        for item in proposals:
+            try:
+                decide(pending, item.id, decision)
+            except DecidedMeanwhile as error:
+                refused.append(str(error))
+    except VitruveError as error:
+        refused.append(str(error))
+    if refused:
+        others = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        st.session_state[problem] = refused[0] + others
 
 
 def _write(place: Place, pending: Pending, key: str) -> None:
@@ -154,7 +172,6 @@ def _write(place: Place, pending: Pending, key: str) -> None:
             return
         try:
             planned = write_review(pending.folder, file.path, format=file.format, root=file.root)
-            whole = labels_with(pending, file)
         except VitruveError as error:
             show_error(error)
             return
@@ -172,7 +189,12 @@ def _write(place: Place, pending: Pending, key: str) -> None:
                 st.session_state[f"{key}/written"] = [_in_project(place, each) for each in made.lines if each[0] != " "]
                 st.rerun()
             st.download_button(
-                "Download labels with them", whole, file.path.name, key=f"{key}/write/get", icon=":material/download:"
+                "Download labels with them",
+                # Put together when it is clicked.
+                lambda: labels_with(pending, file),
+                file.path.name,
+                key=f"{key}/write/get",
+                icon=":material/download:",
             )
         show_command(["annotate", "write", place.name(pending.folder), *_source(file), "--apply"])
 
@@ -201,9 +223,6 @@ def _one(place: Place, pending: Pending, found: list[Proposal], key: str, wanted
     ]
     st.markdown(f"**{verbatim('; '.join(facts))}**")
     st.caption(verbatim(item.image if item.index is None else f"{item.image}, frame {item.index}"))
-    problem = st.session_state.pop(f"{key}/problem", None)
-    if problem:
-        show_error(problem)
     inner = f"{key}/drawn"
     try:
         data = drawing(place.workspace, pending, item)
@@ -214,10 +233,15 @@ def _one(place: Place, pending: Pending, found: list[Proposal], key: str, wanted
     component("review")(
         key=inner, data=data, on_decided_change=lambda: _decided(pending.folder, inner, f"{key}/problem", following)
     )
-    decided = item.id in pending.decisions and pending.sent is None
-    if decided and st.button("Leave it open again", key=f"{key}/open", icon=":material/undo:"):
-        decide(pending, item.id, None)
-        st.rerun()
+    if item.id in pending.decisions and pending.sent is None:
+        st.button(
+            "Leave it open again",
+            key=f"{key}/open",
+            icon=":material/undo:",
+            # What was drawn, not what is there when it is clicked: another may have decided in between.
+            on_click=_decide_all,
+            args=(pending, [item], None, f"{key}/problem"),
+        )
 
 
 def _decided(folder: Path, inner: str, problem: str, following: tuple[str, int, int]) -> None:
@@ -252,7 +276,6 @@ def _new(place: Place) -> None:
     arguments = ["annotate", "propose", str(run.path), *_source(file), *limits, *chosen]
     if st.button("Propose", type="primary", key=field_key(place, f"{_FORM}:start"), icon=":material/play_arrow:"):
         submit(place, arguments, title=f"Propose with {run.name}", kind="propose", waits=False)
-        hand_in(place, _FORM)
         open_tab(field_key(place, "review/tab"), _WAITING)
     st.caption("Nothing is sent: what is proposed waits here for your decision.")
     show_command(arguments)
