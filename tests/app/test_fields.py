@@ -98,13 +98,12 @@ def test_what_was_typed_is_there_when_one_comes_back(filled: Place, page: str) -
     assert {field.key: field.value for field in _fields(test) if field.key in kept} == kept
 
 
-def test_a_form_begins_anew_when_it_was_handed_in(place: Place, submitted: Submitted) -> None:
+def test_what_was_handed_in_stays_for_the_next_one_alike(place: Place, submitted: Submitted) -> None:
     test = _at(_walk(place), "train")
-    first = {field.key: field.value for field in _fields(test)}
     next(each for each in test.number_input if each.label == "Epochs").set_value(7).run()
     next(each for each in test.button if each.label.startswith("Train 7 epochs")).click().run()
     assert len(submitted) == 1 and "training.max_epochs=7" in submitted[0].arguments
-    assert {field.key: field.value for field in _fields(test)} == first
+    assert next(each for each in test.number_input if each.label == "Epochs").value == 7
 
 
 def test_a_field_that_nobody_touched_follows_the_settings(place: Place) -> None:
@@ -119,6 +118,20 @@ def test_a_field_that_nobody_touched_follows_the_settings(place: Place) -> None:
     _at(test, "train")
     values = {each.label: each.value for each in test.number_input}
     assert values["Epochs"] == epochs + 11 and values["Networks"] == 3
+
+
+def test_a_run_that_was_shown_is_not_replaced_by_one_that_ends_meanwhile(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state: dict[str, Any] = {}
+    monkeypatch.setattr(st, "session_state", state)
+
+    def value(options: list[str], *, stays: bool) -> Any:
+        return state[typed(place, f"form:{stays}", options[0], options, stays=stays)["key"]]
+
+    assert [value(["old"], stays=stays) for stays in (True, False)] == ["old", "old"]
+    assert [value(["new", "old"], stays=stays) for stays in (True, False)] == ["old", "new"]
+    assert value(["new"], stays=True) == "new"
 
 
 def test_projects_do_not_mix(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from vitruve.app.parts.fields import field_key, hand_in, typed
+from vitruve.app.parts.fields import field_key, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.links import page_link
 from vitruve.app.parts.player import player
@@ -50,7 +50,7 @@ def _form(place: Place, project: AppProject, tables: list[VideoTable]) -> None:
         "Predicted by",
         makers,
         format_func=_maker,
-        **typed(place, "create_video:by", makers[0], makers),
+        **typed(place, "create_video:by", makers[0], makers, stays=True),
     )
     own = [table for table in tables if (table.made_by, table.dims) == maker]
     try:
@@ -78,7 +78,6 @@ def _form(place: Place, project: AppProject, tables: list[VideoTable]) -> None:
         ):
             title = f"Video of {maker[0]}: {', '.join(cameras or [table.video for table in videos])}"
             submit(place, verb, title=title, kind=KIND, output=str(output))
-            hand_in(place, KIND)
             st.rerun()
     st.caption(f"Into {code(place.name(output))}")
     show_command(verb)

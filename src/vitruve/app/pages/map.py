@@ -24,7 +24,7 @@ from vitruve.app.maps import (
 from vitruve.app.media import file_url
 from vitruve.app.parts.at_work import show_at_work
 from vitruve.app.parts.component import component
-from vitruve.app.parts.fields import field_key, hand_in, typed
+from vitruve.app.parts.fields import field_key, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, show_job, submit, submitting
 from vitruve.app.parts.labels import choose_labels, labels_in
 from vitruve.app.parts.links import page_link
@@ -254,7 +254,6 @@ def _new(place: Place) -> None:
         with submitting():
             target.mkdir(parents=True)
             submit(place, arguments, title=f"Map {target.name}", kind="map", waits=False)
-        hand_in(place, _FORM)
         open_tab(field_key(place, "map/tab"), _MAPS)
     show_command(arguments)
 

@@ -20,8 +20,8 @@ class Field(TypedDict):
     on_change: Callable[[], None]
 
 
-def typed(place: Place, key: str, first: Any, options: Sequence[Any] | None = None) -> Field:
-    """A field that keeps what was typed into it until its form is handed in; untouched, it follows what it begins with.
+def typed(place: Place, key: str, first: Any, options: Sequence[Any] | None = None, *, stays: bool = False) -> Field:
+    """A field that keeps what was typed into it; untouched, it follows what it begins with.
 
     Streamlit forgets the value of a field as soon as a page is drawn without it.
 
@@ -30,12 +30,15 @@ def typed(place: Place, key: str, first: Any, options: Sequence[Any] | None = No
         key: Of the field, unique in the app: its form, a colon, its name.
         first: What the field begins with.
         options: What can be chosen, where that changes: what was chosen and is not there any more is forgotten.
+        stays: What was shown first stays as well: a run that ends meanwhile must not take the place of another.
 
     Returns:
         Arguments of the widget, which must be drawn without a value of its own.
     """
     field = field_key(place, key)
     value = _known(_typed(place).get(key, first), first, options)
+    if stays:
+        _typed(place)[key] = value
     # Also where it is there already: browsers draw a field that comes back at its least value until they are told.
     st.session_state[field] = value
     return {"key": field, "on_change": partial(_told, place, key)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from vitruve.app.parts.fields import field_key, hand_in, typed
+from vitruve.app.parts.fields import field_key, typed
 from vitruve.app.parts.jobs import show_command, submit
 from vitruve.app.parts.runs import choose_run, no_runs, runs_of
 from vitruve.app.parts.sources import choose_source, length_of
@@ -109,7 +109,6 @@ def poses_form(place: Place) -> None:
             tables="\n".join(str(table) for table, _ in tables),
             videos="\n".join(str(video or "") for _, video in tables),
         )
-        hand_in(place, PREDICT)
         st.rerun()
     show_command(wanted.arguments)
 
@@ -185,7 +184,6 @@ def rig_form(place: Place) -> None:
             source=str(source.path),
             dataset=dataset,
         )
-        hand_in(place, PREDICT)
         st.rerun()
     show_command(wanted.arguments)
 

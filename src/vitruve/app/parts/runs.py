@@ -49,7 +49,7 @@ def choose_run(
     named = _latest(runs)
     options = [LATEST, *known] if latest and named is not None else list(known)
     asked = st.query_params.get(_QUERY) if address else None
-    field = typed(place, key, asked if asked in options else options[0], options)
+    field = typed(place, key, asked if asked in options else options[0], options, stays=not address)
 
     def said(name: str) -> str:
         # Of one network all names begin alike.

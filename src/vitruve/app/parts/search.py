@@ -9,7 +9,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from vitruve.app.composed import composed
-from vitruve.app.parts.fields import field_key, hand_in, typed
+from vitruve.app.parts.fields import field_key, typed
 from vitruve.app.parts.jobs import show_command, submit, submitting
 from vitruve.app.parts.text import show_error
 from vitruve.app.place import Place
@@ -89,7 +89,6 @@ def new_search(place: Place) -> str:
             arguments = [*arguments[:-1], f"hydra.run.dir={target}"]
             place.workspace.resolve(place.project.path / target).mkdir(parents=True, exist_ok=True)
             submit(place, arguments, title=f"Search {target}", kind="tune", study=target)
-        hand_in(place, _FORM)
         return target
     show_command(arguments)
     return ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from vitruve.app.composed import composed
-from vitruve.app.parts.fields import field_key, hand_in, typed
+from vitruve.app.parts.fields import field_key, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, submit, submitting
 from vitruve.app.parts.runs import runs_of
 from vitruve.app.parts.text import show_error, verbatim
@@ -119,7 +119,6 @@ def _start(place: Place, project: AppProject, training: PosesTraining, made: Con
         submit(
             place, chosen.arguments, title=f"Train {run.name}", kind="train", run=place.name(run), **about_steps(steps)
         )
-    hand_in(place, "train")
     st.rerun()
 
 

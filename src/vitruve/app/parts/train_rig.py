@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from vitruve.app.parts.fields import field_key, hand_in, typed
+from vitruve.app.parts.fields import field_key, typed
 from vitruve.app.parts.jobs import jobs_of, show_command, submit, submitting
 from vitruve.app.parts.runs import runs_of
 from vitruve.app.parts.text import show_error
@@ -214,7 +214,6 @@ def _start(place: Place, project: Project, training: RigTraining) -> None:
             run=training.run,
             **about_steps([Step(run, count) for run, count in zip(runs, epochs, strict=True)]),
         )
-    hand_in(place, "train")
     st.rerun()
 
 
