@@ -220,3 +220,17 @@ def test_without_proposals_the_page_says_how_to_get_some(place: Place) -> None:
     next(each for each in test.button if each.label == "Let a network propose").click().run()
     assert test.session_state[field_key(place, "review/tab")] == "Let a network propose"
     assert any(button.label == "Propose" for button in test.button)
+
+
+def test_a_network_that_finds_nothing_is_not_silent(place: Place) -> None:
+    assert place.project is not None
+    path = place.workspace.home / ".vitruve" / "jobs" / "job-000001"
+    path.mkdir(parents=True)
+    about = {"kind": "propose", "project": str(place.project.path)}
+    job = Job(path, ("annotate", "propose"), place.project.path, "Propose with first", about)
+    job.save()
+    job.log.write_text("= mouse: nothing to propose\n90 images: nothing\n", encoding="utf-8")
+    job.write("end", {"code": 0, "time": 1.0})
+    assert any(
+        "Propose with first: 90 images: nothing. With lower" in each.value for each in shown(page, place).caption
+    )

@@ -50,8 +50,8 @@ class Shown:
         half = int(np.searchsorted(self._counts.cumsum(), total / 2)) / _BINS
         _log.warning(
             "%s: shows %d of %d keypoints, those with a likelihood of at least %g; half of all have %.2f or more. Draw "
-            "again with a lower --threshold or eval.confidence_thresh_for_vid; thresholds of other programs do not "
-            "fit, as their likelihood is another number",
+            "again from a lower confidence on (--threshold, eval.confidence_thresh_for_vid); thresholds of other "
+            "programs do not fit, as their likelihood is another number",
             video,
             self._reached,
             total,

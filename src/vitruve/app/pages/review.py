@@ -27,6 +27,7 @@ from vitruve.app.parts.text import show_error, verbatim
 from vitruve.app.place import Place
 from vitruve.app.reviews import OPEN, STATES, decision_of, drawing, find_reviews, labels_with, table
 from vitruve.errors import VitruveError
+from vitruve.jobs.job import DONE
 
 _WAITING, _NEW = "Proposals", "Let a network propose"
 _FORM = "review:new"
@@ -39,6 +40,7 @@ def show(place: Place) -> None:
     waiting, new = tabs(field_key(place, "review/tab"), (_WAITING, _NEW))
     with waiting:
         show_at_work(place, jobs_of(place, "propose", "send"), "review", instead=not reviews)
+        _ended_last(place)
         if reviews:
             _chosen(place, reviews)
         else:
@@ -51,6 +53,13 @@ def show(place: Place) -> None:
                 open_tab(field_key(place, "review/tab"), _NEW)
     with new:
         _new(place)
+
+
+def _ended_last(place: Place) -> None:
+    """What the newest proposing has found: where that is nothing, there is nothing else to be seen of it."""
+    last = next((job for job in jobs_of(place, "propose") if not job.active), None)
+    if last is not None and last.state == DONE and (said := last.said(1)):
+        st.caption(f"{verbatim(last.title)}: {verbatim(said[0])}. With lower scores a new one finds more.")
 
 
 def _called(path: Path) -> str:
