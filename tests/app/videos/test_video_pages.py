@@ -40,6 +40,8 @@ def test_the_button_hands_in_what_the_fields_say(
     monkeypatch.setattr(Jobs, "submit", lambda self, arguments, folder, **more: told.append((arguments, more)))
     assert place.project is not None
     page = shown(create_video, place)
+    # It begins with what the run draws itself.
+    assert (page.slider[0].value, page.number_input[0].value, page.number_input[1].value) == (0.9, 0, -1)
     page.slider[0].set_value(0.5)
     page.number_input[0].set_value(4)
     page.number_input[1].set_value(3)
@@ -54,9 +56,8 @@ def test_the_button_hands_in_what_the_fields_say(
     )
     assert arguments[13] == "--output" and Path(arguments[14]).parent == place.project.path / "visualization"
     assert more["about"]["kind"] == create_video.KIND
-    # It begins anew with what the run draws itself.
-    assert (page.slider[0].value, page.number_input[0].value, page.number_input[1].value) == (0.9, 0, -1)
-    page.number_input[0].set_value(4)
+    # Another one alike is drawn without typing it all again.
+    assert (page.slider[0].value, page.number_input[0].value, page.number_input[1].value) == (0.5, 4, 3)
     page.number_input[1].set_value(9).run()
     assert "from frame 4 on there are 8" in page.error[0].value
 
