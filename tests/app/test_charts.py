@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-import pytest
-from streamlit.testing.v1 import AppTest
 
 import vitruve
 from app.filled import fill, seen
@@ -21,7 +19,6 @@ from vitruve.app.figures.labelled import distribution
 from vitruve.app.figures.statistics import count_bars, keypoint_bars
 from vitruve.app.figures.study import importance_bars
 from vitruve.app.figures.videos import over_time
-from vitruve.app.parts import trainings
 from vitruve.app.parts.charts import literal
 from vitruve.app.place import Place
 
@@ -72,23 +69,6 @@ def test_numbers_and_plain_names_are_not_copied() -> None:
     assert literal(figure) is figure
     assert all(figure.data[0][name] is value for name, value in zip(("x", "y", "text"), before, strict=True))
     assert figure.data[0].name == SHOWN
-
-
-def test_curves_that_are_kept_stay_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = go.Figure().add_scatter(y=[1.0], name=NAME)
-    monkeypatch.setattr(trainings, "_drawn", lambda *asked: ("", kept, kept))
-
-    def page(folder: str) -> None:
-        from pathlib import Path
-
-        from vitruve.app.parts.trainings import show_curves
-
-        show_curves(Path(folder), "curves")
-
-    for _ in range(2):
-        shown = AppTest.from_function(page, args=(str(tmp_path),)).run().get("plotly_chart")
-        assert [json.loads(each.proto.spec)["data"][0]["name"] for each in shown] == [SHOWN, SHOWN]
-    assert kept.data[0].name == NAME
 
 
 def test_figures_of_pages_are_shown_so(place: Place) -> None:

@@ -53,7 +53,7 @@ class Watched:
         step: How far the job's step at hand is, too.
         runs: The state and the metrics of these run directories.
         files: These files.
-        bars: Say how far the job is, or the only run.
+        bars: Say how far the job and the runs are.
     """
 
     job: str = ""
@@ -118,11 +118,11 @@ def now(workspace: Workspace, watched: Watched) -> Now:
             # Somebody has removed it.
             parts.append("gone")
     for run in watched.runs:
-        parts += _run_parts(run)
-    if watched.bars and len(watched.runs) == 1:
-        status = run_status(watched.runs[0])
-        total = 0 if status is None else status.total
-        bars = bars_of(progress_of([Step(watched.runs[0], total, status)], time.time()))
+        status = run_status(run)
+        parts.append("-" if status is None else f"{status.status}:{status.process}:{status.completed}")
+        parts.append(metrics_age(run))
+        if watched.bars:
+            bars += bars_of(progress_of([Step(run, 0 if status is None else status.total, status)], time.time()))
     parts += map(age_of, watched.files)
     return {"version": " ".join(parts), "bars": bars}
 
@@ -178,9 +178,3 @@ def _job_parts(job: Job, watched: Watched) -> Iterator[str]:
         yield age_of(job.log)
     if watched.step:
         yield age_of(job.path / "progress.json")
-
-
-def _run_parts(run: Path) -> Iterator[str]:
-    status = run_status(run)
-    yield "-" if status is None else f"{status.status}:{status.process}:{status.completed}"
-    yield metrics_age(run)

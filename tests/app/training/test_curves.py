@@ -89,3 +89,12 @@ def test_runs_are_compared_in_one_figure_of_one_colour_each(share: bool) -> None
     both = compared_figure([long], LOSS)
     assert [line.name for line in both.data] == ["long (training)", "long"]
     assert both.data[0].line.color == both.data[1].line.color and both.data[0].line.dash == "dot"
+
+
+def test_curves_are_read_anew_when_there_are_more(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path)
+    for epochs in (1, 2, 3):
+        files.write_metrics([{"epoch": n, "train_supervised_loss": 1.0 / (n + 1)} for n in range(epochs)])
+        found = [read_curves(tmp_path, "run") for _ in range(2)]
+        assert [each.epochs for (each,) in found] == [tuple(range(1, epochs + 1))] * 2
+        assert found[0][0] is found[1][0]

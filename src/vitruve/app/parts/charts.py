@@ -15,7 +15,7 @@ def chart(figure: go.Figure, key: str, **how: Any) -> None:
 
     Args:
         figure: Its texts are shown as they are; markup is in its templates alone, and those hold no names. It is
-            changed as :func:`literal` says: of one that is kept, give a copy.
+            changed as :func:`literal` says, so show it once.
         key: Unique on the page.
         **how: Further arguments of ``st.plotly_chart``.
     """

@@ -76,14 +76,7 @@ def poses_form(place: Place) -> None:
             help="Otherwise finished predictions stay as they are, and unfinished ones go on.",
         )
     if source is None:
-        st.button(
-            "Predict",
-            type="primary",
-            disabled=True,
-            width="stretch",
-            key=field_key(place, "predict:start"),
-            help="Name a source.",
-        )
+        _button(place, "")
         return
     wanted = PosePrediction(
         run.path,
@@ -149,14 +142,7 @@ def rig_form(place: Place) -> None:
         column = st.toggle("Begin the rows with the number of the frame", **typed(place, "predict:column", False))
         runtime = _runtime(place)
     if source is None:
-        st.button(
-            "Predict",
-            type="primary",
-            disabled=True,
-            width="stretch",
-            key=field_key(place, "predict:start"),
-            help="Name a source.",
-        )
+        _button(place, "")
         return
     wanted = RigPrediction(
         project.path,
@@ -299,12 +285,15 @@ def _range(start: int, number: int) -> str:
 
 
 def _button(place: Place, what: str) -> bool:
-    waiting = any(job.active and job.waits for job in place.jobs.all())
+    """What begins it; nothing can be begun while it is not known what is predicted."""
+    waiting = bool(what) and any(job.active and job.waits for job in place.jobs.all())
+    said = "It begins when what was handed in before it has ended." if waiting else None
     return st.button(
-        f"{'Queue' if waiting else 'Predict'} {verbatim(what)}",
+        f"{'Queue' if waiting else 'Predict'} {verbatim(what)}".rstrip(),
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
         key=field_key(place, "predict:start"),
-        help="It begins when what was handed in before it has ended." if waiting else None,
+        disabled=not what,
+        help=said if what else "Name a source.",
     )

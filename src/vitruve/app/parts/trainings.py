@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache
 from pathlib import Path
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from vitruve.app.figures.training import error_figure, loss_figure
@@ -19,7 +17,7 @@ from vitruve.app.parts.text import code, verbatim
 from vitruve.app.place import Place
 from vitruve.app.projects import RunEntry
 from vitruve.app.training.command import go_on_with
-from vitruve.app.training.curves import metrics_age, read_curves
+from vitruve.app.training.curves import read_curves
 from vitruve.app.training.progress import COMPLETED, FAILED, Step, about_steps, run_status, steps_of
 from vitruve.app.training.units import error_unit
 from vitruve.errors import VitruveError
@@ -109,32 +107,20 @@ def show_curves(run: Path, key: str) -> None:
         run: The run directory.
         key: Of the figures, unique on the page.
     """
-    drawn = _drawn(run, error_unit(run), metrics_age(run))
-    if drawn is None:
+    found = read_curves(run, run.name, error_unit(run))
+    if not found:
         st.caption("Curves appear after the first epoch.")
         return
-    network, loss, error = drawn
-    if network:
-        st.caption(f"Of the network at hand, {verbatim(network)}.")
+    curves = found[-1]
+    if len(found) > 1:
+        st.caption(f"Of the network at hand, {verbatim(curves.name)}.")
     # Beside one another where there is room.
     with st.container(horizontal=True, key=f"side-by-side-{key}"):
-        # Those are for all who look at them: what is shown is a copy.
-        chart(go.Figure(loss), key=f"{key}:loss", config=_BARE)
-        if error is not None:
-            chart(go.Figure(error), key=f"{key}:error", config=_BARE)
+        chart(loss_figure(curves), key=f"{key}:loss", config=_BARE)
+        if curves.error is not None:
+            chart(error_figure(curves), key=f"{key}:error", config=_BARE)
         else:
             st.caption("The validation error appears after the first validation.")
-
-
-@lru_cache(64)
-def _drawn(run: Path, unit: str, age: str) -> tuple[str, go.Figure, go.Figure | None] | None:
-    """The network of an ensemble that is drawn, with loss and error: made once for all who look at them."""
-    found = read_curves(run, run.name, unit)
-    if not found:
-        return None
-    curves = found[-1]
-    error = None if curves.error is None else error_figure(curves)
-    return curves.name if len(found) > 1 else "", loss_figure(curves), error
 
 
 def _elsewhere(place: Place, jobs: list[Job]) -> list[RunEntry]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from vitruve.app.age import age_of
@@ -81,7 +82,14 @@ def read_curves(run: Path, name: str, unit: str = "px") -> list[Curves]:
     """
     files = RunFiles(run)
     each = [(member, f"{name}/{member.path.name}") for member in files.members()] or [(files, name)]
-    return [curves for member, called in each if (curves := curves_of(member.read_metrics(), called, unit)).epochs]
+    found = [_read(member, called, unit, age_of(member.metrics)) for member, called in each]
+    return [curves for curves in found if curves.epochs]
+
+
+@lru_cache(256)
+def _read(files: RunFiles, name: str, unit: str, age: str) -> Curves:
+    """Read once for all who look at them, until there are more."""
+    return curves_of(files.read_metrics(), name, unit)
 
 
 def metrics_age(run: Path) -> str:
